@@ -1,0 +1,95 @@
+"""Make the sample images, once: `python data/make_samples.py FOLDER [--small]`.
+
+The same call gives the same bytes. An image that is there already is left as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fib_volume import fib_volume
+from photographs import photographs
+from sample import Sample
+from sem_micrograph import sem_micrograph
+
+from seg_app.errors import SegAppError
+from seg_app.io.ome_zarr import write
+
+
+class Recipe(NamedTuple):
+    """How images that belong together are made."""
+
+    title: str
+    names: tuple[str, ...]
+    make: Callable[[], dict[str, Sample]]
+    make_small: Callable[[], dict[str, Sample]]
+
+
+RECIPES = (
+    Recipe(
+        "sample volume",
+        ("fib_volume", "fib_volume_truth"),
+        lambda: fib_volume((24, 2048, 2048)),
+        lambda: fib_volume((4, 256, 256)),
+    ),
+    Recipe(
+        "sample micrograph",
+        ("sem_micrograph", "sem_micrograph_truth"),
+        lambda: sem_micrograph((4096, 6144)),
+        lambda: sem_micrograph((384, 512)),
+    ),
+    Recipe("photographs", ("coins", "cell", "gravel", "immunohistochemistry"), photographs, photographs),
+)
+
+
+def make_samples(folder: Path, *, small: bool = False, tell: Callable[[str], None] = print) -> list[Path]:
+    """Make what is missing in `folder`, and return the paths of all samples, each named `<name>.zarr`.
+
+    `small` images have at most 4 × 256 × 256 or 384 × 512 pixels, for tests. `tell` hears what is being made.
+    Raises StorageError when something cannot be written; what was complete before stays.
+    """
+    for step, recipe in enumerate(RECIPES, start=1):
+        missing = [name for name in recipe.names if not _path(folder, name).exists()]
+        if missing:
+            tell(f"Making the {recipe.title} ({step} of {len(RECIPES)}) ...")
+            samples = recipe.make_small() if small else recipe.make()
+            for name in missing:
+                _write(_path(folder, name), samples[name])
+    return [_path(folder, name) for recipe in RECIPES for name in recipe.names]
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.zarr"
+
+
+def _write(path: Path, sample: Sample) -> None:
+    write(
+        path,
+        sample.planes,
+        pixel_size_nm=sample.pixel_size_nm,
+        labels=sample.labels,
+        attributes=sample.attributes,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the samples as the command line says; return 0, or 1 when they could not be written."""
+    parser = argparse.ArgumentParser(description="Make the sample images; those that are there are left as they are.")
+    parser.add_argument("folder", type=Path, help="where the samples are put; made when it is missing")
+    parser.add_argument("--small", action="store_true", help="make small ones, for tests")
+    options = parser.parse_args(arguments)
+    try:
+        paths = make_samples(options.folder, small=options.small)
+    except SegAppError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{len(paths)} samples are in {options.folder}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

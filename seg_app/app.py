@@ -1,0 +1,108 @@
+"""What `panel serve` runs: settings -> what the lab shares -> a desk and a page for each browser tab."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import panel as pn
+import requests
+
+from seg_app.errors import SegAppError
+from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, register_folder
+from seg_app.io.tiled import TiledSource
+from seg_app.models import Desk
+from seg_app.sam import Segmenter, connect_sam
+from seg_app.settings import Settings
+from seg_app.views import Page, load_extensions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What all users of one server process share."""
+
+    source: TiledSource
+    segmenter: Segmenter
+    store: MaskStore
+    home: Path
+
+
+_LOCK = threading.Lock()
+_LABS: dict[Settings, Lab] = {}
+
+
+def lab_of(settings: Settings) -> Lab:
+    """Connect to everything that the settings name, once in a process. Raises SegAppError."""
+    with _LOCK:
+        if settings not in _LABS:
+            _LABS[settings] = Lab(data_of(settings), model_of(settings), store_of(settings), settings.home)
+        return _LABS[settings]
+
+
+def warm_up(connect: Callable[[], object]) -> None:
+    """Connect in a thread while the server starts, so that the first visitor finds everything ready."""
+
+    def quietly() -> None:
+        try:
+            connect()
+        except SegAppError as error:  # the page of each visitor tries again, and shows it
+            log.warning("%s", error)
+
+    threading.Thread(target=quietly, name="seg-app-warm-up", daemon=True).start()
+
+
+def data_of(settings: Settings) -> TiledSource:
+    """Connect to the lab's Tiled server, or start the embedded one with all samples in it. Raises SegAppError."""
+    if settings.data_tiled_uri:
+        key = settings.data_tiled_api_key
+        return TiledSource.connect(settings.data_tiled_uri, api_key=key.get_secret_value() if key else None)
+    samples = settings.home / "samples"
+    samples.mkdir(parents=True, exist_ok=True)
+    server = EmbeddedTiled.start(settings.home / "tiled", readable=[samples])
+    source = server.connect()
+    register_folder(source, samples)
+    return source
+
+
+def model_of(settings: Settings) -> Segmenter:
+    """Connect to the SAM server or load the checkpoint that is set, else the segmenter without weights."""
+    if settings.backend_url:
+        return connect_sam(settings.backend_url)
+    if settings.checkpoint_path:
+        return connect_sam(f"local:{settings.checkpoint_path}", config=settings.sam_config, device=settings.device)
+    return connect_sam("classical:")
+
+
+def store_of(settings: Settings) -> MaskStore:
+    """Return the place for masks: Drops where it is set, else a folder here."""
+    if settings.drops_url:
+        password = settings.drops_password.get_secret_value()
+        drops = Drops(requests.Session(), settings.drops_url, user=settings.drops_user, password=password)
+        return MaskStore(drops, settings.masks_root or f"drops/{settings.drops_user}/masks")
+    return MaskStore(LocalFolder(Path(settings.masks_root or settings.home / "masks")))
+
+
+def page(settings: Settings) -> Page:
+    """Return the page of one browser tab; it connects while it is already shown."""
+
+    def open_desk() -> Desk:
+        lab = lab_of(settings)
+        return Desk(lab.source, lab.segmenter, store=lab.store, journals=lab.home / "journals", user=user)
+
+    user = pn.state.user or settings.user_name or "local"
+    load_extensions()
+    tab = Page(open_desk)
+    pn.state.on_session_destroyed(lambda _: tab.close())
+    return tab
+
+
+if pn.state.served:
+    # Panel empties the namespace of this script when the tab is closed: the page must come from the package.
+    from seg_app.app import page as tab_page
+
+    tab_page(Settings.read()).servable()

@@ -1,0 +1,106 @@
+"""The command line: `seg-app serve` for people, `seg-app sam` for a model in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import secrets
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from seg_app.errors import SegAppError
+from seg_app.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status. Errors of ours are one line, not a traceback."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        options.command(Settings.read(), options)
+    except SegAppError as error:
+        sys.stderr.write(f"seg-app: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="seg-app", description=__doc__)
+    parser.add_argument("--verbose", action="store_true", help="say more in the log")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve the app; settings come from the environment and .env")
+    serve.set_defaults(command=_serve)
+    for command, port in ((serve, None), (commands.add_parser("sam", help="serve SAM 2.1 to other processes"), 8001)):
+        command.add_argument(
+            "--host", default=None, help="address to listen on (default: SEG_APP_HOST or this machine)"
+        )
+        command.add_argument("--port", type=int, default=port, help="port to listen on")
+    commands.choices["sam"].set_defaults(command=_sam)
+    return parser
+
+
+def _serve(settings: Settings, options: argparse.Namespace) -> None:
+    import panel as pn  # weight: 3 s, and only this command needs it
+
+    from seg_app.app import lab_of, page, warm_up
+
+    host, port = options.host or settings.host, settings.port if options.port is None else options.port
+    warm_up(partial(lab_of, settings))
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104
+    sys.stdout.write(f"seg_app is at http://{shown}:{port}  (stop it with Ctrl+C)\n")
+    sys.stdout.flush()
+    pn.serve(
+        {"/": lambda: page(settings)},
+        title="seg_app",
+        address=host,
+        port=port,
+        show=False,
+        verbose=False,
+        websocket_origin=[name.strip() for name in settings.origins.split(",") if name.strip()] or _origins(host, port),
+        # Level 1 costs 17 ms on a full overlay and makes it a tenth.
+        websocket_compression_level=1,
+        **_login(settings),
+    )
+
+
+def _origins(host: str, port: int) -> list[str]:
+    """Return the names by which browsers may reach the server; behind another one, SEG_APP_ORIGINS says it."""
+    return ["*"] if port == 0 else [f"{name}:{port}" for name in {host, "localhost", "127.0.0.1"} - {"0.0.0.0"}]  # noqa: S104
+
+
+def _login(settings: Settings) -> dict[str, Any]:
+    if not settings.user_password:
+        return {}
+    user = settings.user_name or "user"
+    return {
+        "basic_auth": {user: settings.user_password.get_secret_value()},
+        "cookie_secret": _kept_secret(settings.home / "cookie_secret"),
+    }
+
+
+def _kept_secret(path: Path) -> str:
+    """Return the secret that signs login cookies: the same after a restart, readable by its owner only."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32))
+    return path.read_text()
+
+
+def _sam(settings: Settings, options: argparse.Namespace) -> None:
+    from seg_app.sam import connect_sam
+    from seg_app.sam.server import serve
+
+    uri = f"local:{settings.checkpoint_path}" if settings.checkpoint_path else "classical:"
+    segmenter = connect_sam(uri, config=settings.sam_config, device=settings.device)
+    token = settings.backend_token.get_secret_value() if settings.backend_token else None
+    serve(segmenter, host=options.host or settings.host, port=options.port, token=token)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Every error that a user may see; each one says what can be done about it.
+
+SegAppError
+├── SourceError            something outside could not give what was asked of it
+│   ├── UnreachableError   the server is not there, or does not answer in time
+│   ├── RefusedError       the server does not accept the key or the password
+│   ├── MissingError       there is nothing of that name
+│   └── UnreadableError    it is there, but it is corrupt or of an unknown format
+├── StorageError           something could not be written; what was there is untouched
+│   ├── NameTakenError     a file of that name exists, and nothing is ever overwritten
+│   └── UnsafeNameError    the name leads outside of its folder, or cannot be stored
+├── SegmenterError         the model cannot be loaded, or cannot answer
+└── SettingsError          a setting has a value that makes no sense
+"""
+
+
+class SegAppError(Exception):
+    """Carry a message that names the value, the rule and the way out."""
+
+
+class SourceError(SegAppError):
+    """Say that something outside could not give what was asked of it."""
+
+
+class UnreachableError(SourceError):
+    """Say that a server is not there, or does not answer in time."""
+
+
+class RefusedError(SourceError):
+    """Say that a server does not accept the key or the password."""
+
+
+class MissingError(SourceError):
+    """Say that there is nothing of that name."""
+
+
+class UnreadableError(SourceError):
+    """Say that the bytes are there, but are corrupt or of an unknown format."""
+
+
+class StorageError(SegAppError):
+    """Say that something could not be written; what was there is untouched."""
+
+
+class NameTakenError(StorageError):
+    """Say that a file of that name exists; nothing is ever overwritten."""
+
+
+class UnsafeNameError(StorageError):
+    """Say that a name leads outside of its folder, or cannot be stored."""
+
+
+class SegmenterError(SegAppError):
+    """Say that the model cannot be loaded, or cannot answer."""
+
+
+class SettingsError(SegAppError):
+    """Say that a setting has a value that makes no sense."""

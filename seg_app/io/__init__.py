@@ -1,0 +1,8 @@
+"""Plain values in, plain values out: images and masks, wherever they are kept. No Param, no Panel, no torch."""
+
+from seg_app.io.drops import Drops
+from seg_app.io.local import LocalFolder
+from seg_app.io.maskstore import MaskStore
+from seg_app.io.tiled_server import EmbeddedTiled, register_folder
+
+__all__ = ["Drops", "EmbeddedTiled", "LocalFolder", "MaskStore", "register_folder"]

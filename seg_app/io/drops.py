@@ -1,0 +1,202 @@
+"""A Drops server: list, read, upload.
+
+The protocol was read from the server's public source and checked against a running one; its traps are named
+where they are answered.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+
+from seg_app.errors import (
+    MissingError,
+    NameTakenError,
+    RefusedError,
+    SettingsError,
+    StorageError,
+    UnreachableError,
+    UnreadableError,
+    UnsafeNameError,
+)
+from seg_app.io.fileserver import Listing, checked_path
+from seg_app.records import FileInfo
+
+CONNECT_TIMEOUT_S = 3.0
+"""A server in the lab answers at once or is not there: the user need not wait longer to hear it."""
+
+
+class Drops:
+    """The files of one Drops server, as a FileServer.
+
+    Its root holds folders only and cannot be listed: every path begins with a folder, as in 'drops/<user>'.
+    """
+
+    def __init__(self, http: requests.Session, url: str, *, user: str, password: str, timeout_s: float = 60.0):
+        """Talk to the server at `url` through `http`; `timeout_s` is how long one answer may take.
+
+        Raises SettingsError when `url` is no http(s) address.
+        """
+        self.url = _without_credentials(url)
+        self._http = http
+        # As bytes, because requests would write them in latin-1, where many passwords cannot be written.
+        self._auth: Any = (user.encode(), password.encode())
+        self._timeouts_s = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
+
+    def __repr__(self) -> str:
+        return f"Drops({self.url!r})"
+
+    @property
+    def where(self) -> str:
+        """The address for the user, without user and password."""
+        return f"Drops at {self.url}"
+
+    def list(self, folder: str) -> Listing:
+        """Return what a folder holds, without hidden entries; [] when there is no such folder.
+
+        Raises UnsafeNameError for an unusable name, SourceError when the server does not answer as it should.
+        """
+        answer = self._post("list", {"search": _glob_escaped(checked_path(folder))})
+        self._expect_ok(answer)
+        entries = self._json(answer)
+        if not isinstance(entries, list):
+            raise UnreadableError(f"{self.where} cannot list '{folder}'. Check DROPS_URL.")
+        files = [self._file_info(entry) for entry in entries]
+        # Only what lies in the folder itself, in case that an escaped pattern meant more to the server.
+        return [file for file in files if file.path == f"{folder}/{file.name}"]
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file.
+
+        Raises MissingError when there is no such file, UnsafeNameError for an unusable name,
+        SourceError when the server does not answer as it should.
+        """
+        answer = self._post("filez", {"file": checked_path(path)})
+        if answer.status_code == requests.codes.not_found:
+            raise MissingError(f"There is no '{path}' on {self.where}. Reload the list of files.")
+        self._expect_ok(answer)
+        if _is_web_page(answer) and not path.lower().endswith((".htm", ".html")):
+            raise UnreadableError(f"{self.where} sent a web page instead of '{path}'. Check DROPS_URL.")
+        return answer.content
+
+    def create(self, path: str, data: bytes) -> None:
+        """Upload a new file, then list and read it back.
+
+        Raises NameTakenError when the path exists, StorageError when the file did not arrive as it was sent,
+        UnsafeNameError for an unusable name, SourceError when the server does not answer as it should.
+        """
+        folder, _, name = checked_path(path).rpartition("/")
+        if not folder:
+            raise UnsafeNameError(f"Cannot store {path!r}: Drops keeps files in folders, as in 'drops/<user>/{path}'.")
+        # The server joins path and name as strings, hence the slash, and applies JavaScript's unescape to both.
+        # It dies of two files in one request: one file, one request.
+        fields = {"path": f"{_js_escaped(folder)}/"}
+        self._expect_stored(self._post("upload", fields, file=(_js_escaped(name), data)), path)
+        self._expect_unchanged(path, data)
+
+    def _post(self, verb: str, fields: dict[str, str], *, file: tuple[str, bytes] | None = None) -> requests.Response:
+        try:
+            answer = self._http.post(
+                f"{self.url}/{verb}/",
+                data=fields,
+                files={"file": file} if file else None,
+                auth=self._auth,
+                timeout=self._timeouts_s,
+                allow_redirects=False,  # a redirected POST becomes a GET, whose answer is a web page
+            )
+        except requests.RequestException as error:
+            raise UnreachableError(
+                f"{self.where} does not answer ({type(error).__name__}). Check DROPS_URL and the network."
+            ) from error
+        if answer.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
+            raise RefusedError(f"{self.where} refuses the key: check the user and password of DROPS_URL.")
+        return answer
+
+    def _expect_ok(self, answer: requests.Response) -> None:
+        if answer.is_redirect:
+            raise UnreachableError(f"{self.where} has moved to {answer.headers['location']}. Change DROPS_URL.")
+        if answer.status_code != requests.codes.ok:
+            raise UnreachableError(f"{self.where} answered {answer.status_code} {answer.reason}. Check DROPS_URL.")
+
+    def _expect_stored(self, answer: requests.Response, path: str) -> None:
+        if answer.status_code in (requests.codes.request_entity_too_large, requests.codes.insufficient_storage):
+            raise StorageError(f"'{path}' is too large for {self.where}: {answer.reason}.")
+        self._expect_ok(answer)
+        # Every upload is answered with 200; only the word in the body tells whether the file was stored.
+        body = self._json(answer)
+        status = body.get("status") if isinstance(body, dict) else None
+        code = status.get("code") if isinstance(status, dict) else status
+        if code == "EEXIST":
+            raise NameTakenError(f"'{path}' exists on {self.where}, and nothing is overwritten. Take another name.")
+        if code != "ok":
+            raise StorageError(f"{self.where} did not store '{path}': {code}. Ask who runs it.")
+
+    def _expect_unchanged(self, path: str, data: bytes) -> None:
+        folder = path.rpartition("/")[0]
+        sizes = {file.path: file.size for file in self.list(folder)}
+        if path not in sizes:
+            raise StorageError(f"{self.where} said that '{path}' is stored, but does not list it. Save again.")
+        if sizes[path] != len(data) or self.read(path) != data:
+            raise StorageError(
+                f"'{path}' arrived damaged on {self.where} ({sizes[path]} of {len(data)} bytes). "
+                "Do not use that file; save again under another name."
+            )
+
+    def _json(self, answer: requests.Response) -> Any:
+        try:
+            return json.loads(answer.content)
+        except (ValueError, RecursionError) as error:
+            raise UnreadableError(f"{self.url} does not answer as Drops does. Check DROPS_URL.") from error
+
+    def _file_info(self, entry: Any) -> FileInfo:
+        try:
+            path = "/".join(part for part in entry["name"].split("/") if part)
+            folder = bool(entry["is_dir"])
+            return FileInfo(path, 0 if folder else int(entry["size"]), float(entry["mtimeMs"]) / 1000, folder)
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise UnreadableError(f"{self.url} does not list files as Drops does. Check DROPS_URL.") from error
+
+
+def _without_credentials(url: str) -> str:
+    """Return an http(s) address without user, password, query and last slash."""
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsError("DROPS_URL is no address. Write it as https://drops.example.org.") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise SettingsError("DROPS_URL must begin with http:// or https://, as in https://drops.example.org.")
+    host = f"[{host}]" if ":" in host else host
+    return urlunsplit((parts.scheme, f"{host}:{port}" if port else host, parts.path.rstrip("/"), "", ""))
+
+
+def _glob_escaped(folder: str) -> str:
+    """Return a folder's name as a pattern that means only this folder.
+
+    The server hands it to node-glob, which takes a backslash as escape (https://github.com/isaacs/minimatch);
+    an opening parenthesis makes patterns such as `+(a)`.
+    """
+    return re.sub(r"[\[\]*?{}()]", r"\\\g<0>", folder)
+
+
+def _js_escaped(name: str) -> str:
+    """Return a name as JavaScript's `escape` writes it (ECMA-262, B.2.1.1), and its `unescape` reads it.
+
+    Not as URLs are written: `unescape` would take the UTF-8 bytes %C3%A9 for two letters.
+    """
+    return re.sub(r"[^A-Za-z0-9@*_+\-./]", lambda found: _js_escaped_character(found.group()), name)
+
+
+def _js_escaped_character(character: str) -> str:
+    encoded = character.encode("utf-16-be")
+    units = [int.from_bytes(encoded[i : i + 2], "big") for i in range(0, len(encoded), 2)]
+    return "".join(f"%{unit:02X}" if unit < 0x100 else f"%u{unit:04X}" for unit in units)
+
+
+def _is_web_page(answer: requests.Response) -> bool:
+    """Say whether an answer calls itself HTML and begins like it."""
+    return "text/html" in answer.headers.get("content-type", "") and answer.content.lstrip().startswith(b"<")

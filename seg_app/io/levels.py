@@ -1,0 +1,225 @@
+"""The levels of an image as lazy xarray planes, whatever they are stored in: nothing is read before it is indexed."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from seg_app.errors import UnreadableError
+from seg_app.io.ome_zarr import read_scale_nm
+from seg_app.records import Calibration, ImageId
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Key = tuple[slice, ...]
+"""One slice for each axis, with start, stop and step given, all positive, and not empty."""
+
+DAMAGED = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+"""What libraries raise on bytes that are not what they claim to be."""
+
+FORMAT_KEYS = frozenset({"ome", "multiscales", "omero", "_ARRAY_DIMENSIONS"})
+"""Attributes that describe how an image is stored, not what is on it."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array somewhere: what is known of it without reading it, and how to read a part of it."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Callable[[Key], NDArray[Any]]
+    axes: tuple[str, ...] | None = None
+    """The names of the axes, as far as the file tells them."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An image that was opened: who it is, its levels, the size of its voxels and what else is written beside it."""
+
+    image: ImageId
+    levels: list[xr.DataArray]
+    """Dimensions (z, y, x) or (z, y, x, c) with 3 or 4 colours of 8 bits. Full resolution first; each is smaller than
+    the one before by a power of two in y and x. Coordinates are centres of pixels, in nm (attribute `units`) where
+    the size is known, else in full-resolution pixels. Indexing reads; reading raises SourceError."""
+    calibration: Calibration = field(default_factory=Calibration)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def opened(source: str, path: str, levels: Sequence[Stored], *, attributes: Mapping[str, Any]) -> Opened:
+    """Return the image whose levels are stored as `levels`, full resolution first.
+
+    The voxel size comes from OME-Zarr attributes, or from an attribute `pixel_size_nm` of (z, y, x) or (y, x).
+    Raises UnreadableError where the arrays are not planes of grey or colour.
+    """
+    planes = [_as_planes(stored, path) for stored in levels]
+    calibration = _calibration(attributes)
+    full = planes[0]
+    image = ImageId(source, path, shape=(full.shape[0], full.shape[1], full.shape[2]), dtype=full.dtype.name)
+    by_level = {level_of(full.shape, smaller.shape): smaller for smaller in reversed(planes)}
+    numbers = sorted(n for n in by_level if n is not None)
+    arrays = [_data_array(by_level[n], n, calibration, image.stem) for n in numbers]
+    metadata = {key: value for key, value in attributes.items() if key not in FORMAT_KEYS}
+    return Opened(image, arrays, calibration, metadata)
+
+
+def level_of(full: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
+    """Return n where (z, y, x) `shape` is `full` divided by 2**n in y and x, rounded either way; else None."""
+    if shape[0] != full[0]:
+        return None
+    n = round(math.log2(max(full[1:3]) / max(shape[1:3])))
+    fits = (size // 2**n <= own <= -(-size // 2**n) for size, own in zip(full[1:3], shape[1:3], strict=True))
+    return n if all(fits) else None
+
+
+def multiscale(attributes: Mapping[str, Any]) -> tuple[list[str], tuple[str, ...] | None] | None:
+    """Return the paths of the levels, full resolution first, and the names of the axes, of an OME-Zarr group.
+
+    Returns None when the attributes are of no OME-Zarr image (https://ngff.openmicroscopy.org/0.5/#multiscale-md).
+    """
+    try:
+        first = attributes.get("ome", attributes)["multiscales"][0]
+        paths = [dataset["path"] for dataset in first["datasets"]]
+        axes = tuple(axis["name"] if isinstance(axis, Mapping) else axis for axis in first.get("axes", ()))
+    except (AttributeError, LookupError, TypeError):
+        return None
+    return (paths, axes or None) if paths else None
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Turn what libraries raise on damaged bytes into an UnreadableError about `name`."""
+    try:
+        yield
+    except DAMAGED as error:
+        raise UnreadableError(f"Cannot read {name}: {error}. It is damaged or incomplete; make it again.") from error
+
+
+def _calibration(attributes: Mapping[str, Any]) -> Calibration:
+    """Return the voxel size and who says so; a size that makes no sense is no size."""
+    if scale := read_scale_nm(attributes):
+        return Calibration(scale, source=str(attributes.get("pixel_size_source", "OME-Zarr")))
+    sizes = attributes.get("pixel_size_nm")
+    if not isinstance(sizes, (list, tuple)) or len(sizes) not in (2, 3) or not all(_is_size(s) for s in sizes[-2:]):
+        return Calibration()
+    z = float(sizes[0]) if len(sizes) == 3 and _is_size(sizes[0]) else None
+    return Calibration((z, float(sizes[-2]), float(sizes[-1])), str(attributes.get("pixel_size_source", "metadata")))
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+
+
+def _as_planes(stored: Stored, path: str) -> Stored:
+    """Return the array with its axes in the order (z, y, x[, c]), adding z and leaving out axes of one element."""
+    _check_pixels(stored, path)
+    axes = _axes(stored)
+    sizes = dict(zip(axes, stored.shape, strict=True))
+    wanted: tuple[str, ...] = ("z", "y", "x", "c") if _is_colour(sizes.get("c", 0), stored) else ("z", "y", "x")
+    if extra := {name: n for name, n in sizes.items() if name not in wanted and n != 1}:
+        raise UnreadableError(
+            f"Cannot open {path}: beside planes (z, y, x) and 8-bit colour it has {extra}. Save one of them on its own."
+        )
+    order = [axes.index(name) for name in wanted if name in axes] + [axes.index(n) for n in axes if n not in wanted]
+    shape, dtype = tuple(sizes.get(name, 1) for name in wanted), stored.dtype.newbyteorder("=")
+
+    def read(key: Key) -> NDArray[Any]:
+        by_name: dict[str, slice] = dict(zip(wanted, key, strict=True))
+        part = stored.read(tuple(by_name.get(name, slice(0, 1, 1)) for name in axes))
+        parts = tuple(len(range(k.start, k.stop, k.step)) for k in key)
+        return part.transpose(order).reshape(parts).astype(dtype, copy=False)
+
+    return Stored(shape, dtype, read, wanted)
+
+
+def _check_pixels(stored: Stored, path: str) -> None:
+    if stored.dtype.kind not in "biuf" or 0 in stored.shape or len(stored.shape) < 2:
+        raise UnreadableError(
+            f"Cannot open {path}: {stored.dtype} of shape {stored.shape} is no image. "
+            "Planes of integers or floats, (y, x) or (z, y, x), can be opened."
+        )
+
+
+def _axes(stored: Stored) -> tuple[str, ...]:
+    """Return the names of the axes as the file gives them, or else as the shape suggests them."""
+    names = tuple(name.lower() for name in stored.axes or ())
+    if len(names) == len(stored.shape) == len(set(names)) and {"y", "x"} <= set(names) <= set("tczyx"):
+        return names if "z" in names else _with_planes(names, stored)
+    inner = ("y", "x", "c") if len(stored.shape) > 2 and _is_colour(stored.shape[-1], stored) else ("y", "x")
+    outer = len(stored.shape) - len(inner)
+    return (*(f"axis {n}" for n in range(outer - 1)), *(("z",) if outer else ()), *inner)
+
+
+def _with_planes(names: tuple[str, ...], stored: Stored) -> tuple[str, ...]:
+    """Return the names with z for a series of times or detectors, where it is the only one."""
+    sizes = zip(names, stored.shape, strict=True)
+    long = [n for n, size in sizes if n in "tc" and size > 1 and not (n == "c" and _is_colour(size, stored))]
+    return tuple("z" if [name] == long else name for name in names)
+
+
+def _is_colour(size: int, stored: Stored) -> bool:
+    return size in (3, 4) and stored.dtype == np.uint8
+
+
+def _data_array(stored: Stored, level: int, calibration: Calibration, name: str) -> xr.DataArray:
+    dims = stored.axes or ()
+    variable = xr.Variable(dims, indexing.LazilyIndexedArray(_LazyArray(stored)))
+    sizes = dict(zip("zyx", calibration.pixel_size_nm or (None, None, None), strict=True))
+    factors = {"z": 1, "y": 2**level, "x": 2**level}
+    coords = {dim: _centres(dim, stored.shape[dims.index(dim)], factors[dim], sizes[dim]) for dim in "zyx"}
+    return xr.DataArray(variable, coords=coords, name=name)
+
+
+def _centres(dim: str, count: int, factor: int, size_nm: float | None) -> xr.Variable:
+    # The frame of `records`: full-resolution centres are at integers, so a pixel of level n has its own between two.
+    centres = (np.arange(count) + 0.5) * factor - 0.5
+    return xr.Variable(dim, centres * (size_nm or 1), {"units": "nm"} if size_nm else {"units": "px"})
+
+
+class _LazyArray(BackendArray):
+    """What xarray indexes: each indexing is one call of `Stored.read`, for exactly the part that was asked for."""
+
+    def __init__(self, stored: Stored) -> None:
+        self.shape, self.dtype, self._stored = stored.shape, stored.dtype, stored
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        ranges = [
+            range(n)[k] if isinstance(k, slice) else range(int(k), int(k) + 1)
+            for k, n in zip(key, self.shape, strict=True)
+        ]
+        after = tuple(
+            0 if not isinstance(k, slice) else slice(None, None, -1 if r.step < 0 else 1)
+            for k, r in zip(key, ranges, strict=True)
+        )
+        if not all(ranges):
+            return np.empty([len(r) for r in ranges], self.dtype)[after]
+        return self._stored.read(tuple(_ascending(r) for r in ranges))[after]
+
+
+def _ascending(part: range) -> slice:
+    """Return the same indices, lowest first: servers take neither numpy integers nor negative steps."""
+    low, high = min(part[0], part[-1]), max(part[0], part[-1])
+    return slice(low, high + 1, abs(part.step))

@@ -1,0 +1,296 @@
+"""A Tiled server, ours or the lab's: browse it, and open what is in it as lazy planes."""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+import tiled.client.utils
+from tiled.client import from_context
+from tiled.client.context import Context
+
+from seg_app.errors import MissingError, RefusedError, SegAppError, SourceError, UnreachableError, UnreadableError
+from seg_app.io.levels import DAMAGED, Key, Opened, Stored, multiscale, opened
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from tiled.client.base import BaseClient
+
+# Tiled's client repeats a failing request ten times, for 25 s: one damaged plane would stop the page as long. A second
+# attempt is needed, because the server closes the connection after an error.
+tiled.client.utils.TILED_RETRY_ATTEMPTS = 2
+tiled.client.utils.TILED_RETRY_TIMEOUT = 3.0
+
+CONNECT_TIMEOUT_S = 2.0
+"""A server that does not even take the call within this time is not there."""
+
+PAGE = 300
+"""Entries that a server gives at once; Tiled allows no more."""
+
+SUMMARY = (
+    "{multiscales: attributes.ome.multiscales || attributes.multiscales, title: attributes.title || title,"
+    " shape: shape, dtype: dtype}"
+)
+"""What a list of entries needs of their metadata (https://jmespath.org)."""
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a folder on a server."""
+
+    path: str
+    """Below the place that the source was connected to, with `/` between its parts."""
+    title: str
+    kind: Literal["folder", "image"]
+    shape: tuple[int, ...] | None = None
+    """As stored; None where the server does not tell without being asked for each image."""
+    dtype: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+class TiledSource:
+    """Images on a Tiled server. Blocking, and safe to use from several threads."""
+
+    def __init__(self, context: Context, *, root: tuple[str, ...] = (), name: str | None = None) -> None:
+        """Use a connection that exists, e.g. `client.context` of a Tiled client, from the container `root` on."""
+        self._context = context
+        self._root = root
+        self.uri = _address(str(context.api_uri).rstrip("/"))
+        """The address of the server, without its key."""
+        self.name = name or self.uri
+        """What images opened here name as their source."""
+
+    def __repr__(self) -> str:
+        return f"TiledSource({'/'.join((self.uri, *self._root))!r})"  # never the key
+
+    @classmethod
+    def connect(
+        cls, uri: str, *, api_key: str | None = None, timeout_s: float = 10, name: str | None = None
+    ) -> TiledSource:
+        """Connect to the server at `uri`, which may point at a container (`http://host:8000/api/v1/metadata/a/b`).
+
+        `name` is what images name as their source, for a server whose address changes; its address by default.
+        Raises UnreachableError when no Tiled server answers, RefusedError when it does not accept the key,
+        MissingError when it has no such container.
+        """
+        api, root, key = _split(uri, api_key)
+        timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
+        with explained(_address(api), "/".join(root)):
+            _check_server(api, key, timeout)
+            context = Context(api, headers=_headers(api), timeout=timeout, trust_env=not _is_local(api))
+            context.api_key = key  # also clears a key for some other server in Tiled's own environment variable
+            weakref.finalize(context, context.http_client.close)  # for who opens an image, and has no source to close
+            source = cls(context, root=root, name=name)
+            source._node("")  # the first request that needs the key
+        return source
+
+    @property
+    def client(self) -> Any:
+        """Tiled's own client of the place that the source was connected to, for what this class does not do."""
+        return self._node("")
+
+    def browse(self, path: str = "") -> list[Entry]:
+        """Return the folders and images in a container, ordered as a person would: plane 2 before plane 10.
+
+        One request; containers with more than 300 entries take more. Raises SourceError.
+        """
+        prefix = f"{path}/" if path else ""
+        with explained(self.uri, self._name(path)):
+            items = list(self._items(path))
+        entries = [_entry(prefix + item["id"], item["attributes"]) for item in items]
+        return sorted((e for e in entries if e), key=lambda entry: _natural(entry.name))
+
+    def open(self, path: str) -> Opened:
+        """Open an array, or an OME-Zarr container with its levels; no pixel is read yet.
+
+        Raises MissingError when there is no such entry, UnreadableError when it is no image.
+        """
+        name = self._name(path)
+        with explained(self.uri, name):
+            node = self._node(path)
+            metadata: dict[str, Any] = dict(node.metadata)
+            attributes: dict[str, Any] = metadata.get("attributes", metadata)  # where Tiled puts those of a Zarr group
+            levels = self._levels(node, attributes)
+        return opened(self.name, name, levels, attributes=attributes)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._context.close()
+
+    def _parts(self, path: str) -> list[str]:
+        return [*self._root, *(part for part in path.split("/") if part)]
+
+    def _name(self, path: str) -> str:
+        return "/".join(self._parts(path))
+
+    def _node(self, path: str) -> BaseClient:
+        parts = [quote(part, safe="") for part in self._parts(path)]
+        return from_context(self._context, node_path_parts=parts, remember_me=False)
+
+    def _items(self, path: str) -> Iterator[dict[str, Any]]:
+        url = f"{self._context.api_uri}search/{quote(self._name(path))}"
+        params: dict[str, Any] | None = {
+            "fields": ["metadata", "structure_family", "structure"],
+            "select_metadata": SUMMARY,
+            "omit_links": True,
+            "max_depth": 0,
+            "page[limit]": PAGE,
+        }
+        while url:
+            page = _get(self._context, url, params)
+            yield from page["data"]
+            url, params = page["links"].get("next"), None  # the link has them
+
+    def _levels(self, node: Any, attributes: Mapping[str, Any]) -> list[Stored]:
+        family = node.structure_family
+        if family == "array":
+            return [_stored(node, self.uri)]
+        found = multiscale(attributes) if family == "container" else None
+        if found is None:
+            raise UnreadableError(f"{node.uri} is no image but a {family}. Choose an array or an OME-Zarr image.")
+        paths, axes = found
+        children = dict(node.items())
+        return [_stored(children[p] if p in children else node[p], self.uri, axes) for p in paths]
+
+
+def _split(uri: str, api_key: str | None) -> tuple[str, tuple[str, ...], str | None]:
+    """Return the address of the server's interface, the path below it, and the key that was given either way."""
+    try:
+        url = httpx.URL(uri)
+    except httpx.InvalidURL as error:
+        raise _no_address(uri.partition("?")[0]) from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise _no_address(uri.partition("?")[0])
+    key = api_key or url.params.get("api_key")
+    base, _, node = url.path.partition("/metadata")
+    path = re.sub(r"(/api(/v1)?)?/*$", "/api/v1", base, count=1)
+    origin = str(url.copy_with(path=path, query=None, fragment=None, userinfo=b""))
+    return origin, tuple(part for part in node.split("/") if part), key or None
+
+
+def _no_address(uri: str) -> UnreachableError:
+    return UnreachableError(f"{uri!r} is not an address of a server. Write http://host:port; check DATA_TILED_URI.")
+
+
+def _check_server(api: str, key: str | None, timeout: httpx.Timeout) -> None:
+    """Ask the server who it is, without repeating and without ever asking for a password on the terminal."""
+    # Without the key: nothing is known yet about who answers.
+    response = httpx.get(f"{api}/", timeout=timeout, trust_env=not _is_local(api), follow_redirects=True)
+    try:
+        required = response.raise_for_status().json()["authentication"]["required"]
+    except (httpx.HTTPStatusError, LookupError, TypeError, ValueError) as error:
+        raise UnreachableError(f"What answers at {_address(api)} is no Tiled server. Check DATA_TILED_URI.") from error
+    if key is None and required:
+        raise RefusedError(f"Tiled at {_address(api)} asks for a key. Set DATA_TILED_API_KEY.")
+    if key and not re.fullmatch(r"\w+", key):  # the client would take it for no key, and ask for a password
+        raise _refused(_address(api))
+
+
+def _address(api: str) -> str:
+    return api.removesuffix("/api/v1")
+
+
+def _is_local(api: str) -> bool:
+    return httpx.URL(api).host in LOOPBACK
+
+
+def _headers(api: str) -> dict[str, str]:
+    # Compressing costs more than it saves where nothing travels.
+    return {"accept-encoding": "identity"} if _is_local(api) else {}
+
+
+def _get(context: Context, url: str, params: dict[str, Any] | None) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for attempt in tiled.client.utils.retry_context(context):
+        with attempt:
+            response = context.http_client.get(url, params=params, headers={"Accept": "application/json"})
+            tiled.client.utils.handle_error(response)
+            document = response.json()
+    return document
+
+
+@contextmanager
+def explained(uri: str, path: str = "") -> Iterator[None]:
+    """Turn what the client raises into an error that says what can be done about it."""
+    what = f"{path!r} on {uri}" if path else uri
+    try:
+        yield
+    except SegAppError:
+        raise
+    except httpx.HTTPStatusError as error:
+        raise _by_status(error.response.status_code, what) from error
+    except httpx.HTTPError as error:
+        reason = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error)
+        raise UnreachableError(
+            f"No Tiled server answers at {uri} ({reason}). Is it running? Check DATA_TILED_URI."
+        ) from error
+    except KeyError as error:
+        raise _by_status(404, what) from error
+    except DAMAGED as error:
+        raise UnreadableError(
+            f"Cannot understand what Tiled says of {what}: {error}. Is it the right server?"
+        ) from error
+
+
+def _by_status(status: int, what: str) -> SourceError:
+    if status in (401, 403):
+        return _refused(what)
+    if status in (404, 410):
+        return MissingError(f"There is no {what}, or the key does not allow to see it. Look at its folder again.")
+    return UnreadableError(
+        f"Tiled cannot read {what} (HTTP {status}). The file behind it is damaged or gone; the server's log says more."
+    )
+
+
+def _refused(what: str) -> RefusedError:
+    return RefusedError(f"Tiled does not give access to {what} with this key. Check DATA_TILED_API_KEY.")
+
+
+def _entry(path: str, attributes: Mapping[str, Any]) -> Entry | None:
+    """Return the entry of one search result; None for what is neither image nor folder, such as a table."""
+    summary = (attributes.get("metadata") or {}).get("selected") or {}
+    structure = attributes.get("structure") or {}
+    title = str(summary.get("title") or path.rpartition("/")[2])
+    family = attributes.get("structure_family")
+    if family == "container":
+        if not summary.get("multiscales"):
+            return Entry(path, title, "folder")
+        shape = summary.get("shape")
+        return Entry(path, title, "image", tuple(shape) if shape else None, summary.get("dtype"))
+    if family != "array" or not 2 <= len(structure["shape"]) <= 4:
+        return None
+    return Entry(path, title, "image", tuple(structure["shape"]), _dtype_name(structure["data_type"]))
+
+
+def _dtype_name(data_type: Mapping[str, Any]) -> str | None:
+    kind = data_type.get("kind")  # None for records of several fields
+    return np.dtype(f"{kind}{data_type['itemsize']}").name if kind in {*"biufc"} else None
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Return a sorting key in which numbers count as numbers."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts]
+
+
+def _stored(client: Any, uri: str, axes: tuple[str, ...] | None = None) -> Stored:
+    path = "/".join(client.path_parts)
+
+    def read(key: Key) -> NDArray[Any]:
+        with explained(uri, path):
+            return client[key]
+
+    return Stored(tuple(client.shape), np.dtype(client.dtype), read, axes or client.dims)

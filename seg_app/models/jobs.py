@@ -1,0 +1,83 @@
+"""Work that would freeze the page: done in order, one at a time, in a thread, with words for what is going on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import param
+
+from seg_app.errors import SegAppError
+
+log = logging.getLogger(__name__)
+
+
+class Worker(param.Parameterized):
+    """One thread for one user: verbs happen in the order in which they were asked for.
+
+    The params change in that thread; a page must carry them to its own.
+    """
+
+    doing = param.String(default="", doc="What is going on now, in words; empty when nothing is.")
+    trouble = param.String(default="", doc="What went wrong last and what can be done; empty when all is well.")
+
+    def __init__(self):
+        super().__init__()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="seg-app-worker")
+
+    def run(self, title: str, verb: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Queue a call. Its result is None when it fails; `trouble` then says why."""
+        return self._pool.submit(self._do, title, verb, args)
+
+    def _do(self, title: str, verb: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        self.doing = title
+        try:
+            return verb(*args)
+        except SegAppError as error:
+            log.info("%s: %s", title, error)
+            self.complain(str(error))
+        except Exception:  # the edge of the thread: nobody else would ever hear of it
+            log.exception(title)
+            self.complain(f"{title} failed for a reason that was not foreseen. The log of the server has the details.")
+        finally:
+            self.doing = ""
+        return None
+
+    def complain(self, message: str) -> None:
+        """Tell the user what went wrong and what can be done."""
+        self.trouble = ""  # so that the same message twice is news twice
+        self.trouble = message
+
+    def close(self) -> None:
+        """End the thread after what it is doing; what waits is dropped."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Latest:
+    """Does the latest thing that was asked for, in a thread of its own; what it had no time for is forgotten.
+
+    For pictures: while one is drawn the user moves on, and only the place where they rest matters.
+    """
+
+    def __init__(self, name: str):
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._wanted: Callable[[], None] | None = None
+
+    def ask(self, task: Callable[[], None]) -> None:
+        """Do a task as soon as the current one ends, unless another one is asked for until then."""
+        self._wanted = task
+        self._pool.submit(self._do_wanted)
+
+    def _do_wanted(self) -> None:
+        task, self._wanted = self._wanted, None
+        if task:
+            try:
+                task()
+            except Exception:  # the edge of the thread: nobody else would ever hear of it
+                log.exception("A picture could not be drawn")
+
+    def close(self, *, wait: bool = False) -> None:
+        """End the thread; with `wait`, after the latest task is done."""
+        self._pool.shutdown(wait=wait, cancel_futures=not wait)

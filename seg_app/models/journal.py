@@ -1,0 +1,131 @@
+"""What happened to a mask set, on disk before anybody sees it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
+
+from seg_app.errors import StorageError
+from seg_app.records import ImageId, Mask
+
+log = logging.getLogger(__name__)
+
+LOCK_TIMEOUT_S = 5
+VOID = b" cut off\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a journal.
+
+    add: `masks` are appended. remove: those of `ids` go. edit: `masks` take the place of those with the same id.
+    load: `masks` replace all. undo and redo need neither.
+    """
+
+    op: Literal["add", "remove", "edit", "load", "undo", "redo"]
+    masks: tuple[Mask, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
+_CHANGE = TypeAdapter(Change)
+
+
+class Journal:
+    """An append-only file of changes, one JSON object a line, that several processes may share.
+
+    A line that was cut off by a crash is skipped: the change it announces was never shown to anybody.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._read_to = 0
+        self._lock = FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_S)
+
+    @classmethod
+    def of_image(cls, folder: Path, image: ImageId) -> Journal:
+        """Return the journal of an image below a folder; the folder is made where it is missing.
+
+        The name begins with the image's own, for people; a hash of source and path keeps two images of one name
+        apart, and keeps any character of theirs out of the file system.
+        """
+        digest = hashlib.sha256(f"{image.source}\n{image.path}".encode()).hexdigest()[:12]
+        readable = re.sub(r"[^\w.-]+", "_", image.stem)[:60]
+        with _as_storage_error(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return cls(folder / f"{readable}-{digest}.jsonl")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other writers out: read what is new, decide, append.
+
+        Raises StorageError when another process holds the journal for more than LOCK_TIMEOUT_S.
+        """
+        try:
+            with _as_storage_error(self.path):
+                self._lock.acquire()
+        except Timeout as error:
+            raise StorageError(f"'{self.path}' is held by another program. Close it, then try again.") from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def read_new(self) -> list[Change]:
+        """Return the changes that were appended since the last call, by anybody."""
+        with _as_storage_error(self.path):
+            if not self.path.exists() or self.path.stat().st_size == self._read_to:
+                return []
+            with self.path.open("rb") as file:
+                file.seek(self._read_to)
+                text = file.read()
+        complete = text[: text.rfind(b"\n") + 1]
+        self._read_to += len(complete)
+        return [change for line in complete.splitlines() if (change := self._parse(line))]
+
+    def _parse(self, line: bytes) -> Change | None:
+        try:
+            return _CHANGE.validate_json(line)
+        except ValidationError:
+            if line.strip():
+                log.warning("Skipped a line of %s that was not written completely.", self.path)
+            return None
+
+    def append(self, change: Change) -> None:
+        """Put one change on disk, completely or not at all; hold the lock and have read all before.
+
+        Raises StorageError when the disk is full or the folder is read-only; the file is then as it was.
+        """
+        line = _CHANGE.dump_json(change) + b"\n"
+        with _as_storage_error(self.path), self.path.open("ab") as file:
+            before = file.tell()
+            # A line that a crash cut off is made void, also one that lacks its end only: nobody has seen its change.
+            start = VOID if before > self._read_to else b""
+            try:
+                file.write(start + line)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(before)
+                raise
+        self._read_to = before + len(start) + len(line)
+
+
+@contextmanager
+def _as_storage_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Timeout:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(f"Cannot use '{path}': {reason}. Free some space or check the folder's rights.") from error

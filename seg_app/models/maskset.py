@@ -1,0 +1,154 @@
+"""The masks of one image, with selection, undo and redo; every change is on disk before it is seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import cast
+
+import param
+
+from seg_app.geometry import contains
+from seg_app.models.journal import Change, Journal
+from seg_app.records import Mask
+
+UNDO_STEPS = 200
+
+Masks = tuple[Mask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The masks now, and the sets that undo and redo return to."""
+
+    masks: Masks = ()
+    past: tuple[Masks, ...] = ()
+    future: tuple[Masks, ...] = ()
+
+    def after(self, change: Change) -> History:
+        """Return the history after one more change; an undo without a past changes nothing."""
+        if change.op == "undo":
+            return History(self.past[-1], self.past[:-1], (*self.future, self.masks)) if self.past else self
+        if change.op == "redo":
+            return History(self.future[-1], (*self.past, self.masks), self.future[:-1]) if self.future else self
+        return History(EDITS[change.op](self.masks, change), (*self.past, self.masks)[-UNDO_STEPS:])
+
+
+def _edited(masks: Masks, change: Change) -> Masks:
+    new = {mask.id: mask for mask in change.masks}
+    return tuple(new.get(mask.id, mask) for mask in masks)
+
+
+EDITS = {
+    "add": lambda masks, change: (*masks, *change.masks),
+    "remove": lambda masks, change: tuple(mask for mask in masks if mask.id not in change.ids),
+    "edit": _edited,
+    "load": lambda _, change: change.masks,
+}
+
+
+class MaskSet(param.Parameterized):
+    """The masks of one image.
+
+    With a journal every change is written before `masks` changes, and two sets over one journal
+    (two browser tabs) see each other's changes with their own next one.
+    Changes may come from any thread.
+    """
+
+    masks = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="All masks, in the order of acceptance.")
+    selected = param.ClassSelector(class_=tuple, default=cast("tuple[str, ...]", ()), doc="Ids of the selected masks.")
+    can_undo = param.Boolean(default=False)
+    can_redo = param.Boolean(default=False)
+
+    def __init__(self, journal: Journal | None = None):
+        super().__init__()
+        self._journal = journal
+        self._history = History()
+        self._lock = threading.RLock()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over what others wrote into the journal."""
+        self._commit(lambda: None)
+
+    def add(self, masks: Iterable[Mask]) -> Masks:
+        """Append masks, numbered on from the highest number; return them as they are in the set.
+
+        Raises StorageError, and changes nothing, when the journal cannot be written.
+        """
+        change = self._commit(lambda: Change("add", masks=self._numbered(masks)))
+        return change.masks if change else ()
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Take masks out; ids that are not in the set are ignored. Raises StorageError."""
+        gone = tuple(id_ for id_ in ids if self.get(id_))
+        if gone:
+            self._commit(lambda: Change("remove", ids=gone))
+
+    def classify(self, ids: Iterable[str], class_name: str) -> None:
+        """Give masks a class. Raises StorageError."""
+        masks = [mask for id_ in ids if (mask := self.get(id_)) and mask.class_name != class_name]
+        if masks:
+            new = tuple(dataclasses.replace(mask, class_name=class_name) for mask in masks)
+            self._commit(lambda: Change("edit", masks=new))
+
+    def load(self, masks: Iterable[Mask]) -> None:
+        """Replace all masks; undo brings the old ones back. Raises StorageError."""
+        self._commit(lambda: Change("load", masks=tuple(masks)))
+
+    def undo(self) -> None:
+        """Return to the masks before the last change. Raises StorageError."""
+        self._commit(lambda: Change("undo") if self._history.past else None)
+
+    def redo(self) -> None:
+        """Take the last undo back. Raises StorageError."""
+        self._commit(lambda: Change("redo") if self._history.future else None)
+
+    def get(self, id_: str) -> Mask | None:
+        """Return the mask of an id, or None."""
+        return next((mask for mask in self.masks if mask.id == id_), None)
+
+    def on_plane(self, z: int) -> Masks:
+        """Return the masks of one plane."""
+        return tuple(mask for mask in self.masks if mask.z == z)
+
+    def at(self, z: int, *, y: int, x: int) -> Masks:
+        """Return the masks that cover pixel (y, x) of plane z, the smallest first."""
+        return tuple(sorted((m for m in self.on_plane(z) if contains(m, y=y, x=x)), key=lambda mask: mask.area))
+
+    def _numbered(self, masks: Iterable[Mask]) -> Masks:
+        history = self._history
+        seen = (history.masks, *history.past, *history.future)
+        top = max((mask.number for state in seen for mask in state), default=0)
+        return tuple(dataclasses.replace(mask, number=top + i) for i, mask in enumerate(masks, start=1))
+
+    def _commit(self, decide: Callable[[], Change | None]) -> Change | None:
+        """Read what others did, decide on a change, write it, then show all of it."""
+        with self._lock:
+            try:
+                with self._journal.locked() if self._journal else nullcontext():
+                    return self._write(decide)
+            finally:
+                self._show()
+
+    def _write(self, decide: Callable[[], Change | None]) -> Change | None:
+        for change in self._journal.read_new() if self._journal else ():
+            self._history = self._history.after(change)
+        change = decide()
+        if change:
+            if self._journal:
+                self._journal.append(change)
+            self._history = self._history.after(change)
+        return change
+
+    def _show(self) -> None:
+        history, ids = self._history, {mask.id for mask in self._history.masks}
+        self.param.update(
+            masks=history.masks,
+            selected=tuple(id_ for id_ in self.selected if id_ in ids),
+            can_undo=bool(history.past),
+            can_redo=bool(history.future),
+        )

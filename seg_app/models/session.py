@@ -1,0 +1,195 @@
+"""One user's work on one volume: click, accept, undo, save, load."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import param
+
+from seg_app.errors import SegAppError
+from seg_app.models.maskset import MaskSet
+from seg_app.models.prompts import Draft
+from seg_app.models.volume import Volume, to_uint8
+from seg_app.records import Mask, MaskFile, Point, Prompts, Provenance, Window
+from seg_app.sam import windows
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from seg_app.io.maskstore import MaskStore, SavedSet
+    from seg_app.sam.protocol import Candidate, Segmenter
+
+
+class Session(param.Parameterized):
+    """The verbs of the page, for the page and for Python alike.
+
+    >>> session = Session(volume, segmenter)
+    >>> session.click(812, 640)
+    >>> session.accept()
+
+    Verbs that compute or store are blocking; a page runs them in a worker thread.
+    """
+
+    z = param.Integer(default=0, doc="The plane on view, from 0.")
+    limits = param.Tuple(default=(0.0, 1.0), length=2, doc="Contrast: the data values shown as black and white.")
+    scale = param.Number(default=1.0, bounds=(0, None), doc="Full-resolution pixels that a screen pixel shows.")
+    class_name = param.String(default="", doc="The class that the next accepted objects get.")
+    saved_as = param.String(default="", doc="Where the masks were saved last.")
+    unsaved = param.Boolean(default=False, doc="Whether masks changed since they were saved or loaded.")
+
+    def __init__(
+        self,
+        volume: Volume,
+        segmenter: Segmenter,
+        *,
+        masks: MaskSet | None = None,
+        store: MaskStore | None = None,
+        user: str = "",
+    ):
+        super().__init__(z=volume.n_planes // 2, limits=volume.percentiles())
+        self.volume, self.segmenter, self.store = volume, segmenter, store
+        self.masks = masks or MaskSet()
+        self.draft = Draft()
+        self.user = user or getpass.getuser()
+
+    # The object that is being made
+
+    def click(self, x: float, y: float, *, include: bool = True) -> Mask | None:
+        """Add a point at pixel (x, y) and return the mask of all points so far; None when there is no object.
+
+        Raises SegAppError when the point is off the plane, or the image or the model cannot be reached.
+        """
+        self.add_point(x, y, include=include)
+        return self.outline()
+
+    def add_point(self, x: float, y: float, *, include: bool = True) -> None:
+        """Add a point without asking the model. Raises SegAppError when it is off the plane."""
+        if not self.is_on_plane(x, y):
+            size = f"{self.volume.width} × {self.volume.height}"
+            raise SegAppError(f"({x:.0f}, {y:.0f}) is not on the plane of {size} pixels. Choose a point inside it.")
+        self.draft.add(Point(x, y, include))
+
+    def is_on_plane(self, x: float, y: float) -> bool:
+        """Say whether a point lies on a pixel of the plane."""
+        return -0.5 <= x < self.volume.width - 0.5 and -0.5 <= y < self.volume.height - 0.5
+
+    def outline(self) -> Mask | None:
+        """Ask the model for the mask of the prompts; an answer that the prompts have outrun is dropped."""
+        prompts = self.draft.prompts
+        if not self.draft.answered and prompts.asks:
+            self.draft.answer(prompts, self._solve(prompts))
+        return self.draft.mask
+
+    def take_back(self) -> Mask | None:
+        """Drop the last point and return the mask of the others."""
+        self.draft.take_back()
+        return self.outline()
+
+    def drop(self) -> None:
+        """Drop all points and their mask."""
+        self.draft.clear()
+
+    def switch_mode(self, *, include: bool | None = None) -> None:
+        """Let plain clicks include or exclude; without an argument, the other of the two."""
+        self.draft.include = not self.draft.include if include is None else include
+
+    def accept(self) -> Mask | None:
+        """Move the prompted object into the mask set; return it, or None when there is none.
+
+        Raises StorageError, and keeps the object prompted, when it cannot be put on disk.
+        """
+        mask = self.draft.mask
+        if mask is None or not self.draft.answered:
+            return None
+        (accepted,) = self.masks.add([self._signed(mask)])
+        self.draft.clear()
+        self.unsaved = True
+        return accepted
+
+    def _signed(self, mask: Mask) -> Mask:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        provenance = Provenance(engine=self.segmenter.name, user=self.user, created=now)
+        return replace(mask, class_name=self.class_name, provenance=provenance)
+
+    def _solve(self, prompts: Prompts) -> Mask | None:
+        plane, size, z = self.volume.shape[1:], self.segmenter.input_size, self.z
+        window = windows.locate(prompts, plane, scale=self.scale, size=size)
+        best = self._best(prompts, window, z)
+        while windows.is_cut(best.logits, window, plane) and (larger := windows.coarser(window, plane, size)):
+            window, best = larger, self._best(prompts, larger, z)
+        return windows.to_mask(best, window, plane, z=z, prompts=prompts)
+
+    def _best(self, prompts: Prompts, window: Window, z: int) -> Candidate:
+        image = self._as_seen(window, z)
+        return self.segmenter.predict(image, window.to_window(prompts))[0]
+
+    def _as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:
+        # SAM wants 8 bits: stretched to the displayed contrast, so that the model sees what the user sees.
+        return to_uint8(self.volume.read(z, window), self.limits, rgb=True)
+
+    # Accepted masks
+
+    def select_at(self, x: float, y: float) -> Mask | None:
+        """Select the smallest mask at pixel (x, y) of the plane on view, or nothing; return it."""
+        hits = self.masks.at(self.z, y=round(y), x=round(x))
+        self.masks.selected = tuple(mask.id for mask in hits[:1])
+        return hits[0] if hits else None
+
+    def delete_selected(self) -> None:
+        """Take the selected masks out of the set."""
+        self.masks.remove(self.masks.selected)
+        self.unsaved = True
+
+    def undo(self) -> None:
+        """Return to the masks before the last change."""
+        self.masks.undo()
+        self.unsaved = True
+
+    def redo(self) -> None:
+        """Take the last undo back."""
+        self.masks.redo()
+        self.unsaved = True
+
+    def go_to(self, z: int) -> None:
+        """Show another plane, the nearest that exists; prompts stay behind."""
+        z = min(max(z, 0), self.volume.n_planes - 1)
+        if z != self.z:
+            self.draft.clear()
+            self.z = z
+
+    # Keeping them
+
+    def save(self) -> str:
+        """Store the masks under the next free name and return where. Raises SegAppError."""
+        file = MaskFile(self.volume.image, self.masks.masks, self.volume.calibration)
+        path = self._store.save(file)
+        self.param.update(saved_as=path, unsaved=False)
+        return path
+
+    def saved_sets(self) -> list[SavedSet]:
+        """Return all stored sets of this image, the newest first. Raises SegAppError."""
+        return self._store.list(self.volume.image)
+
+    def load(self, path: str) -> None:
+        """Replace the masks by a stored set; undo brings the old ones back. Raises SegAppError."""
+        file = self._store.load(path)
+        self.masks.load(self._fitting(file))
+        self.param.update(saved_as=path, unsaved=False)
+
+    def _fitting(self, file: MaskFile) -> tuple[Mask, ...]:
+        if file.image.shape != self.volume.image.shape:
+            raise SegAppError(
+                f"The masks belong to '{file.image.path}' of {file.image.shape} voxels, this image has "
+                f"{self.volume.image.shape}. Open the image that they were made on."
+            )
+        return file.masks
+
+    @property
+    def _store(self) -> MaskStore:
+        if self.store is None:
+            raise SegAppError("This session has no place to keep masks. Give `Session` a `store`.")
+        return self.store

@@ -1,0 +1,227 @@
+"""One volume: lazy planes at every zoom, their calibration, and the range of their grey values."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import param
+import xarray as xr
+
+from seg_app.errors import UnreadableError
+from seg_app.io.files import open_array, open_file
+from seg_app.io.levels import Opened, level_of
+from seg_app.records import Calibration, ImageId, Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seg_app.io.tiled import TiledSource
+
+OVERVIEW = 512
+"""The coarsest level has about this many pixels along its longer side."""
+
+SAMPLED_PLANES = 5
+
+NO_IMAGE = ImageId("", "", (0, 0, 0), "uint8")
+
+
+class Volume(param.Parameterized):
+    """An image of one or many planes, read one window at a time; safe to read from several threads."""
+
+    image = param.ClassSelector(class_=ImageId, default=NO_IMAGE, constant=True, doc="Which image it is.")
+    levels = param.List(
+        item_type=xr.DataArray,
+        constant=True,
+        doc="Lazy (z, y, x[, c]) arrays, full resolution first, each smaller by a power of two in y and x.",
+    )
+    calibration = param.ClassSelector(class_=Calibration, default=Calibration(), doc="The size of a voxel in nm.")
+    metadata = param.Dict(default={}, doc="What else is written beside the image: title, description, instrument.")
+
+    @classmethod
+    def from_tiled(cls, source: TiledSource, path: str) -> Volume:
+        """Open an image on a Tiled server. Raises SourceError."""
+        return cls._from(source.open(path))
+
+    @classmethod
+    def from_file(cls, path: Path | str) -> Volume:
+        """Open a TIFF, PNG, JPEG or NPY file, or an OME-Zarr folder, that is here. Raises SourceError."""
+        return cls._from(open_file(path))
+
+    @classmethod
+    def from_array(cls, array: NDArray[Any] | xr.DataArray, *, name: str = "array") -> Volume:
+        """Use an array (y, x) or (z, y, x), of 8-bit colour also (y, x, c) or (z, y, x, c). Raises UnreadableError."""
+        return cls._from(open_array(array, name=name))
+
+    @classmethod
+    def _from(cls, opened: Opened) -> Volume:
+        return cls(image=opened.image, levels=opened.levels, calibration=opened.calibration, metadata=opened.metadata)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(planes, rows, columns)."""
+        return self.image.shape
+
+    @property
+    def n_planes(self) -> int:
+        """Number of planes; 1 for a micrograph."""
+        return self.shape[0]
+
+    @property
+    def height(self) -> int:
+        """Rows of a plane."""
+        return self.shape[1]
+
+    @property
+    def width(self) -> int:
+        """Columns of a plane."""
+        return self.shape[2]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of a pixel, or of one colour of it."""
+        return self.levels[0].dtype
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether a pixel is a colour (red, green, blue, and maybe opacity) of 8 bits each."""
+        return self.levels[0].ndim == 4
+
+    @property
+    def pixel_size_nm(self) -> tuple[float | None, float, float] | None:
+        """The size of a voxel (z, y, x) in nm; None where nobody knows it."""
+        return self.calibration.pixel_size_nm
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels that can be read: so many that the coarsest is about 512 pixels long."""
+        return 1 + max(0, round(math.log2(max(self.height, self.width) / OVERVIEW)))
+
+    def level_shape(self, level: int) -> tuple[int, int]:
+        """Return the rows and columns of a level: those of the plane divided by 2**level, rounded up."""
+        return -(-self.height // 2**level), -(-self.width // 2**level)
+
+    def read(self, z: int, window: Window) -> NDArray[Any]:
+        """Return the pixels of a window of plane z: (rows, columns) or, in colour, (rows, columns, c).
+
+        A level that is not stored is every 2**n-th pixel, near the middle of what it stands for, of the coarsest finer
+        level that is. Raises ValueError when the window is empty or reaches over the plane, SourceError when the plane
+        cannot be read; other planes may still be readable then.
+        """
+        self._check(z, window)
+        stored = max(n for n in self._stored if n <= window.level)
+        array, factor = self._stored[stored], 2 ** (window.level - stored)
+        rows = _every(factor, window.y0, window.y1, array.shape[1])
+        columns = _every(factor, window.x0, window.x1, array.shape[2])
+        return _filled(array[z, rows, columns].to_numpy(), window.shape)
+
+    def percentiles(self, *, low: float = 0.5, high: float = 99.5) -> tuple[float, float]:
+        """Return the grey values below which `low` and `high` percent of the pixels of up to five planes are.
+
+        Pixels that are not finite do not count, and the first value is always below the second. In colour: (0, 255).
+        Raises SourceError when none of the planes can be read.
+        """
+        if self.is_rgb:
+            return 0.0, 255.0
+        return _apart(*np.percentile(self._sample, (low, high)).tolist()) if self._sample.size else (0.0, 1.0)
+
+    def data_range(self) -> tuple[float, float]:
+        """Return the range of the grey values, rounded outwards to two digits within what the dtype can hold.
+
+        The first value is always below the second. In colour: (0, 255). Raises SourceError like `percentiles`.
+        """
+        low, high = self.percentiles(low=0, high=100)
+        step = 10.0 ** (math.floor(math.log10(high - low)) - 1)
+        low, high = math.floor(low / step) * step, math.ceil(high / step) * step
+        if self.dtype.kind not in "iu":
+            return low, high
+        limits = np.iinfo(self.dtype)
+        return _apart(max(float(limits.min), low), min(float(limits.max), high))
+
+    @cached_property
+    def _stored(self) -> dict[int, xr.DataArray]:
+        full = self.levels[0].shape
+        return {level: a for a in self.levels if (level := level_of(full, a.shape)) is not None}
+
+    @cached_property
+    def _sample(self) -> NDArray[Any]:
+        """The finite pixels of a few planes, coarse; planes that cannot be read are left out."""
+        coarsest = self.n_levels - 1
+        window = Window(coarsest, 0, 0, *self.level_shape(coarsest))
+        pixels, errors = [], []
+        for z in np.unique(np.linspace(0, self.n_planes - 1, SAMPLED_PLANES).round().astype(int)).tolist():
+            try:
+                pixels.append(self.read(z, window))
+            except UnreadableError as error:
+                errors.append(error)
+        if not pixels:
+            raise errors[0]
+        values = np.concatenate([plane.ravel() for plane in pixels])
+        return values[np.isfinite(values)]
+
+    def _check(self, z: int, window: Window) -> None:
+        rows, columns = self.level_shape(window.level)
+        if not 0 <= z < self.n_planes:
+            raise ValueError(f"There is no plane {z}; the last one is {self.n_planes - 1}.")
+        if not (window.level >= 0 <= window.y0 < window.y1 <= rows and 0 <= window.x0 < window.x1 <= columns):
+            raise ValueError(f"{window} is empty or reaches over the {rows} × {columns} pixels of its level. Clip it.")
+
+
+def open_volume(image: Path | str | NDArray[Any] | xr.DataArray, *, api_key: str | None = None) -> Volume:
+    """Open an array, a file or OME-Zarr folder that is here, or an image on a Tiled server by its address.
+
+    Such an address is `http://host:8000/api/v1/metadata/` and the path of the image. Raises SourceError.
+    """
+    if isinstance(image, (np.ndarray, xr.DataArray)):
+        return Volume.from_array(image)
+    if not str(image).startswith(("http://", "https://")):
+        return Volume.from_file(image)
+    from seg_app.io.tiled import TiledSource  # weight: the Tiled client, which files do not need
+
+    return Volume.from_tiled(TiledSource.connect(str(image), api_key=api_key), "")
+
+
+def to_uint8(pixels: NDArray[Any], limits: tuple[float, float], *, rgb: bool = False) -> NDArray[np.uint8]:
+    """Return grey values or colours stretched so that `limits` become 0 and 255; what is not a number becomes 0.
+
+    pixels: (rows, columns) or (rows, columns, 3 or 4), any integer or float dtype; opacity is left out.
+    With `rgb` grey values are returned as (rows, columns, 3) too. The result is a new array.
+    Raises ValueError unless the first limit is below the second.
+    """
+    low, high = limits
+    if not low < high:
+        raise ValueError(f"Cannot stretch from {low} to {high}: the first limit must be below the second.")
+    codes = _codes(pixels[..., :3] if pixels.ndim == 3 else pixels, low, high)
+    return np.repeat(codes[..., np.newaxis], 3, axis=2) if rgb and codes.ndim == 2 else codes
+
+
+def _codes(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    if values.dtype == np.uint8 and (low, high) == (0, 255):
+        return values.copy()
+    exact = np.result_type(values.dtype, np.float32)  # doubles for 32-bit integers, which floats cannot tell apart
+    scaled = (values.astype(exact) - exact.type(low)) * exact.type(255 / (high - low))
+    return np.nan_to_num(scaled, nan=0, posinf=255, neginf=0).clip(0, 255).round().astype(np.uint8)
+
+
+def _apart(low: float, high: float) -> tuple[float, float]:
+    """Return two numbers of which the first is below the second, also for a constant image."""
+    return (low, high) if low < high else (low, low + max(1.0, abs(low) * 1e-6))
+
+
+def _every(factor: int, start: int, stop: int, size: int) -> slice:
+    """Return which of `size` stored pixels are nearest to the centres of level pixels start to stop.
+
+    The last level pixel may stand for less than half as many stored ones as the others: its centre is then outside,
+    and left out, unless nothing else is asked for.
+    """
+    first = min(start * factor + factor // 2, size - 1)
+    return slice(first, min(stop * factor, size), factor)
+
+
+def _filled(pixels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Return the pixels with the last row and column repeated where the stored level was rounded down."""
+    missing = [(0, wanted - got) for wanted, got in zip(shape, pixels.shape[:2], strict=True)]
+    return np.pad(pixels, missing + [(0, 0)] * (pixels.ndim - 2), mode="edge") if any(map(any, missing)) else pixels

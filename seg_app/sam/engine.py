@@ -1,0 +1,214 @@
+"""SAM 2.1 in this process: the official `sam2` package, with the embeddings of the last windows kept."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from seg_app.errors import SegmenterError
+from seg_app.sam.cache import Recent, content_key
+from seg_app.sam.compat import ensure_torchvision
+from seg_app.sam.configs import hydra_config
+from seg_app.sam.protocol import Candidate
+from seg_app.sam.question import check_image, check_prompts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from sam2.sam2_image_predictor import SAM2ImagePredictor
+
+    from seg_app.records import Prompts
+    from seg_app.sam.checkpoints import Checkpoint
+
+KEPT_WINDOWS = 16
+INPUT_SIZE = 1024
+"""The package's image predictor is written for this size (`_bb_feat_sizes`)."""
+
+UNREADABLE = (
+    *(pickle.UnpicklingError, EOFError, OSError, RuntimeError),
+    # what the unpickler stumbles over in damaged bytes
+    *(ValueError, LookupError, TypeError, AttributeError, struct.error),
+)
+
+
+@dataclass(frozen=True)
+class _Embedding:
+    """What the image encoder made of a window; 16 MiB on the device."""
+
+    features: dict[str, Any]
+    shape: tuple[int, int]
+
+
+class Sam2Segmenter:
+    """SAM 2.1 on a device of this machine.
+
+    Clicks of several threads take turns on the device. A window that was embedded is not encoded again while it is
+    among the last `kept_windows`.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, device: str = "auto", kept_windows: int = KEPT_WINDOWS) -> None:
+        """Load a checkpoint. device: 'auto' (the best there is), 'cuda', 'mps', 'cpu'.
+
+        Raises SegmenterError when the device, the checkpoint or its configuration cannot be used.
+        """
+        self._device = _device(device)
+        self._predictor = _load(checkpoint, self._device)
+        self._embeddings: Recent[_Embedding] = Recent(kept_windows)
+        self._turn = Lock()
+        self._stem = checkpoint.weights.stem
+
+    @property
+    def name(self) -> str:
+        """The model and the device, e.g. 'SAM 2.1 sam2.1_hiera_tiny · cuda'."""
+        return f"SAM 2.1 {self._stem} · {self._device.type}"
+
+    @property
+    def input_size(self) -> int:
+        """1024: larger images are shrunk to it."""
+        return INPUT_SIZE
+
+    def embed(self, image: NDArray[np.uint8]) -> None:
+        """Encode a (rows, columns, 3) uint8 image, unless it is among the last ones. Raises SegmenterError."""
+        check_image(image)
+        with self._using_device():
+            self._embedding(image)
+
+    def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
+        """Return three candidates for a single point, one for several prompts, best score first.
+
+        The logits are those of the model, enlarged to the image (bilinear). Raises SegmenterError.
+        """
+        check_image(image)
+        check_prompts(prompts, image.shape)
+        with self._using_device():
+            self._recall(self._embedding(image))
+            logits, scores, _ = self._predictor.predict(
+                **_arrays(prompts),
+                # one click may mean a part or the whole; several prompts mean one thing
+                multimask_output=len(prompts.points) == 1 and prompts.box is None,
+                return_logits=True,
+            )
+        best_first = np.argsort(-scores, kind="stable")
+        return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0))) for i in best_first]
+
+    def close(self) -> None:
+        """Forget the kept windows and give their memory back to the device."""
+        with self._turn:
+            self._embeddings.clear()
+            self._predictor.reset_predictor()
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    @contextmanager
+    def _using_device(self) -> Iterator[None]:
+        """Wait for a turn on the device; turn what the model raises into SegmenterError."""
+        is_cuda = self._device.type == "cuda"
+        # half precision as in the package's own examples; it gains nothing on a CPU
+        precision = torch.autocast("cuda", dtype=torch.bfloat16) if is_cuda else nullcontext()
+        try:
+            with self._turn, torch.inference_mode(), precision:
+                yield
+        except RuntimeError as error:
+            raise SegmenterError(
+                f"{self.name} failed: {_first_line(error)}. "
+                "When the device is out of memory, use a smaller model or device='cpu'."
+            ) from error
+
+    def _embedding(self, image: NDArray[np.uint8]) -> _Embedding:
+        return self._embeddings.get(content_key(image), lambda: self._encode(image))
+
+    def _encode(self, image: NDArray[np.uint8]) -> _Embedding:
+        self._predictor.set_image(image)
+        # private names of the package: it has no other way to go back to an earlier image
+        return _Embedding(self._predictor._features, (image.shape[0], image.shape[1]))  # noqa: SLF001
+
+    def _recall(self, embedding: _Embedding) -> None:
+        self._predictor._features = embedding.features  # noqa: SLF001
+        self._predictor._orig_hw = [embedding.shape]  # noqa: SLF001
+        self._predictor._is_image_set = True  # noqa: SLF001
+
+
+def _arrays(prompts: Prompts) -> dict[str, NDArray[Any] | None]:
+    """Return the prompts as the package's predictor takes them: x, y in pixels, 1 includes and 0 excludes."""
+    points, box = prompts.points, prompts.box
+    return {
+        "point_coords": np.array([(p.x, p.y) for p in points], dtype=np.float32) if points else None,
+        "point_labels": np.array([p.include for p in points], dtype=np.int32) if points else None,
+        "box": np.array([box.x0, box.y0, box.x1, box.y1], dtype=np.float32) if box else None,
+    }
+
+
+def _device(name: str) -> torch.device:
+    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in has.items() if there))
+    if not has.get(name.partition(":")[0]):
+        there = ", ".join(kind for kind, is_there in has.items() if is_there)
+        raise SegmenterError(f"There is no device '{name}' here. Use 'auto' or one of: {there}.")
+    return torch.device(name)
+
+
+def _load(checkpoint: Checkpoint, device: torch.device) -> SAM2ImagePredictor:
+    ensure_torchvision()
+    # after ensure_torchvision: sam2 imports torchvision
+    from sam2.sam2_image_predictor import SAM2ImagePredictor
+
+    model = _built(checkpoint, device)
+    if model.image_size != INPUT_SIZE:
+        raise SegmenterError(
+            f"'{checkpoint.config}' has image_size {model.image_size}. Only models of {INPUT_SIZE} can be used."
+        )
+    try:
+        model.load_state_dict(_weights(checkpoint))
+    except RuntimeError as error:
+        raise SegmenterError(
+            f"Cannot load '{checkpoint.weights}' into the model of '{checkpoint.config}': they do not fit. "
+            "Set MODEL_CONFIG to the configuration that the checkpoint was made with."
+        ) from error
+    return SAM2ImagePredictor(model)
+
+
+def _built(checkpoint: Checkpoint, device: torch.device) -> Any:
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from sam2.build_sam import build_sam2
+    from yaml import YAMLError
+
+    try:
+        with hydra_config(checkpoint.config) as config:
+            return build_sam2(config, device=str(device))
+    except (HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
+        raise SegmenterError(
+            f"Cannot build a model from the configuration '{checkpoint.config}'. {_first_line(error)}. "
+            "Give a YAML file of SAM 2.1, or the name of one in the sam2 package: configs/sam2.1/sam2.1_hiera_t.yaml."
+        ) from error
+
+
+def _weights(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the weights by name. Nothing but numbers is read from the file: a pickle could run code."""
+    try:
+        content = torch.load(checkpoint.weights, map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
+        raise SegmenterError(
+            f"Cannot read '{checkpoint.weights}': it is damaged, or holds more than weights. {_first_line(error)}. "
+            "Download it again, or save it with torch.save({'model': model.state_dict()}, path)."
+        ) from error
+    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
+        raise SegmenterError(
+            f"'{checkpoint.weights}' is no SAM 2.1 checkpoint: it has no weights under 'model'. "
+            "Give an official one, or one saved with torch.save({'model': model.state_dict()}, path)."
+        )
+    return content["model"]
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first line of what an error says, at most 300 characters: torch lists every tensor of a model."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}".rstrip(".")

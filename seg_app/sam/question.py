@@ -1,0 +1,53 @@
+"""What a segmenter may be asked: an image of the right kind, and prompts that say where the object is."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seg_app.errors import SegmenterError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seg_app.records import Box, Prompts
+
+
+def check_image(image: NDArray[np.uint8]) -> None:
+    """Raise SegmenterError unless the image is a (rows, columns, 3) uint8 array with pixels in it."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise SegmenterError(
+            f"Cannot segment an array of shape {image.shape} and type {image.dtype}. "
+            "A segmenter takes (rows, columns, 3) uint8: stretch the contrast to 8 bits and repeat the grey values."
+        )
+
+
+def check_prompts(prompts: Prompts, shape: tuple[int, ...]) -> None:
+    """Raise SegmenterError unless the prompts have a box or an including point on an image of (rows, columns, ...)."""
+    numbers = [value for point in prompts.points for value in (point.x, point.y)] + _corners(prompts.box)
+    if not all(math.isfinite(number) for number in numbers):
+        raise SegmenterError(f"Cannot point at {prompts}. Points and boxes are finite numbers of pixels.")
+    if not any(p.include and on_image(p.x, p.y, shape) for p in prompts.points) and not _box_meets(prompts.box, shape):
+        raise SegmenterError(
+            f"The prompts {prompts} do not say what to include on an image of {shape[0]} × {shape[1]} pixels. "
+            "Click once inside the object, or draw a box around it."
+        )
+
+
+def on_image(x: float, y: float, shape: tuple[int, ...]) -> bool:
+    """Say whether a place (x, y) lies on a pixel of an image of (rows, columns, ...)."""
+    return -0.5 <= x < shape[1] - 0.5 and -0.5 <= y < shape[0] - 0.5
+
+
+def _corners(box: Box | None) -> list[float]:
+    return [box.x0, box.y0, box.x1, box.y1] if box else []
+
+
+def _box_meets(box: Box | None, shape: tuple[int, ...]) -> bool:
+    """Say whether the box takes up pixels of the image; its corners may come in any order."""
+    if box is None:
+        return False
+    left, right, top, bottom = *sorted((box.x0, box.x1)), *sorted((box.y0, box.y1))
+    return right > max(left, 0) and left < shape[1] - 1 and bottom > max(top, 0) and top < shape[0] - 1

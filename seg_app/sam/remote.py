@@ -1,0 +1,135 @@
+"""A segmenter on another machine, asked over HTTP; see `seg_app.sam.server` for what is said."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from seg_app.errors import SegmenterError
+from seg_app.sam.cache import content_key
+from seg_app.sam.question import check_image, check_prompts
+from seg_app.sam.wire import pack_image, prompts_to_json, unpack_candidates
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from seg_app.records import Prompts
+    from seg_app.sam.protocol import Candidate
+
+log = logging.getLogger(__name__)
+ATTEMPTS = 2
+CONNECT_TIMEOUT_S = 5.0
+
+
+class RemoteSegmenter:
+    """A SAM server. Every image travels once while the server keeps it; then clicks are small."""
+
+    def __init__(self, url: str, *, token: str | None = None, timeout_s: float = 120.0) -> None:
+        """Greet the server at 'http://host:port'. timeout_s: how long it may take to answer.
+
+        Raises SegmenterError when none answers, or it does not accept the token.
+        """
+        self._url = url.rstrip("/")
+        self._http = httpx.Client(
+            base_url=self._url,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
+            # a proxy is for the world outside; it can not know what listens on this machine
+            trust_env=not _is_loopback(self._url),
+        )
+        try:
+            self._health = self._greeting()
+        except SegmenterError:
+            self._http.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """What the server calls its segmenter."""
+        return str(self._health["name"])
+
+    @property
+    def input_size(self) -> int:
+        """Edge in pixels of the square image that suits the server's segmenter best."""
+        return int(self._health["input_size"])
+
+    def embed(self, image: NDArray[np.uint8]) -> None:
+        """Send a (rows, columns, 3) uint8 image and let the server encode it. Raises SegmenterError."""
+        check_image(image)
+        self._ask("/embed", image, {})
+
+    def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
+        """Return the server's candidates, best score first; logits in half precision, -8 far outside.
+
+        Raises SegmenterError when the server does not answer, or says that the question makes no sense.
+        """
+        check_image(image)
+        check_prompts(prompts, image.shape)
+        return unpack_candidates(self._ask("/predict", image, {"prompts": prompts_to_json(prompts)}))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _greeting(self) -> dict[str, Any]:
+        try:
+            health = self._sent("GET", "/health").json()
+            return {"name": str(health["name"]), "input_size": int(health["input_size"])}
+        except (ValueError, KeyError, TypeError) as error:
+            raise SegmenterError(f"What answers at {self._url} is no SAM server. Check BACKEND_URL.") from error
+
+    def _ask(self, path: str, image: NDArray[np.uint8], question: dict[str, Any]) -> bytes:
+        """Return the answer to a question about an image, which is sent if the server does not have it."""
+        question = {"key": content_key(image), **question}
+        answer = self._sent("POST", path, json=question, may_miss=True)
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            self._sent("PUT", f"/images/{question['key']}", content=pack_image(image))
+            answer = self._sent("POST", path, json=question)
+        return answer.content
+
+    def _sent(self, method: str, path: str, *, may_miss: bool = False, **content: Any) -> httpx.Response:
+        answer = self._delivered(method, path, **content)
+        if answer.is_success or (may_miss and answer.status_code == httpx.codes.NOT_FOUND):
+            return answer
+        raise SegmenterError(f"The SAM server at {self._url} refuses: {_reason(answer)}")
+
+    def _delivered(self, method: str, path: str, **content: Any) -> httpx.Response:
+        lost: httpx.TransportError | None = None
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._http.request(method, path, **content)
+            except httpx.TimeoutException as error:
+                raise SegmenterError(
+                    f"The SAM server at {self._url} takes longer than {self._http.timeout.read:g} s. "
+                    "Try again, or use a smaller model."
+                ) from error
+            except httpx.TransportError as error:
+                # a kept connection may have been closed by the other side: nothing is lost by asking again
+                log.info("Attempt %d to reach %s: %s", attempt, self._url, error)
+                lost = error
+        raise SegmenterError(
+            f"No SAM server answers at {self._url}. "
+            f"Start it with seg-app sam --port {self._port()}, or unset BACKEND_URL."
+        ) from lost
+
+    def _port(self) -> int:
+        return httpx.URL(self._url).port or 8001
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.status_code} {answer.reason_phrase}."
+
+
+def _is_loopback(url: str) -> bool:
+    host = httpx.URL(url).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,83 @@
+"""Every setting of the app: read from the environment and from `.env`, by app.py and cli.py only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from seg_app.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """What can be set. Unset or empty means the default, which needs no other server."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    data_tiled_uri: str | None = Field(
+        None,
+        alias="DATA_TILED_URI",
+        description="The lab's Tiled server or a container on it. Unset: the embedded one.",
+    )
+    data_tiled_api_key: SecretStr | None = Field(
+        None, alias="DATA_TILED_API_KEY", description="The key for DATA_TILED_URI. It stays on the server."
+    )
+    drops_url: str | None = Field(
+        None, alias="DROPS_URL", description="The Drops server that masks are saved on. Unset: a local folder."
+    )
+    drops_user: str = Field(
+        "", validation_alias=AliasChoices("DROPS_USER", "USERNAME"), description="The user for DROPS_URL."
+    )
+    drops_password: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("DROPS_PASSWORD", "PASSWORD"),
+        description="Its password.",
+    )
+    masks_root: str | None = Field(
+        None, alias="MASKS_ROOT", description="The folder of the masks: on Drops, or here when DROPS_URL is unset."
+    )
+    checkpoint_path: Path | None = Field(
+        None,
+        alias="CHECKPOINT_PATH",
+        description="A SAM 2.1 checkpoint. Unset: the classical segmenter.",
+    )
+    sam_config: str | None = Field(
+        None, alias="MODEL_CONFIG", description="The model configuration of CHECKPOINT_PATH. Unset: told by its name."
+    )
+    backend_url: str | None = Field(
+        None, alias="BACKEND_URL", description="A SAM server (`seg-app sam`), instead of a model in this process."
+    )
+    backend_token: SecretStr | None = Field(
+        None, alias="BACKEND_TOKEN", description="The token that the SAM server asks for."
+    )
+    device: str = Field("auto", alias="SEG_APP_DEVICE", description="cuda, mps, cpu, or auto: the best there is.")
+    user_name: str = Field("", alias="USER_NAME", description="Who works here; with USER_PASSWORD, the login.")
+    user_password: SecretStr | None = Field(
+        None, alias="USER_PASSWORD", description="Set it and the app asks for USER_NAME and this password."
+    )
+    home: Path = Field(
+        default_factory=lambda: user_data_path("seg_app"),
+        alias="SEG_APP_HOME",
+        description="Where journals, the embedded Tiled and the samples are kept.",
+    )
+    host: str = Field("127.0.0.1", alias="SEG_APP_HOST", description="The address to listen on; 0.0.0.0 for a lab.")
+    port: int = Field(5006, alias="SEG_APP_PORT", description="The port to listen on.", ge=0, le=65535)
+    origins: str = Field(
+        "",
+        alias="SEG_APP_ORIGINS",
+        description="host:port names that browsers use, with commas; behind a proxy.",
+    )
+
+    @classmethod
+    def read(cls) -> Settings:
+        """Read the environment and `.env`. Raises SettingsError that names the setting."""
+        try:
+            return cls()  # type: ignore[call-arg]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            raise SettingsError(f"{name} is set to {first['input']!r}: {first['msg']}. Correct or unset it.") from error

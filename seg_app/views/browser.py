@@ -1,0 +1,113 @@
+"""Choosing an image: the folders of the data server as a tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from seg_app.models import Desk, Worker
+from seg_app.views.courier import Courier
+from seg_app.views.text import Text
+
+if TYPE_CHECKING:
+    from seg_app.io.tiled import Entry
+
+WAITING = {"label": "…", "disabled": True}
+
+
+class Browser(Viewer):
+    """A tree that is read folder by folder; a click on an image opens it."""
+
+    def __init__(self, desk: Desk, worker: Worker, courier: Courier):
+        super().__init__()
+        self._desk, self._worker, self._courier = desk, worker, courier
+        self._folders: dict[str, list[Entry]] = {}
+        self._filter = pmui.TextInput(label="Filter", size="small", sizing_mode="stretch_width", margin=(4, 8))
+        self._tree = pmui.Tree(items=[WAITING], sizing_mode="stretch_width", margin=(0, 4))
+        self._filter.param.watch(lambda _: self._show(), "value_input")
+        self._tree.param.watch(self._on_expanded, "expanded")
+        self._tree.param.watch(self._on_active, "active")
+        desk.param.watch(lambda _: self._courier(self._mark_open), "session")
+        self.read("")
+
+    def read(self, path: str) -> None:
+        """List a folder in the worker thread, then show it."""
+        future = self._worker.run("Looking what is there", self._desk.browse, path)
+        future.add_done_callback(lambda done: self._courier(lambda: self._on_read(path, done.result())))
+
+    def _on_read(self, path: str, entries: list[Entry] | None) -> None:
+        if entries is None:
+            return
+        self._folders[path] = entries
+        self._show()
+        if path == "":
+            self._expand_first_folder(entries)
+
+    def _expand_first_folder(self, entries: list[Entry]) -> None:
+        first = next((i for i, entry in enumerate(entries) if entry.kind == "folder"), None)
+        if first is not None:
+            self._tree.expanded = [(first,)]
+
+    def _show(self) -> None:
+        self._tree.items = self._items("")
+        self._mark_open()
+
+    def _items(self, folder: str) -> list[dict[str, Any]]:
+        return [self._item(entry) for entry in self._shown(folder)]
+
+    def _shown(self, folder: str) -> list[Entry]:
+        wanted = str(self._filter.value_input or "").casefold().strip()
+        entries = self._folders.get(folder, [])
+        return [e for e in entries if e.kind == "folder" or wanted in f"{e.title} {e.name}".casefold()]
+
+    def _item(self, entry: Entry) -> dict[str, Any]:
+        if entry.kind == "image":
+            size = " × ".join(map(str, entry.shape)) if entry.shape else entry.name
+            return {"id": entry.path, "label": entry.title, "secondary": size, "file_type": "image"}
+        inside = self._items(entry.path) if entry.path in self._folders else [WAITING | {"id": f"{entry.path}/…"}]
+        return {"id": entry.path, "label": entry.title, "file_type": "folder", "items": inside}
+
+    def _entry_at(self, place: tuple[int, ...]) -> Entry | None:
+        folder, entry = "", None
+        for index in place:
+            shown = self._shown(folder)
+            if index >= len(shown):
+                return None
+            entry = shown[index]
+            folder = entry.path
+        return entry
+
+    def _on_expanded(self, event: Any) -> None:
+        for place in event.new:
+            entry = self._entry_at(tuple(place))
+            if entry and entry.kind == "folder" and entry.path not in self._folders:
+                self._folders[entry.path] = []
+                self.read(entry.path)
+
+    def _on_active(self, event: Any) -> None:
+        entry = self._entry_at(tuple(event.new[0])) if event.new else None
+        if entry and entry.kind == "image" and entry.path != self._open_path():
+            self._worker.run(f"Opening {entry.title}", self._desk.open, entry.path)
+
+    def _open_path(self) -> str | None:
+        return self._desk.path
+
+    def _mark_open(self) -> None:
+        place = self._place_of(self._open_path(), "")
+        self._tree.active = [place] if place else []
+
+    def _place_of(self, path: str | None, folder: str) -> tuple[int, ...] | None:
+        for i, entry in enumerate(self._shown(folder)):
+            if entry.path == path:
+                return (i,)
+            if entry.kind == "folder" and path and path.startswith(f"{entry.path}/"):
+                inside = self._place_of(path, entry.path)
+                return (i, *inside) if inside else None
+        return None
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        title = Text(text="Data", kind="title", margin=(12, 12, 4, 12))
+        return pmui.Column(title, self._filter, self._tree, sizing_mode="stretch_width", margin=0)

@@ -1,0 +1,132 @@
+"""What hands do over a Bokeh figure: clicks of both buttons with modifiers, keys, hover."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import param
+from bokeh.events import DoubleTap, MouseLeave, MouseMove, PressUp, Tap
+from bokeh.models import CustomJS
+from panel.custom import JSComponent
+from panel.viewable import Child
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """One gesture; x and y are data coordinates of the figure."""
+
+    kind: str
+    """'click', 'right-click', 'hover', 'leave' or 'key'."""
+    x: float = float("nan")
+    y: float = float("nan")
+    shift: bool = False
+    ctrl: bool = False
+    alt: bool = False
+    key: str = ""
+
+
+class Gestures(JSComponent):
+    """Wraps the pane of one figure and reports gestures over it.
+
+    Bokeh 3.9 has no event for the right button, nor for keys; HoloViews' streams lose modifiers and quick
+    clicks. Left clicks are Bokeh events, the rest listens on this component's own element; where the pointer
+    is in data coordinates comes from Bokeh's MouseMove.
+    """
+
+    object = Child()
+    keys = param.List(default=[], doc="Keys to report, e.g. 'Enter', 'ctrl+z'. All others stay the browser's.")
+    repeating = param.List(default=[], doc="Keys that repeat while they are held.")
+    place = param.String(doc="Names this figure among those of the page.")
+
+    _esm = """
+    export function render({ model, el }) {
+      const places = (globalThis.__segAppPlaces ??= {})
+      const hover = { last: null, next: null, busy: false }
+      const say = () => {
+        if (hover.busy || hover.next === null) return
+        hover.busy = true
+        const at = hover.next
+        hover.next = null
+        model.send_msg({ kind: 'hover', ...at })
+      }
+      // One message under way, the latest place wins: a slow server never falls behind the pointer.
+      model.on('msg:custom', () => { hover.busy = false; setTimeout(say, 40) })
+      places[model.place] = {
+        move(x, y) { hover.last = { x, y }; hover.next = hover.last; say() },
+        leave() { hover.next = null; model.send_msg({ kind: 'leave' }) },
+      }
+      const modifiers = (e) => ({ shift: e.shiftKey, ctrl: e.ctrlKey || e.metaKey, alt: e.altKey })
+      const onContextMenu = (e) => {
+        e.preventDefault()
+        e.stopPropagation()
+        // Bokeh compiles the callback of MouseMove at the first move, so the first place may be late.
+        const send = (tries) => {
+          if (hover.last) model.send_msg({ kind: 'right-click', ...hover.last, ...modifiers(e) })
+          else if (tries > 0) setTimeout(() => send(tries - 1), 20)
+        }
+        send(10)
+      }
+      const nameOf = (e) => [
+        (e.ctrlKey || e.metaKey) && 'ctrl',
+        e.altKey && 'alt',
+        e.shiftKey && (e.ctrlKey || e.metaKey || e.key.length > 1 || /[a-z]/i.test(e.key)) && 'shift',
+        e.key.length === 1 ? e.key.toLowerCase() : e.key,
+      ].filter(Boolean).join('+')
+      // What was clicked before, e.g. an item of a tree, must not get the keys that are meant for the canvas.
+      const takeFocus = () => {
+        let active = document.activeElement
+        while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement
+        active?.blur()
+      }
+      const onKey = (e) => {
+        if (e.defaultPrevented) return
+        const target = e.composedPath()[0]
+        if (target?.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target?.tagName ?? '')) return
+        if (target?.tagName === 'INPUT' && !/^(checkbox|radio|range|button)$/.test(target.type)) return
+        if (!el.isConnected || el.offsetParent === null) return
+        const key = nameOf(e)
+        if (target?.type === 'range' && /Arrow|Home|End/.test(key)) return
+        if (!model.keys.includes(key)) return
+        e.preventDefault()
+        if (!e.repeat || model.repeating.includes(key)) model.send_msg({ kind: 'key', key })
+      }
+      el.addEventListener('contextmenu', onContextMenu)
+      el.addEventListener('pointerdown', takeFocus)
+      takeFocus()
+      window.addEventListener('keydown', onKey)
+      model.on('remove', () => { window.removeEventListener('keydown', onKey); delete places[model.place] })
+      return model.get_child('object')
+    }
+    """
+
+    def __init__(self, report: Callable[[Gesture], None], **params: Any):
+        super().__init__(place=uuid.uuid4().hex, **params)
+        self._report = report
+
+    def listen(self, figure: Any) -> None:
+        """Attach to a Bokeh figure; once for each figure."""
+        figure.context_menu = None  # else a right click opens Bokeh's tool menu
+        script = "export default ({place}, event) => globalThis.__segAppPlaces?.[place]?.%s"
+        for event, call in ((MouseMove, "move(event.x, event.y)"), (MouseLeave, "leave()")):
+            figure.js_on_event(event, CustomJS(args={"place": self.place}, code=script % call))
+        # The second of two quick clicks is a DoubleTap, one held for more than 300 ms a PressUp.
+        for event in (Tap, DoubleTap, PressUp):
+            figure.on_event(event, self._on_click)
+
+    def _on_click(self, event: Any) -> None:
+        held = event.modifiers or {}
+        shift, ctrl, alt = (bool(held.get(name)) for name in ("shift", "ctrl", "alt"))
+        self._report(Gesture("click", event.x, event.y, shift, ctrl, alt))
+
+    def _handle_msg(self, data: dict[str, Any]) -> None:
+        try:
+            self._report(Gesture(**data))
+        finally:
+            if data.get("kind") == "hover":
+                self._send_msg({"seen": True})

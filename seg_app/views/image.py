@@ -1,0 +1,285 @@
+"""The canvas: a plane with its masks and prompts; gestures become verbs of the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import holoviews as hv
+import panel as pn
+from bokeh.events import RangesUpdate
+from bokeh.models import ColumnDataSource, CustomJS, LinearColorMapper
+from holoviews.streams import Pipe
+from panel.viewable import Viewer
+
+from seg_app.errors import SegAppError
+from seg_app.geometry import outline
+from seg_app.models import Latest, Session, Worker
+from seg_app.records import Mask, Prompts
+from seg_app.views import theme
+from seg_app.views.courier import Courier
+from seg_app.views.gestures import Gesture, Gestures
+from seg_app.views.render import (
+    BLANK,
+    BLANK_RGB,
+    Frame,
+    Overlay,
+    Viewport,
+    element,
+    make_frame,
+    make_overlay,
+    needs_new_codes,
+)
+from seg_app.views.toolbar import TOOLS
+
+SQUARE_PIXELS = """
+export default ({figure, plane}, _, __, {index}) => {
+  const width = figure.inner_width, height = figure.inner_height
+  if (!width || !height) return
+  const {x_range: x, y_range: y} = figure
+  const shown = [x.start, x.end, y.start, y.end]
+  // Nobody has moved the image since it was fitted: fit it to the new size.
+  const untouched = (figure.fitted ?? shown).every((edge, i) => edge === shown[i])
+  const dx = untouched ? plane[1] : x.end - x.start, dy = untouched ? plane[0] : y.start - y.end
+  const cx = untouched ? plane[1] / 2 - 0.5 : (x.start + x.end) / 2
+  const cy = untouched ? plane[0] / 2 - 0.5 : (y.start + y.end) / 2
+  const half = Math.max(dx / width, dy / height) / 2
+  x.setv({start: cx - half * width, end: cx + half * width})
+  y.setv({start: cy + half * height, end: cy - half * height})
+  if (untouched) figure.fitted = [x.start, x.end, y.start, y.end]
+  index.find_one(figure)?.trigger_ranges_update_event()
+}
+"""
+"""HoloViews' aspect options do nothing in a figure that fills its place (holoviz/hvplot#1283)."""
+
+EMPTY_IMAGE = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
+
+
+class ImageView(Viewer):
+    """One plane of a session's volume, as large as its place.
+
+    The picture is a HoloViews DynamicMap, fed by a thread that reads what the browser shows; prompts, outline
+    and masks are Bokeh glyphs on the same figure, which change in a tenth of the time.
+    """
+
+    def __init__(self, session: Session, worker: Worker, courier: Courier, *, on_key: Callable[[str], None]):
+        super().__init__()
+        self.session, self._worker, self._courier = session, worker, courier
+        self._frame = BLANK_RGB if session.volume.is_rgb else BLANK
+        self._viewport: Viewport | None = None
+        self._stale: set[str] = set()
+        self._latest = Latest("seg-app-canvas")
+        self._figure: Any = None
+        self._mapper: Any = None
+        self._on_key = on_key
+        self.readout = pn.rx("")
+        self._make_sources()
+        self._make_pane()
+        self._watch()
+
+    def _make_sources(self) -> None:
+        self._points = ColumnDataSource(data={"x": [], "y": [], "color": [], "marker": []})
+        self._outline = ColumnDataSource(data={"xs": [], "ys": []})
+        self._objects = ColumnDataSource(data=EMPTY_IMAGE)
+        self._selection = ColumnDataSource(data=EMPTY_IMAGE)
+
+    def _make_pane(self) -> None:
+        self._pipe = Pipe(data=self._frame)
+        picture = hv.DynamicMap(element, streams={"frame": self._pipe.param.data}).opts(self._options())
+        self._pane = pn.pane.HoloViews(picture, sizing_mode="stretch_both", linked_axes=False, margin=0)
+        self._gestures = Gestures(
+            self._on_gesture,
+            object=self._pane,
+            keys=[key for tool in TOOLS for key in tool.keys],
+            repeating=[key for tool in TOOLS for key in tool.keys if tool.repeats],
+            sizing_mode="stretch_both",
+            margin=0,
+        )
+        self._courier.pushed.append(self._pane)
+
+    def _options(self) -> Any:
+        height, width = self.session.volume.shape[1:]
+        common = {
+            "responsive": True,
+            "min_height": 300,
+            "invert_yaxis": True,
+            "xlim": (-0.5, width - 0.5),
+            "ylim": (-0.5, height - 0.5),
+            "xaxis": None,
+            "yaxis": None,
+            "toolbar": None,
+            "border": 0,
+            "bgcolor": theme.CANVAS,
+            "default_tools": ["pan", "wheel_zoom"],
+            "active_tools": ["pan", "wheel_zoom"],
+            "lod": {"timeout": 60},  # Bokeh tells of a wheel only when it ends, 500 ms after the last notch by default
+            "hooks": [self._on_plot],
+        }
+        if self.session.volume.is_rgb:
+            return hv.opts.RGB(**common)
+        return hv.opts.Image(cmap="gray", clim=(0, 255), **common)
+
+    # The figure
+
+    def _on_plot(self, plot: Any, _: Any) -> None:
+        # HoloViews sets the mapper's limits again with every frame.
+        self._mapper = plot.handles.get("color_mapper")
+        self._apply_limits()
+        if plot.state is not self._figure:
+            self._figure = plot.state
+            self._furnish(plot.state)
+
+    def _furnish(self, figure: Any) -> None:
+        figure.stylesheets = [*figure.stylesheets, theme.FIGURE_CSS]
+        square = CustomJS(args={"figure": figure, "plane": self.session.volume.shape[1:]}, code=SQUARE_PIXELS)
+        for side in ("inner_width", "inner_height"):
+            figure.js_on_change(side, square)
+            figure.on_change(side, lambda attr, old, new: self._look())  # noqa: ARG005 - Bokeh checks the signature
+        figure.on_event(RangesUpdate, lambda _: self._look())
+        self._gestures.listen(figure)
+        self._add_glyphs(figure)
+
+    def _add_glyphs(self, figure: Any) -> None:
+        for source, palette in (
+            (self._objects, theme.overlay_palette()),
+            (self._selection, theme.selection_palette()),
+        ):
+            mapper = LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
+            figure.image("image", x="x", y="y", dw="dw", dh="dh", source=source, color_mapper=mapper)
+        figure.multi_polygons("xs", "ys", source=self._outline, **theme.DRAFT_STYLE)
+        figure.scatter("x", "y", source=self._points, marker="marker", fill_color="color", **theme.MARKER_STYLE)
+
+    def fit(self) -> None:
+        """Show the whole plane."""
+        height, width = self.session.volume.shape[1:]
+        figure = self._figure
+        if not figure or not figure.inner_width or not figure.inner_height:
+            return
+        scale = max(width / figure.inner_width, height / figure.inner_height)
+        dx, dy = scale * figure.inner_width / 2, scale * figure.inner_height / 2
+        x, y = width / 2 - 0.5, height / 2 - 0.5
+        figure.x_range.update(start=x - dx, end=x + dx)
+        figure.y_range.update(start=y + dy, end=y - dy)
+        self._look()
+
+    # Session -> picture
+
+    def _watch(self) -> None:
+        session = self.session
+        session.param.watch(lambda _: self._redraw("frame", "overlay"), "z")
+        session.param.watch(lambda _: self._on_limits(), "limits")
+        session.masks.param.watch(lambda *_: self._redraw("overlay"), ["masks", "selected"])
+        session.draft.param.watch(lambda event: self._show_prompts(event.new), "prompts")
+        session.draft.param.watch(lambda event: self._show_outline(event.new), "mask")
+
+    def _look(self) -> None:
+        figure = self._figure
+        if not figure.inner_width or not figure.inner_height:
+            return
+        x0, x1 = sorted((figure.x_range.start, figure.x_range.end))
+        y0, y1 = sorted((figure.y_range.start, figure.y_range.end))
+        viewport = Viewport((x0, y0, x1, y1), figure.inner_width, figure.inner_height)
+        if viewport != self._viewport:
+            self._viewport = viewport
+            self.session.scale = viewport.scale
+            self._redraw("frame", "overlay")
+
+    def _redraw(self, *what: str) -> None:
+        self._stale.update(what)
+        if self._viewport:
+            self._latest.ask(self._draw)
+
+    def _draw(self) -> None:
+        stale, self._stale = self._stale, set()
+        session, viewport = self.session, self._viewport
+        assert viewport is not None  # noqa: S101 - for the type checker: `_redraw` has seen it
+        frame = self._read_frame(viewport) if "frame" in stale else None
+        masks = session.masks.on_plane(session.z)
+        overlay = make_overlay(masks, session.masks.selected, viewport, session.volume.shape[1:])
+        self._courier(lambda: self._show(frame, overlay))
+
+    def _read_frame(self, viewport: Viewport) -> Frame:
+        session = self.session
+        try:
+            return make_frame(session.volume, session.z, viewport, session.limits)
+        except SegAppError as error:
+            self._worker.complain(str(error))
+            return BLANK_RGB if session.volume.is_rgb else BLANK
+
+    def _show(self, frame: Frame | None, overlay: Overlay | None) -> None:
+        if frame:
+            self._frame = frame
+            self._pipe.send(frame)
+        self._objects.update(data=_image(overlay.objects, overlay) if overlay else EMPTY_IMAGE)
+        chosen = overlay if overlay and overlay.selection.any() else None
+        self._selection.update(data=_image(chosen.selection, chosen) if chosen else EMPTY_IMAGE)
+
+    def _on_limits(self) -> None:
+        if needs_new_codes(self._frame, self.session.limits):
+            self._redraw("frame")
+        else:
+            self._courier(self._apply_limits)
+
+    def _apply_limits(self) -> None:
+        if self._mapper is not None:
+            low, high = self._frame.limits_as_codes(self.session.limits)
+            self._mapper.update(low=low, high=high)
+
+    def _show_prompts(self, prompts: Prompts) -> None:
+        colours = [theme.INCLUDE if point.include else theme.EXCLUDE for point in prompts.points]
+        data = {
+            "x": [point.x for point in prompts.points],
+            "y": [point.y for point in prompts.points],
+            "color": colours,
+            "marker": ["circle_cross" if point.include else "circle_x" for point in prompts.points],
+        }
+        self._courier(lambda: self._points.update(data=data))
+
+    def _show_outline(self, mask: Mask | None) -> None:
+        rings = outline(mask, tolerance=self.session.scale / 2) if mask else []
+        # One polygon with all rings: Bokeh fills by the even-odd rule, which leaves the holes free.
+        xs = [[[ring[:, 0] for ring in rings]]] if rings else []
+        ys = [[[ring[:, 1] for ring in rings]]] if rings else []
+        self._courier(lambda: self._outline.update(data={"xs": xs, "ys": ys}))
+
+    # Gestures -> session
+
+    def _on_gesture(self, gesture: Gesture) -> None:
+        if gesture.kind == "key":
+            self._on_key(gesture.key)
+        elif gesture.kind == "leave":
+            self.readout.rx.value = ""
+        elif gesture.kind == "hover":
+            self.readout.rx.value = self._describe(gesture.x, gesture.y)
+        else:
+            self._on_click(gesture)
+
+    def _on_click(self, gesture: Gesture) -> None:
+        session = self.session
+        if not session.is_on_plane(gesture.x, gesture.y):
+            return
+        plain = gesture.kind == "click" and not (gesture.ctrl or gesture.shift)
+        if plain and not session.draft.prompts and session.select_at(gesture.x, gesture.y):
+            return
+        exclude = gesture.kind == "right-click" or gesture.ctrl or (plain and not session.draft.include)
+        session.add_point(gesture.x, gesture.y, include=not exclude)
+        self._worker.run("Outlining the object", session.outline)
+
+    def _describe(self, x: float, y: float) -> str:
+        value = self._frame.value_at(x, y)
+        if value is None:
+            return ""
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else f"{value:.5g}"
+        return f"x {round(x)}  y {round(y)}  value {shown}"
+
+    def close(self) -> None:
+        """Stop drawing."""
+        self._latest.close()
+
+    def __panel__(self) -> Gestures:
+        return self._gestures
+
+
+def _image(codes: Any, overlay: Overlay) -> dict[str, list[Any]]:
+    x0, y0, x1, y1 = overlay.extent
+    return {"image": [codes], "x": [x0], "y": [y0], "dw": [x1 - x0], "dh": [y1 - y0]}

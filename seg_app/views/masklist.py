@@ -1,0 +1,198 @@
+"""The table of masks: select, classify, save, load."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from seg_app.records import Mask
+from seg_app.views import theme
+from seg_app.views.text import Text
+
+if TYPE_CHECKING:
+    from seg_app.io.maskstore import SavedSet
+    from seg_app.views.workbench import Workbench
+
+ROWS_PER_PAGE = 20
+COLUMNS = ["#", "colour", "class", "area", "score", "plane"]
+
+
+def table_of(masks: tuple[Mask, ...], pixel_area_um2: float | None) -> pd.DataFrame:
+    """Return one row for each mask, indexed by position; area in µm² where the pixel size is known, else in pixels."""
+    rows = [
+        (
+            mask.number,
+            swatch(mask.number),
+            mask.class_name,
+            float(f"{mask.area * pixel_area_um2:.3g}") if pixel_area_um2 else mask.area,
+            None if mask.score is None else round(mask.score, 2),
+            mask.z + 1,
+        )
+        for mask in masks
+    ]
+    return pd.DataFrame(rows, columns=pd.Index(COLUMNS))
+
+
+def swatch(number: int) -> str:
+    """Return the colour of an object as HTML."""
+    return f'<span class="swatch" style="background: {theme.colour_of(number)}"></span>'
+
+
+class MaskList(Viewer):
+    """The masks of the session, a page at a time; its selection is the session's."""
+
+    def __init__(self, bench: Workbench):
+        super().__init__()
+        self._bench, self._session = bench, bench.session
+        size = self._session.volume.pixel_size_nm
+        self._pixel_area_um2 = size[1] * size[2] / 1e6 if size else None
+        self._table = self._make_table()
+        self._title = Text(kind="title", margin=(12, 12, 4, 12))
+        self._class = pmui.TextInput(
+            label="Class of new objects",
+            placeholder="e.g. particle, pore",
+            size="small",
+            margin=(6, 12),
+            sizing_mode="stretch_width",
+        )
+        self._class.param.watch(lambda event: setattr(self._session, "class_name", event.new.strip()), "value")
+        self._saved = SavedSets(bench)
+        self.dialog = self._saved.dialog
+        self._refreshing = False
+        self.refresh()
+
+    def _make_table(self) -> pn.widgets.Tabulator:
+        table = pn.widgets.Tabulator(
+            table_of((), None),
+            show_index=False,
+            pagination="remote",
+            page_size=ROWS_PER_PAGE,
+            selectable="checkbox",
+            sizing_mode="stretch_both",
+            layout="fit_columns",
+            widths={"#": 38, "colour": 30, "area": 78, "plane": 52, "score": 52},
+            titles={"colour": "", "area": "Area, µm²" if self._pixel_area_um2 else "Area, px", "class": "Class",
+                    "score": "Score", "plane": "Plane"},
+            formatters={"colour": {"type": "html"}, "class": {"type": "plaintext"}, "score": {"type": "plaintext"}},
+            text_align={"#": "right", "area": "right", "score": "right", "plane": "right"},
+            editors={column: None for column in COLUMNS if column != "class"} | {"class": {"type": "input"}},
+            header_filters=False,
+            stylesheets=[theme.TABLE_CSS],
+            margin=(0, 6),
+        )  # fmt: skip
+        table.param.watch(self._on_selection, "selection")
+        table.on_edit(self._on_edit)
+        return table
+
+    def refresh(self) -> None:
+        """Show the masks and the selection as they are now."""
+        masks = self._session.masks
+        table = table_of(masks.masks, self._pixel_area_um2)
+        positions = {mask.id: i for i, mask in enumerate(masks.masks)}
+        self._refreshing = True
+        try:
+            if not table.equals(self._table.value):
+                self._table.value = table
+            self._table.selection = [positions[id_] for id_ in masks.selected]
+        finally:
+            self._refreshing = False
+        self._turn_to(self._table.selection)
+        chosen = f" · {len(masks.selected)} selected" if masks.selected else ""
+        self._saved.refresh()
+        self._title.text = f"Objects · {len(masks.masks)}{chosen}"
+
+    def _turn_to(self, selection: list[int]) -> None:
+        if len(selection) == 1:
+            self._table.page = selection[0] // ROWS_PER_PAGE + 1
+
+    def _on_selection(self, event: Any) -> None:
+        if not self._refreshing:
+            masks = self._session.masks
+            masks.selected = tuple(masks.masks[i].id for i in event.new)
+
+    def _on_edit(self, event: Any) -> None:
+        mask = self._session.masks.masks[event.row]
+        self._bench.do("Classifying", self._session.masks.classify, [mask.id], str(event.value or "").strip())
+
+    def _select_all(self, _: Any) -> None:
+        masks = self._session.masks
+        masks.selected = tuple(mask.id for mask in masks.masks)
+
+    def _select_none(self, _: Any) -> None:
+        self._session.masks.selected = ()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        every = pmui.Button(label="All", variant="text", size="small", margin=(6, 0), on_click=self._select_all)
+        none = pmui.Button(label="None", variant="text", size="small", margin=(6, 6, 6, 0), on_click=self._select_none)
+        head = pmui.Row(self._title, pn.layout.HSpacer(), every, none, sizing_mode="stretch_width", margin=0)
+        return pmui.Paper(
+            head, self._class, self._table, self._saved, width=380, sizing_mode="stretch_height", elevation=0,
+            sx=theme.PAPER, margin=(8, 8, 8, 0),
+        )  # fmt: skip
+
+
+class SavedSets(Viewer):
+    """Save, and load what was saved."""
+
+    def __init__(self, bench: Workbench):
+        super().__init__()
+        self._bench = bench
+        self._save = pmui.Button(
+            label="Save", icon="save", variant="contained", size="small", margin=(8, 6, 8, 12),
+            on_click=lambda _: bench.save(),
+        )  # fmt: skip
+        self._load = pmui.Button(
+            label="Load", icon="folder_open", variant="outlined", size="small", margin=(8, 6), on_click=self._on_load
+        )
+        self._where = Text(kind="caption", margin=(0, 12, 8, 12), sizing_mode="stretch_width")
+        self._sets = pmui.MenuList(items=[], sizing_mode="stretch_width")
+        self._sets.on_click(self._on_choice)
+        self.dialog = pmui.Dialog(
+            self._sets, title="Saved masks of this image", show_close_button=True, close_on_click=True
+        )
+        self._paths: list[str] = []
+
+    def refresh(self) -> None:
+        """Enable what makes sense, and say where the masks are."""
+        session = self._bench.session
+        self._save.disabled = not session.masks.masks or session.store is None
+        self._load.disabled = session.store is None
+        if session.saved_as:
+            name = session.saved_as.rpartition("/")[2]
+            self._where.text = f"Changed since {name}" if session.unsaved else f"Saved as {name}"
+        else:
+            self._where.text = f"Saves to {session.store.where}" if session.store else ""
+
+    def _on_load(self, _: Any) -> None:
+        self._bench.do("Looking for saved masks", self._bench.session.saved_sets, then=self._show)
+
+    def _show(self, sets: list[SavedSet] | None) -> None:
+        if sets is None:
+            return
+        self._paths = [saved.path for saved in sets]
+        self._sets.items = [
+            {"label": saved.name, "secondary": _age_and_size(saved), "icon": "layers"} for saved in sets
+        ] or [{"label": "Nothing saved yet", "selectable": False}]
+        self.dialog.open = True
+
+    def _on_choice(self, item: Any) -> None:
+        names = [entry["label"] for entry in self._sets.items]
+        self.dialog.open = False
+        if self._paths:
+            path = self._paths[names.index(item["label"])]
+            self._bench.do("Loading the masks", self._bench.session.load, path)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return pmui.Column(
+            pmui.Row(self._save, self._load, margin=0), self._where, self.dialog, sizing_mode="stretch_width", margin=0
+        )
+
+
+def _age_and_size(saved: SavedSet) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(saved.modified_s))
+    return f"{when} · {saved.size / 1000:.1f} kB"

@@ -1,0 +1,106 @@
+"""The page of the app: the data on the left, the workbench of the open image beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from seg_app.models import Desk, Session, Worker
+from seg_app.views import theme
+from seg_app.views.browser import Browser
+from seg_app.views.courier import Courier
+from seg_app.views.text import Text
+from seg_app.views.workbench import Workbench
+
+
+class Page(Viewer):
+    """What a browser tab shows. `open_desk` connects to everything; it runs in the worker thread."""
+
+    def __init__(self, open_desk: Callable[[], Desk]):
+        super().__init__()
+        self._open_desk = open_desk
+        self.worker = Worker()
+        self._courier = courier = Courier()
+        self.bench: Workbench | None = None
+        self._about = Text(margin=(0, 16))
+        self._engine = pmui.Chip(label="", size="small", variant="outlined", visible=False, margin=(0, 8))
+        self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
+        self._welcome = Welcome(self.worker, courier, retry=self.start)
+        self._main = pmui.Column(self._welcome, sizing_mode="stretch_both", margin=0)
+        self._page = pmui.Page(
+            title="seg_app",
+            header=[pmui.Row(self._about, pn.layout.HSpacer(), self._engine, sizing_mode="stretch_width")],
+            sidebar=[self._sidebar],
+            sidebar_width=260,
+            main=[self._main],
+            theme_config=theme.THEME,
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Connect, then open the first image."""
+        self.worker.run("Starting", self._open_desk).add_done_callback(
+            lambda done: self._courier(lambda: self._on_desk(done.result()))
+        )
+
+    def _on_desk(self, desk: Desk | None) -> None:
+        if desk is None:
+            return
+        self._engine.param.update(label=desk.segmenter.name, visible=True)
+        desk.param.watch(lambda event: self._courier(lambda: self._on_session(event.new)), "session")
+        self._sidebar[:] = [Browser(desk, self.worker, self._courier)]
+        self.worker.run("Opening the first image", desk.open_first)
+
+    def _on_session(self, session: Session) -> None:
+        if self.bench:
+            self.bench.close()
+        self.bench = Workbench(session, self.worker, self._courier)
+        self._about.text = describe(session)
+        self._main[:] = [self.bench]
+
+    def close(self) -> None:
+        """End the threads of this tab."""
+        self.worker.close()
+        if self.bench:
+            self.bench.close()
+
+    def __panel__(self) -> pmui.Page:
+        return self._page
+
+
+class Welcome(Viewer):
+    """What the page shows while nothing is open: what is going on, or what went wrong and how to try again."""
+
+    def __init__(self, worker: Worker, courier: Courier, *, retry: Callable[[], None]):
+        super().__init__()
+        self._worker, self._courier = worker, courier
+        self._doing = Text(text="Starting …")
+        self._message = Text(margin=0)
+        self._trouble = pmui.Alert(
+            objects=[self._message], severity="error", visible=False, sizing_mode="stretch_width"
+        )
+        self._retry = pmui.Button(label="Try again", icon="refresh", visible=False, on_click=lambda _: retry())
+        worker.param.watch(lambda *_: self._courier(self._show), ["doing", "trouble"])
+
+    def _show(self) -> None:
+        doing, trouble = self._worker.doing, self._worker.trouble
+        self._doing.text = f"{doing} …" if doing else "" if trouble else "Choose an image on the left."
+        self._message.text = trouble
+        self._trouble.visible = bool(trouble)
+        self._retry.visible = bool(trouble) and not doing
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return pmui.Column(self._doing, self._trouble, self._retry, sizing_mode="stretch_width", margin=24)
+
+
+def describe(session: Session) -> str:
+    """Return what is open in one line: name, size, data type, pixel size."""
+    volume = session.volume
+    planes, height, width = volume.shape
+    size = f"{width} × {height}" + (f" × {planes}" if planes > 1 else "")
+    pixel = volume.pixel_size_nm
+    scale = f"{pixel[2]:g} nm per pixel" if pixel else "no pixel size known"
+    return f"{volume.metadata.get('title') or volume.image.stem} · {size} · {volume.dtype} · {scale}"

@@ -1,0 +1,89 @@
+"""Colours, fonts, spacing: the only CSS and the only colour constants of the app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+BAR = {"MuiAppBar": {"styleOverrides": {"colorPrimary": {"backgroundColor": "#1b2230", "color": "#ffffff"}}}}
+"""The bar on top is the same in both themes."""
+
+
+def _theme(primary: str, background: str, paper: str) -> dict[str, Any]:
+    return {
+        "palette": {"primary": {"main": primary}, "background": {"default": background, "paper": paper}},
+        "shape": {"borderRadius": 8},
+        "typography": {"fontSize": 13},
+        "components": BAR,
+    }
+
+
+THEME = {"light": _theme("#2f6fed", "#eef1f5", "#ffffff"), "dark": _theme("#7aa7ff", "#14171c", "#1c2027")}
+
+CANVAS = "#15181d"
+"""Behind the image in both themes: grey levels look the same whatever the page around them."""
+INCLUDE = "#22c55e"
+EXCLUDE = "#ef4444"
+MARKER_STYLE = {"size": 13, "line_color": "#ffffff", "line_width": 1.5}
+DRAFT = "#38e1ff"
+DRAFT_STYLE = {"fill_color": DRAFT, "fill_alpha": 0.25, "line_color": DRAFT, "line_width": 2}
+SELECTED = "#ffe14d"
+
+OBJECTS = (
+    *("#ff8c42", "#4cc9f0", "#b5e48c", "#f72585", "#ffd166", "#9d4edd", "#2ec4b6", "#ff595e", "#80b918", "#4895ef"),
+    *("#e0aaff", "#f4a261", "#00b4d8", "#d4e157", "#ff70a6", "#7209b7", "#06d6a0", "#e76f51", "#a2d2ff", "#c9ada7"),
+)
+"""Objects are coloured by their number, so that neighbours differ."""
+
+FILL_ALPHA = 0.34
+EDGE_ALPHA = 0.95
+SELECTED_ALPHA = 0.30
+
+FLOATING = {"position": "fixed", "bottom": "40px", "left": "50%", "transform": "translateX(-50%)", "zIndex": 1200,
+            "maxWidth": "70vw", "boxShadow": 6, "backgroundColor": "background.paper"}  # fmt: skip
+"""Over the page, so that the image does not move while somebody works on it."""
+HIDDEN = {"opacity": 0}
+"""Takes its place all the same: the canvas must not change its size with every click."""
+PAPER = {"overflow": "hidden", "border": "1px solid", "borderColor": "divider"}
+FIGURE_CSS = ".bk-Canvas { --outline-width: 0px; }"
+"""Bokeh marks a focused figure by a dotted frame; the canvas has the focus all the time."""
+TABLE_CSS = """
+.tabulator { font-size: 13px !important; border: none !important; }
+.tabulator .tabulator-footer { border: none !important; }
+.tabulator-row .tabulator-cell { padding: 4px 6px !important; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 8px 6px !important; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-title { padding-right: 0 !important; font-size: 12px; }
+.tabulator .tabulator-header .tabulator-col[aria-sort="none"] .tabulator-col-sorter { display: none !important; }
+.swatch { display: inline-block; width: 14px; height: 14px; border-radius: 4px; vertical-align: middle; }
+"""
+TEXT_CSS = """
+div { font-family: Roboto, sans-serif; font-size: 13px; line-height: 1.4; overflow-wrap: anywhere; }
+.title { font-weight: 600; }
+.caption { font-size: 12px; opacity: 0.75; }
+"""
+HELP_CSS = """
+table { border-collapse: collapse; font-size: 13px; width: 100%; }
+th { text-align: left; }
+td, th { border: none; border-bottom: 1px solid rgba(128, 128, 128, 0.25); padding: 3px 16px 3px 0; }
+td:first-child { white-space: nowrap; font-weight: 600; }
+"""
+
+
+def colour_of(number: int) -> str:
+    """Return the colour of the object of a number, as #rrggbb."""
+    return OBJECTS[(number - 1) % len(OBJECTS)]
+
+
+def overlay_palette() -> list[str]:
+    """Return the colours of overlay codes: 0 is nothing, then a fill for each object colour, then their edges."""
+    return ["#00000000", *(_with_alpha(c, FILL_ALPHA) for c in OBJECTS), *(_with_alpha(c, EDGE_ALPHA) for c in OBJECTS)]
+
+
+def selection_palette() -> list[str]:
+    """Return the colours of selection codes: nothing, fill, edge."""
+    return ["#00000000", _with_alpha(SELECTED, SELECTED_ALPHA), SELECTED]
+
+
+def _with_alpha(colour: str, alpha: float) -> str:
+    return f"{colour}{np.clip(round(alpha * 255), 0, 255):02x}"

@@ -1,0 +1,138 @@
+"""TOOLS: every verb with its icon, its keys and its help, in one table; buttons, shortcuts and help come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from seg_app.models import Session
+
+if TYPE_CHECKING:
+    from seg_app.views.workbench import Workbench
+
+
+def _always(_: Session) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One verb that a user can reach by a button, a key, or both."""
+
+    name: str
+    help: str
+    verb: Callable[[Workbench], object]
+    keys: tuple[str, ...] = ()
+    icon: str = ""
+    """A Material icon; without one there is no button."""
+    ready: Callable[[Session], bool] = field(default=_always)
+    """Whether the verb makes sense now."""
+    colour: str = "default"
+    repeats: bool = False
+    """Whether a held key repeats it."""
+
+    @property
+    def label(self) -> str:
+        """The help with its keys, as the tooltip shows it."""
+        return f"{self.help} ({' or '.join(map(spoken, self.keys))})" if self.keys else self.help
+
+
+def spoken(key: str) -> str:
+    """Return a key as it is printed on keyboards: 'ctrl+z' -> 'Ctrl+Z'."""
+    names = {"ArrowLeft": "←", "ArrowRight": "→", "Escape": "Esc", "Delete": "Del"}
+    return "+".join(names.get(part, part.capitalize() if len(part) > 1 else part.upper()) for part in key.split("+"))
+
+
+def _step(planes: int) -> Callable[[Workbench], object]:
+    return lambda bench: bench.session.go_to(bench.session.z + planes)
+
+
+def _has_draft(session: Session) -> bool:
+    return bool(session.draft.prompts)
+
+
+TOOLS = (
+    Tool("mode", "Switch between include and exclude", lambda b: b.session.switch_mode(), ("t",)),
+    Tool("back", "Take the last point back", lambda b: b.outlining(b.session.take_back), ("Backspace",), "backspace",
+         _has_draft),
+    Tool("drop", "Drop all points", lambda b: b.session.drop(), ("Escape",), "close", _has_draft),
+    Tool("accept", "Accept the object", lambda b: b.do("Accepting the object", b.session.accept), ("Enter",), "check",
+         _has_draft, "success"),
+    Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",
+         lambda s: s.masks.can_undo),
+    Tool("redo", "Redo", lambda b: b.do("Redoing", b.session.redo), ("ctrl+y", "ctrl+shift+z"), "redo",
+         lambda s: s.masks.can_redo),
+    Tool("delete", "Delete the selected objects", lambda b: b.do("Deleting", b.session.delete_selected), ("Delete",),
+         "delete_outline", lambda s: bool(s.masks.selected), "error"),
+    Tool("fit", "Show the whole plane", lambda b: b.image.fit(), ("0",), "fit_screen"),
+    Tool("previous", "Previous plane", _step(-1), ("ArrowLeft", "d"), repeats=True),
+    Tool("next", "Next plane", _step(1), ("ArrowRight", "f"), repeats=True),
+    Tool("back10", "Ten planes back", _step(-10), ("shift+ArrowLeft", "shift+d"), repeats=True),
+    Tool("ahead10", "Ten planes on", _step(10), ("shift+ArrowRight", "shift+f"), repeats=True),
+    Tool("save", "Save the masks", lambda b: b.save(), ("ctrl+s",), ready=lambda s: bool(s.masks.masks)),
+    Tool("help", "Keys and mouse", lambda b: b.show_help(), ("?",), "help_outline"),
+)  # fmt: skip
+
+MOUSE = (
+    ("Left click", "Include a point; on an accepted object: select it"),
+    ("Shift + left click", "Include a point, also on an accepted object"),
+    ("Right click, Ctrl + left click", "Exclude a point"),
+    ("Wheel", "Zoom at the pointer"),
+    ("Drag", "Move the image"),
+)
+MODES = {"Include": True, "Exclude": False}
+
+
+def tool_of_key(key: str) -> Tool | None:
+    """Return the tool that a key stands for."""
+    return next((tool for tool in TOOLS if key in tool.keys), None)
+
+
+class Toolbar(Viewer):
+    """The buttons of TOOLS and the include/exclude switch; what makes no sense now is disabled."""
+
+    def __init__(self, bench: Workbench):
+        super().__init__()
+        self._bench = bench
+        self._buttons = {tool.name: self._button(tool) for tool in TOOLS if tool.icon}
+        self._mode = pmui.RadioButtonGroup(options=list(MODES), size="small", color="primary", margin=(6, 8))
+        self._mode.param.watch(lambda event: bench.session.switch_mode(include=MODES[event.new]), "value")
+        self.refresh()
+
+    def _button(self, tool: Tool) -> pmui.IconButton:
+        return pmui.IconButton(
+            icon=tool.icon,
+            description=tool.label,
+            color=tool.colour,
+            size="medium",
+            margin=(4, 0),
+            on_click=lambda _: self._bench.use(tool),
+        )
+
+    def refresh(self) -> None:
+        """Enable what makes sense now."""
+        session = self._bench.session
+        for tool in TOOLS:
+            if tool.icon:
+                self._buttons[tool.name].disabled = not tool.ready(session)
+        self._mode.value = next(name for name, include in MODES.items() if include == session.draft.include)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return pmui.Row(self._mode, *self._buttons.values(), margin=0)
+
+
+def help_text() -> str:
+    """Return the help as a Markdown table."""
+    lines = [f"| {what} | {does} |" for what, does in MOUSE]
+    lines += [f"| {' or '.join(map(spoken, tool.keys))} | {tool.help} |" for tool in TOOLS if tool.keys]
+    return "\n".join(["| Gesture | What it does |", "|---|---|", *lines])
+
+
+def hints() -> str:
+    """Return the bindings that matter most, for the status line."""
+    return "Click to outline · right-click to exclude · Enter to accept · Esc to drop · ? for all keys"

@@ -1,0 +1,190 @@
+"""One session on the screen: canvas, toolbar, masks, planes, contrast; running jobs and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from seg_app.models import Session, Worker
+from seg_app.views import theme
+from seg_app.views.courier import Courier
+from seg_app.views.image import ImageView
+from seg_app.views.masklist import MaskList
+from seg_app.views.text import Text
+from seg_app.views.toolbar import Tool, Toolbar, help_text, hints, tool_of_key
+
+
+class Workbench(Viewer):
+    """The bench that masks are worked on. Every verb is the session's; here is where they are reached."""
+
+    def __init__(self, session: Session, worker: Worker | None = None, courier: Courier | None = None):
+        super().__init__()
+        self.session = session
+        self.worker = worker or Worker()
+        self.courier = courier or Courier()
+        self.image = ImageView(session, self.worker, self.courier, on_key=self._on_key)
+        self._toolbar = Toolbar(self)
+        self._masklist = MaskList(self)
+        self._plane = Planes(session)
+        self._contrast = Contrast(session)
+        self._status = Status(self)
+        help_table = pmui.Markdown(help_text(), stylesheets=[theme.HELP_CSS])
+        self._help = pmui.Dialog(help_table, title="Keys and mouse", show_close_button=True, close_on_click=True)
+        self._watch()
+
+    def _watch(self) -> None:
+        session = self.session
+        refresh = lambda *_: self.courier(self._refresh)  # noqa: E731 - one name for all the watchers
+        session.masks.param.watch(refresh, ["masks", "selected", "can_undo", "can_redo"])
+        session.draft.param.watch(refresh, ["prompts", "mask", "include"])
+        session.param.watch(refresh, ["z", "limits", "saved_as", "unsaved"])
+
+    def _refresh(self) -> None:
+        for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._status):
+            view.refresh()
+
+    # Verbs
+
+    def do(self, title: str, verb: Callable[..., Any], *args: Any, then: Callable[[Any], None] | None = None) -> None:
+        """Run a verb in the worker thread, after those that wait there; then give its result to the page."""
+        future = self.worker.run(title, verb, *args)
+        if then:
+            future.add_done_callback(lambda done: self.courier(lambda: then(done.result())))
+
+    def outlining(self, verb: Callable[[], Any]) -> None:
+        """Run a verb that asks the model."""
+        self.do("Outlining the object", verb)
+
+    def use(self, tool: Tool) -> None:
+        """Use a tool, if it makes sense now."""
+        if tool.ready(self.session):
+            tool.verb(self)
+
+    def _on_key(self, key: str) -> None:
+        dialog = next((dialog for dialog in (self._help, self._masklist.dialog) if dialog.open), None)
+        if dialog:
+            dialog.open = key != "Escape"
+        elif tool := tool_of_key(key):
+            self.use(tool)
+
+    def save(self) -> None:
+        """Save the masks and say where."""
+        self.do("Saving the masks", self.session.save)
+
+    def show_help(self) -> None:
+        """Show all keys and gestures."""
+        self._help.open = True
+
+    def close(self) -> None:
+        """End the threads of this bench."""
+        self.image.close()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        sliders = pmui.Row(self._plane, self._contrast, sizing_mode="stretch_width", margin=0)
+        canvas = pmui.Paper(
+            self._toolbar, self.image, sliders, sizing_mode="stretch_both", elevation=0, sx=theme.PAPER, margin=8
+        )
+        bench = pmui.Row(canvas, self._masklist, sizing_mode="stretch_both", margin=0)
+        return pmui.Column(bench, self._status, self._help, sizing_mode="stretch_both", margin=0, min_height=520)
+
+
+class Planes(Viewer):
+    """The slider through the planes; nothing for a micrograph."""
+
+    def __init__(self, session: Session):
+        super().__init__()
+        self._session = session
+        n = session.volume.n_planes
+        self._slider = pmui.IntSlider(
+            label="Plane", start=1, end=max(n, 2), value=session.z + 1, size="small", sizing_mode="stretch_width",
+            margin=(4, 24, 8, 24), visible=n > 1, format="0",
+        )  # fmt: skip
+        self._slider.param.watch(lambda event: session.go_to(event.new - 1), "value")
+
+    def refresh(self) -> None:
+        """Follow the keys."""
+        self._slider.value = self._session.z + 1
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._slider
+
+
+class Contrast(Viewer):
+    """Black and white points on the data's own scale."""
+
+    def __init__(self, session: Session):
+        super().__init__()
+        self._session = session
+        low, high = session.volume.data_range()
+        self._slider = pmui.RangeSlider(
+            label="Contrast", start=low, end=high, value=session.limits, step=self._step(low, high), size="small",
+            format="0" if session.volume.dtype.kind in "iu" else "0.0000",
+            sizing_mode="stretch_width", margin=(4, 8, 8, 24), visible=not session.volume.is_rgb,
+        )  # fmt: skip
+        self._slider.param.watch(self._on_value, "value")
+        self._auto = pmui.Button(
+            label="Auto", variant="text", size="small", margin=(8, 8), on_click=self._on_auto,
+            visible=not session.volume.is_rgb, description="Show the 0.5th to the 99.5th percentile",
+        )  # fmt: skip
+
+    def _step(self, low: float, high: float) -> float:
+        step = (high - low) / 500
+        return max(1.0, round(step)) if self._session.volume.dtype.kind in "iu" else step
+
+    def _on_value(self, event: Any) -> None:
+        low, high = event.new
+        if high > low:
+            self._session.limits = (float(low), float(high))
+
+    def _on_auto(self, _: Any) -> None:
+        self._session.limits = self._session.volume.percentiles()
+
+    def refresh(self) -> None:
+        """Follow the session."""
+        self._slider.value = self._session.limits
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return pmui.Row(self._slider, self._auto, sizing_mode="stretch_width", margin=0)
+
+
+class Status(Viewer):
+    """One line below: what is going on, what can be done, what is under the pointer; errors above it until closed."""
+
+    def __init__(self, bench: Workbench):
+        super().__init__()
+        self._bench = bench
+        worker = bench.worker
+        self._hint = Text(text=hints(), kind="caption", margin=(2, 12))
+        self._readout = Text(kind="caption", margin=(2, 12))
+        self._message = Text(margin=0)
+        self._trouble = pmui.Alert(
+            objects=[self._message], severity="error", closeable=True, visible=False, sx=theme.FLOATING
+        )
+        self._bar = pmui.LinearProgress(
+            variant="indeterminate", sx=theme.HIDDEN, sizing_mode="stretch_width", height=3, margin=(0, 8)
+        )
+        worker.param.watch(lambda _: bench.courier(self._show_doing), "doing")
+        worker.param.watch(lambda _: bench.courier(self._show_trouble), "trouble")
+        bench.image.readout.rx.watch(lambda text: self._readout.param.update(text=text))
+
+    def refresh(self) -> None:
+        """Say what the next gesture does."""
+        self._show_doing()
+
+    def _show_doing(self) -> None:
+        doing = self._bench.worker.doing
+        self._hint.text = f"{doing} …" if doing else hints()
+        self._bar.sx = {} if doing else theme.HIDDEN
+
+    def _show_trouble(self) -> None:
+        trouble = self._bench.worker.trouble
+        self._message.text = trouble
+        self._trouble.param.update(visible=bool(trouble), closed=False)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        line = pmui.Row(self._hint, pn.layout.HSpacer(), self._readout, sizing_mode="stretch_width", margin=0)
+        return pmui.Column(self._bar, self._trouble, line, sizing_mode="stretch_width", margin=0)

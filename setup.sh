@@ -1,0 +1,44 @@
+# Makes .venv with exactly the locked versions; read by serve.sh and tests/run.sh. Does nothing when it is up to date.
+VENV="$PWD/.venv"
+PYTHON="$VENV/bin/python"
+
+say() { printf '%s\n' "$*"; }
+
+fail() {
+  say "$1" >&2
+  exit 1
+}
+
+find_python() {
+  local name
+  for name in "${PYTHON3:-}" python3.13 python3.12 python3.11 python3; do
+    if [ -n "$name" ] && command -v "$name" >/dev/null &&
+      "$name" -c 'import sys, venv; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$name"
+      return
+    fi
+  done
+  fail "seg_app needs Python 3.11 or newer with the venv module. Install it, or set PYTHON3 to its path."
+}
+
+run_logged() { # run_logged WORDS COMMAND...: one line for people; all that pip says only when it fails
+  local words=$1 log="$VENV/setup.log"
+  shift
+  say "$words"
+  "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "That failed. The whole log is in $log."; }
+}
+
+install_locked() { # install_locked LOCK...
+  local stamp="$VENV/installed" wanted lock
+  wanted="$(cat "$@" requirements-sam2.lock pyproject.toml setup.sh | cksum) $*"
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return
+  [ -x "$PYTHON" ] || { say "Making the environment in .venv ..." && "$(find_python)" -m venv "$VENV"; }
+  local pip=("$PYTHON" -m pip install --disable-pip-version-check --no-deps)
+  for lock in "$@"; do
+    run_logged "Installing $(wc -l <"$lock") libraries; this takes a minute or two ..." "${pip[@]}" -r "$lock"
+  done
+  # The build of sam2 imports torch; an isolated build would fetch another one, with several GB of CUDA.
+  run_logged "Installing SAM 2.1 and seg_app ..." env SAM2_BUILD_CUDA=0 \
+    "${pip[@]}" --no-build-isolation -r requirements-sam2.lock -e .
+  printf '%s' "$wanted" >"$stamp"
+}

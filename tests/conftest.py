@@ -1,0 +1,28 @@
+"""What every test has: no internet, no settings from outside, samples that are made once."""
+
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "data"))
+
+# The first example of a property imports much, and the machine may be busy.
+settings.register_profile("seg_app", deadline=None)
+settings.load_profile("seg_app")
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory):
+    """The folder of the small sample images."""
+    from make_samples import make_samples
+
+    folder = tmp_path_factory.mktemp("samples")
+    with warnings.catch_warnings():
+        # ome-zarr 0.18 deprecates a class of its own that it uses itself
+        warnings.filterwarnings("ignore", "Call to deprecated class Scaler", DeprecationWarning)
+        make_samples(folder, small=True, tell=lambda _: None)
+    return folder

@@ -1,0 +1,127 @@
+"""The promises that several classes keep: a test class for each, to which an implementation adds a fixture."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from seg_app.errors import SegmenterError
+from seg_app.records import Box, Point, Prompts
+from seg_app.sam import Candidate, Segmenter
+
+ROWS, COLUMNS = 96, 128
+CENTRE = Point(60, 50)
+OUTSIDE = Point(110, 80, include=False)
+
+
+def disc_on_noise() -> np.ndarray:
+    """Return a (96, 128, 3) uint8 image: a bright disc of radius 24 about (60, 50) on dark noise."""
+    y, x = np.ogrid[:ROWS, :COLUMNS]
+    grey = np.random.default_rng(0).normal(60, 8, (ROWS, COLUMNS))
+    grey[np.hypot(x - CENTRE.x, y - CENTRE.y) <= 24] += 120
+    return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def value_at(candidate: Candidate, point: Point) -> float:
+    """Return the logit of the pixel that a point lies on."""
+    return float(candidate.logits[round(point.y), round(point.x)])
+
+
+class SegmenterContract:
+    """What `seg_app.sam.protocol.Segmenter` promises. A subclass has a fixture `segmenter`."""
+
+    trained = True
+    """Whether the segmenter knows what an object is; random weights do not."""
+
+    @pytest.fixture
+    def image(self) -> np.ndarray:
+        return disc_on_noise()
+
+    def test_has_a_name_to_show(self, segmenter: Segmenter) -> None:
+        assert segmenter.name.strip()
+
+    def test_says_which_image_size_suits_it(self, segmenter: Segmenter) -> None:
+        assert segmenter.input_size >= 256
+
+    @pytest.mark.parametrize(
+        "prompts",
+        [
+            Prompts((CENTRE,)),
+            Prompts((CENTRE, OUTSIDE)),
+            Prompts((), Box(34, 24, 86, 76)),
+            Prompts((CENTRE,), Box(34, 24, 86, 76)),
+        ],
+    )
+    def test_logits_are_float32_of_the_size_of_the_image(self, segmenter, image, prompts) -> None:
+        for candidate in segmenter.predict(image, prompts):
+            assert (candidate.logits.shape, candidate.logits.dtype) == ((ROWS, COLUMNS), np.float32)
+
+    def test_one_click_gives_one_to_three_candidates(self, segmenter, image) -> None:
+        assert 1 <= len(segmenter.predict(image, Prompts((CENTRE,)))) <= 3
+
+    def test_scores_are_between_0_and_1_and_the_best_is_first(self, segmenter, image) -> None:
+        scores = [candidate.score for candidate in segmenter.predict(image, Prompts((CENTRE,)))]
+        assert scores == sorted(scores, reverse=True)
+        assert all(0 <= score <= 1 for score in scores)
+
+    def test_the_same_question_has_the_same_answer(self, segmenter, image) -> None:
+        first, second = (segmenter.predict(image, Prompts((CENTRE,)))[0] for _ in range(2))
+        np.testing.assert_array_equal(first.logits, second.logits)
+
+    def test_embedding_before_changes_no_answer(self, segmenter, image) -> None:
+        unprepared = segmenter.predict(image, Prompts((CENTRE,)))[0]
+        segmenter.embed(image)
+        np.testing.assert_array_equal(segmenter.predict(image, Prompts((CENTRE,)))[0].logits, unprepared.logits)
+
+    def test_the_image_stays_as_it_was(self, segmenter, image) -> None:
+        segmenter.predict(image, Prompts((CENTRE,)))
+        np.testing.assert_array_equal(image, disc_on_noise())
+
+    def test_outlines_the_disc_that_was_clicked(self, segmenter, image) -> None:
+        self._needs_training()
+        disc = image[..., 0] > 120
+        inside = segmenter.predict(image, Prompts((CENTRE,)))[0].logits > 0
+        assert (inside & disc).sum() / (inside | disc).sum() > 0.9
+
+    def test_including_points_are_inside_and_excluding_ones_outside(self, segmenter, image) -> None:
+        self._needs_training()
+        on_the_disc = Point(48, 50, include=False)
+        best = segmenter.predict(image, Prompts((CENTRE, OUTSIDE, on_the_disc)))[0]
+        assert [value_at(best, p) > 0 for p in (CENTRE, OUTSIDE, on_the_disc)] == [True, False, False]
+
+    def test_a_box_bounds_the_object(self, segmenter, image) -> None:
+        self._needs_training()
+        inside = segmenter.predict(image, Prompts((), Box(34, 24, 86, 76)))[0].logits > 0
+        assert inside.any()
+        assert not inside[:, :30].any()
+        assert not inside[:, 91:].any()
+
+    @pytest.mark.parametrize(
+        "prompts", [Prompts(), Prompts((OUTSIDE,)), Prompts((Point(900, 900),)), Prompts((Point(float("nan"), 1),))]
+    )
+    def test_refuses_prompts_that_include_nothing(self, segmenter, image, prompts) -> None:
+        with pytest.raises(SegmenterError):
+            segmenter.predict(image, prompts)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((9, 9, 4), np.uint8), np.zeros((0, 9, 3), np.uint8)],
+    )
+    def test_refuses_what_is_no_8_bit_colour_image(self, segmenter, wrong) -> None:
+        with pytest.raises(SegmenterError, match=r"\(rows, columns, 3\) uint8"):
+            segmenter.predict(wrong, Prompts((Point(1, 1),)))
+        with pytest.raises(SegmenterError, match=r"\(rows, columns, 3\) uint8"):
+            segmenter.embed(wrong)
+
+    def test_four_threads_get_the_answers_of_one(self, segmenter, image) -> None:
+        images = [image, np.ascontiguousarray(image[::-1])]
+        questions = [(images[i % 2], Prompts((Point(60, 45 + 2 * (i // 2)),))) for i in range(4)]
+        alone = [segmenter.predict(*question)[0].logits for question in questions]
+        with ThreadPoolExecutor(4) as pool:
+            together = pool.map(lambda question: segmenter.predict(*question)[0].logits, questions)
+        for one, other in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    def _needs_training(self) -> None:
+        if not self.trained:
+            pytest.skip("random weights outline nothing")

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Install what is missing, then check everything: format, types, contracts, tests. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. ./setup.sh
+install_locked requirements.lock requirements-test.lock
+
+find_browser() {
+  local name
+  for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
+    [ -n "$name" ] && command -v "$name" && return
+  done
+  return 1
+}
+if ! find_browser >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  run_logged "Installing Chromium for the browser tests ..." \
+    sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium'
+fi
+CHROMIUM=$(find_browser) || fail "The browser tests need Chromium. Install it (Debian: apt install chromium), or set CHROMIUM to its path."
+export CHROMIUM
+
+"$VENV/bin/ruff" check .
+"$VENV/bin/ruff" format --check .
+"$VENV/bin/lint-imports"
+"$VENV/bin/basedpyright"
+exec "$PYTHON" -m pytest "$@"

@@ -1,0 +1,341 @@
+import json
+import re
+import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import requests
+from drops_server import DropsServer, glob_node, js_unescape
+from fileserver_contract import UNSAFE, FileServerContract
+from hypothesis import strategies as st
+from masks import given
+
+from seg_app.errors import (
+    NameTakenError,
+    RefusedError,
+    SegAppError,
+    SettingsError,
+    StorageError,
+    UnreachableError,
+    UnreadableError,
+    UnsafeNameError,
+)
+from seg_app.io.drops import Drops, _glob_escaped, _js_escaped
+
+PASSWORD = "pässw€rd: 1"
+
+
+@pytest.fixture
+def http() -> Iterator[requests.Session]:
+    with requests.Session() as http:
+        yield http
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[DropsServer]:
+    with DropsServer(tmp_path, "ann", PASSWORD) as server:
+        yield server
+
+
+def client(http: requests.Session, url: str, password: str = PASSWORD) -> Drops:
+    return Drops(http, url, user="ann", password=password, timeout_s=10)
+
+
+@pytest.fixture
+def drops(there: DropsServer, http: requests.Session) -> Drops:
+    return client(http, there.url)
+
+
+class TestDrops(FileServerContract):
+    @pytest.fixture
+    def server(self, drops: Drops) -> Drops:
+        return drops
+
+
+def test_an_upload_lands_in_its_folder_under_its_name(drops: Drops, tmp_path: Path):
+    drops.create("drops/ann/50% größe.npz", b"123")
+    assert (tmp_path / "drops/ann/50% größe.npz").read_bytes() == b"123"
+
+
+def test_the_path_of_an_upload_ends_with_a_slash(drops: Drops, there: DropsServer):
+    drops.create("drops/ann/a.npz", b"123")
+    assert there.calls[0] == ("upload", {"path": "drops/ann/"})
+
+
+def test_a_saved_file_is_listed_and_read_back(drops: Drops, there: DropsServer):
+    drops.create("drops/ann/a.npz", b"123")
+    assert [verb for verb, _ in there.calls] == ["upload", "list", "filez"]
+
+
+@pytest.mark.parametrize("path", UNSAFE)
+def test_an_unsafe_name_is_never_sent(drops: Drops, there: DropsServer, path: str):
+    for act in (lambda: drops.list(path), lambda: drops.read(path), lambda: drops.create(path, b"")):
+        with pytest.raises(UnsafeNameError):
+            act()
+    assert there.calls == []
+
+
+def test_a_file_in_the_root_is_refused_because_the_root_cannot_be_listed(drops: Drops, there: DropsServer):
+    with pytest.raises(UnsafeNameError, match=r"drops/<user>/a\.npz"):
+        drops.create("a.npz", b"")
+    assert there.calls == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "complaint"),
+    [
+        (lambda data: data[:-1], r"arrived damaged .*\(2 of 3 bytes\)"),
+        (lambda data: data[::-1], "arrived damaged"),
+        (lambda _: None, "does not list it"),
+    ],
+    ids=["truncated", "changed", "lost"],
+)
+def test_an_upload_that_went_wrong_is_noticed(http, tmp_path: Path, stored, complaint: str):
+    with DropsServer(tmp_path, "ann", PASSWORD, stored=stored) as there, pytest.raises(StorageError, match=complaint):
+        client(http, there.url).create("drops/a.npz", b"123")
+
+
+def test_a_wrong_password_is_refused_with_the_name_of_the_setting(http, there: DropsServer):
+    drops = client(http, there.url, password="wrong-secret")
+    for act in (lambda: drops.list("a"), lambda: drops.read("a/b"), lambda: drops.create("a/b", b"")):
+        with pytest.raises(RefusedError, match="check the user and password of DROPS_URL"):
+            act()
+
+
+def test_the_password_is_in_no_message(http, there: DropsServer):
+    address = there.url.replace("http://", "http://ann:wrong-secret@")
+    drops = client(http, address, password="wrong-secret")
+    with pytest.raises(RefusedError) as refused:
+        drops.list("a")
+    there.stop()
+    with pytest.raises(UnreachableError) as unreachable:
+        drops.list("a")
+    told = [repr(drops), drops.where, str(refused.value), str(unreachable.value), str(unreachable.value.__cause__)]
+    assert not any("secret" in text for text in told)
+
+
+@pytest.mark.parametrize("url", ["", "drops.example.org", "ftp://host", "http://", "http://[::1", "http://h:port"])
+def test_an_address_that_is_none_is_refused(http, url: str):
+    with pytest.raises(SettingsError, match="DROPS_URL"):
+        client(http, url)
+
+
+def test_where_shows_the_address_without_the_password(http):
+    assert client(http, "https://ann:secret@Host:8443/drops/?x=1").where == "Drops at https://host:8443/drops"
+
+
+def test_a_server_that_is_not_there_is_unreachable(http):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(UnreachableError, match=f"127.0.0.1:{port} does not answer"):
+        client(http, f"http://127.0.0.1:{port}").list("a")
+
+
+def test_a_server_that_never_answers_is_unreachable(http):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        drops = Drops(http, f"http://127.0.0.1:{silent.getsockname()[1]}", user="a", password="b", timeout_s=0.05)
+        with pytest.raises(UnreachableError, match="ReadTimeout"):
+            drops.read("a/b")
+
+
+@pytest.fixture
+def answering(http) -> Iterator:
+    """Make a client of a server that gives one answer to everything."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(status: int, body: bytes, **headers: str) -> Drops:
+        class Handler(BaseHTTPRequestHandler):
+            wbufsize = -1
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST  # noqa: N815
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - so it is called there
+                pass
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
+        return client(http, f"http://127.0.0.1:{servers[-1].server_port}")
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+PAGE = b"\n<!DOCTYPE html><html></html>"
+ODD_ANSWERS = {
+    "web page": (200, PAGE, {"Content_Type": "text/html"}),
+    "redirect": (301, PAGE, {"Location": "https://elsewhere/list/", "Content_Type": "text/html"}),
+    "no such address": (404, PAGE, {}),
+    "crashed": (500, b"", {}),
+    "busy": (503, PAGE, {}),
+    "forbidden": (403, b"", {}),
+    "too large": (413, PAGE, {}),
+    "no JSON": (200, b"ok", {}),
+    "empty": (200, b"", {}),
+    "not UTF-8": (200, b"\xff\xfe\x00", {}),
+    "deep": (200, b"[" * 100_000, {}),
+    "object": (200, b"{}", {}),
+    "number": (200, b"1", {}),
+    "null": (200, b"null", {}),
+    "list of odd things": (200, json.dumps([1, {}, {"name": 3}]).encode(), {}),
+    "broken date": (200, b'[{"name": "/a/b", "is_dir": false, "size": 1, "mtimeMs": "x"}]', {}),
+    "infinite size": (200, b'[{"name": "/a/b", "is_dir": false, "size": Infinity, "mtimeMs": 1}]', {}),
+    "status without code": (200, b'{"status": {}}', {}),
+    "status of another type": (200, b'{"status": [1]}', {}),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_ANSWERS)
+def test_an_odd_answer_is_never_a_listing_nor_a_saved_file(answering, kind: str):
+    status, body, headers = ODD_ANSWERS[kind]
+    drops = answering(status, body, **headers)
+    with pytest.raises(SegAppError):
+        drops.list("a")
+    with pytest.raises(SegAppError):
+        drops.create("a/b.npz", b"1")
+
+
+def test_a_web_page_is_never_a_file(answering):
+    with pytest.raises(UnreadableError, match="web page"):
+        answering(200, PAGE, Content_Type="text/html; charset=utf-8").read("a/b.npz")
+
+
+def test_a_redirect_tells_the_address_to_use(answering):
+    with pytest.raises(UnreachableError, match=r"https://elsewhere/\. Change DROPS_URL"):
+        answering(301, PAGE, Location="https://elsewhere/").read("a/b.npz")
+
+
+def test_an_upload_too_large_for_a_proxy_says_so(answering):
+    with pytest.raises(StorageError, match="too large"):
+        answering(413, PAGE).create("a/b.npz", b"1")
+
+
+def test_a_full_disk_of_the_server_is_told(answering):
+    with pytest.raises(StorageError, match="ENOSPC"):
+        answering(200, b'{"status":{"errno":-28,"code":"ENOSPC"}}').create("a/b.npz", b"1")
+
+
+def test_entries_of_other_folders_are_not_listed(answering):
+    entry = {"is_dir": False, "size": 1, "mtimeMs": 1000.5}
+    drops = answering(200, json.dumps([{**entry, "name": n} for n in ("/a/b", "/other/c", "//a//d", "/a")]).encode())
+    assert [info.path for info in drops.list("a")] == ["a/b", "a/d"]
+    assert drops.list("a")[0].modified_s == 1.0005
+
+
+# The stand-in, against the page that describes the server.
+
+
+def post(there: DropsServer, verb: str, **kwargs) -> requests.Response:
+    return requests.post(f"{there.url}/{verb}/", headers={"Authorization": there.key}, timeout=10, **kwargs)
+
+
+def test_the_stand_in_answers_an_upload_with_200_whatever_happens(there: DropsServer):
+    answers = [post(there, "upload", data={"path": "a/"}, files={"f": ("b", b"1")}) for _ in range(2)]
+    assert [a.status_code for a in answers] == [200, 200]
+    assert answers[0].text == '{"status":"ok"}'
+    assert re.match(r'\{"status":\{"errno":-17,"code":"EEXIST",', answers[1].text)
+
+
+def test_the_stand_in_joins_path_and_name_as_strings(there: DropsServer, tmp_path: Path):
+    post(there, "upload", data={"path": "a"}, files={"f": ("b%20c.txt", b"1")})
+    assert (tmp_path / "ab c.txt").read_bytes() == b"1"
+
+
+def test_the_stand_in_overwrites_when_told(there: DropsServer, tmp_path: Path):
+    (tmp_path / "b").write_bytes(b"old")
+    post(there, "upload", data={"path": "", "clobber": "1"}, files={"f": ("b", b"new")})
+    assert (tmp_path / "b").read_bytes() == b"new"
+
+
+def test_the_stand_in_dies_of_two_files(there: DropsServer):
+    post(there, "upload", data={"path": "a/"}, files={"f": ("b", b"1"), "g": ("c", b"1")})
+    there._thread.join()
+    assert not there.alive
+
+
+def test_the_stand_in_never_says_404_to_a_get(there: DropsServer, tmp_path: Path):
+    (tmp_path / "a b.txt").write_bytes(b"1")
+    assert requests.get(f"{there.url}/a%20b.txt", timeout=10).content == b"1"
+    answer = requests.get(f"{there.url}/none", timeout=10)
+    assert [a.status_code for a in (*answer.history, answer)] == [301, 200]
+    assert answer.url == f"{there.url}/none/"
+    assert answer.text.startswith("<!DOCTYPE html>")
+
+
+def test_the_stand_in_lists_as_node_does(there: DropsServer, tmp_path: Path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b.txt").write_bytes(b"12345")
+    (tmp_path / "a/.hidden").write_bytes(b"")
+    (entry,) = post(there, "list", json={"search": "a"}).json()
+    assert (entry["name"], entry["size"], entry["is_dir"]) == ("/a/b.txt", 5, False)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry["mtime"])
+    assert post(there, "list", data={"search": ""}).text == "{}"
+    assert post(there, "list", data={"search": "none"}).text == "[]"
+
+
+def test_the_stand_in_tells_a_missing_file_and_a_wrong_password(there: DropsServer):
+    assert post(there, "filez", data={"file": "none"}).status_code == 404
+    assert requests.post(f"{there.url}/filez/", data={"file": "none"}, timeout=10).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*", ["a", "ab", "b", "[a]", "{a,b}", "+(a)", "a*"]),
+        ("[ab]", ["a", "b"]),
+        ("[!a]", ["b"]),
+        (r"\[a\]", ["[a]"]),
+        ("[a]", ["a"]),
+        ("a?", ["ab", "a*"]),
+        (r"a\*", ["a*"]),
+        ("{a,b}", ["a", "b"]),
+        (r"\{a,b\}", ["{a,b}"]),
+        ("+(a)", ["a"]),
+        (r"+\(a\)", ["+(a)"]),
+        ("@(a|b)", ["a", "b"]),
+        ("!(a)", ["ab", "b", "[a]", "{a,b}", "+(a)", "a*"]),
+        (".hidden", [".hidden"]),
+        ("../x", []),
+    ],
+)
+def test_the_stand_in_knows_the_patterns_of_node_glob(tmp_path: Path, pattern: str, expected: list[str]):
+    for name in ("a", "ab", "b", "[a]", "{a,b}", "+(a)", "a*", ".hidden"):
+        (tmp_path / name).touch()
+    assert sorted(found.name for found in glob_node(tmp_path, pattern)) == sorted(expected)
+
+
+NAME = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="/\\"), min_size=1, max_size=20)
+
+
+@given(NAME)
+def test_every_name_survives_the_way_to_the_server(name: str):
+    assert js_unescape(_js_escaped(name)) == name
+    assert _js_escaped(name).isascii()
+    assert not set(_js_escaped(name)) & set(' ";\\<>')
+
+
+@given(NAME.filter(lambda name: not name.startswith(".") and len(name.encode()) < 200))
+def test_an_escaped_name_means_itself_only(tmp_path_factory, name: str):
+    root = tmp_path_factory.mktemp("glob")
+    for folder in {name, "a", "b", "ab"}:
+        (root / folder).mkdir()
+        (root / folder / "file").touch()
+    assert [found.parent.name for found in glob_node(root, f"{_glob_escaped(name)}/*")] == [name]
+
+
+def test_two_writers_of_one_name_are_told_apart(drops: Drops):
+    drops.create("a/b.npz", b"1")
+    with pytest.raises(NameTakenError, match="nothing is overwritten"):
+        drops.create("a/b.npz", b"1")

@@ -1,0 +1,335 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from seg_app.errors import SegmenterError
+from seg_app.records import Box, Point, Prompts
+from seg_app.sam import connect_sam
+from seg_app.sam.checkpoints import Checkpoint
+from seg_app.sam.compat import ensure_torchvision
+from seg_app.sam.engine import Sam2Segmenter
+from tests.contracts import CENTRE, OUTSIDE, SegmenterContract, disc_on_noise
+
+pytestmark = [
+    # the sam2 package scripts its transforms
+    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
+]
+
+# SAM 2.1 as in the official configurations, but with one block in each stage and 32 channels: 0.3 s an image.
+TINY = """
+model:
+  _target_: sam2.modeling.sam2_base.SAM2Base
+  image_encoder:
+    _target_: sam2.modeling.backbones.image_encoder.ImageEncoder
+    scalp: 1
+    trunk:
+      _target_: sam2.modeling.backbones.hieradet.Hiera
+      embed_dim: 8
+      num_heads: 1
+      stages: [1, 1, 1, 1]
+      global_att_blocks: []
+      window_pos_embed_bkg_spatial_size: [7, 7]
+    neck:
+      _target_: sam2.modeling.backbones.image_encoder.FpnNeck
+      position_encoding:
+        _target_: sam2.modeling.position_encoding.PositionEmbeddingSine
+        num_pos_feats: 32
+        normalize: true
+        scale: null
+        temperature: 10000
+      d_model: 32
+      backbone_channel_list: [64, 32, 16, 8]
+      fpn_top_down_levels: [2, 3]
+      fpn_interp_model: nearest
+  memory_attention:
+    _target_: sam2.modeling.memory_attention.MemoryAttention
+    d_model: 32
+    pos_enc_at_input: true
+    layer:
+      _target_: sam2.modeling.memory_attention.MemoryAttentionLayer
+      activation: relu
+      dim_feedforward: 32
+      dropout: 0.1
+      pos_enc_at_attn: false
+      self_attention:
+        _target_: sam2.modeling.sam.transformer.RoPEAttention
+        feat_sizes: [64, 64]
+        embedding_dim: 32
+        num_heads: 1
+      d_model: 32
+      pos_enc_at_cross_attn_keys: true
+      pos_enc_at_cross_attn_queries: false
+      cross_attention:
+        _target_: sam2.modeling.sam.transformer.RoPEAttention
+        feat_sizes: [64, 64]
+        rope_k_repeat: true
+        embedding_dim: 32
+        num_heads: 1
+        kv_in_dim: 16
+    num_layers: 1
+  memory_encoder:
+    _target_: sam2.modeling.memory_encoder.MemoryEncoder
+    out_dim: 16
+    in_dim: 32
+    position_encoding:
+      _target_: sam2.modeling.position_encoding.PositionEmbeddingSine
+      num_pos_feats: 16
+    mask_downsampler:
+      _target_: sam2.modeling.memory_encoder.MaskDownSampler
+      embed_dim: 32
+      kernel_size: 3
+      stride: 2
+      padding: 1
+    fuser:
+      _target_: sam2.modeling.memory_encoder.Fuser
+      layer:
+        _target_: sam2.modeling.memory_encoder.CXBlock
+        dim: 32
+      num_layers: 1
+  num_maskmem: 7
+  image_size: 1024
+  directly_add_no_mem_embed: true
+  use_high_res_features_in_sam: true
+  multimask_output_in_sam: true
+  iou_prediction_use_sigmoid: true
+  pred_obj_scores: true
+  pred_obj_scores_mlp: true
+"""
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Checkpoint:
+    """A tiny SAM 2.1 with random weights."""
+    folder = tmp_path_factory.mktemp("model") / "of our own, v=1"
+    folder.mkdir()
+    config, weights = folder / "tiny.yaml", folder / "tiny.pt"
+    config.write_text(TINY)
+    torch.save({"model": bare_model(config).state_dict()}, weights)
+    return Checkpoint.at(weights, config=config)
+
+
+def bare_model(config: Path):
+    """Return the package's own model of a configuration, built without seg_app, with random weights."""
+    ensure_torchvision()
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    torch.manual_seed(0)
+    extra = "model.sam_mask_decoder_extra_args.dynamic_multimask"
+    # what build_sam2 adds to every configuration
+    options = [f"{extra}_via_stability=true", f"{extra}_stability_delta=0.05", f"{extra}_stability_thresh=0.98"]
+    full = OmegaConf.merge(OmegaConf.load(config), OmegaConf.from_dotlist(options))
+    return instantiate(full.model, _recursive_=True).eval()
+
+
+@pytest.fixture(scope="module")
+def predictor(checkpoint):
+    """The package's own image predictor with the same weights."""
+    model = bare_model(Path(checkpoint.config))
+    model.load_state_dict(torch.load(checkpoint.weights, weights_only=True)["model"])
+    from sam2.sam2_image_predictor import SAM2ImagePredictor
+
+    return SAM2ImagePredictor(model)
+
+
+@pytest.fixture(scope="module")
+def engine(checkpoint):
+    segmenter = Sam2Segmenter(checkpoint, device="cpu")
+    yield segmenter
+    segmenter.close()
+
+
+@pytest.fixture
+def encoded(engine, monkeypatch) -> list:
+    """The images that the encoder sees from now on; those of before are forgotten."""
+    engine.close()
+    seen, forward = [], engine._predictor.model.forward_image
+    monkeypatch.setattr(engine._predictor.model, "forward_image", lambda image: seen.append(image) or forward(image))
+    return seen
+
+
+class TestSam2Segmenter(SegmenterContract):
+    trained = False
+
+    @pytest.fixture
+    def segmenter(self, engine):
+        return engine
+
+
+BOX = Box(30, 20, 90, 80)
+QUESTIONS = {
+    "one point": (Prompts((CENTRE,)), {"point_coords": [[60, 50]], "point_labels": [1], "multimask_output": True}),
+    "a point and a box": (
+        Prompts((CENTRE,), BOX),
+        {"point_coords": [[60, 50]], "point_labels": [1], "box": [30, 20, 90, 80], "multimask_output": False},
+    ),
+    "a box": (Prompts((), BOX), {"box": [30, 20, 90, 80], "multimask_output": False}),
+    "several points": (
+        Prompts((CENTRE, Point(70.5, 40.25))),
+        {"point_coords": [[60, 50], [70.5, 40.25]], "point_labels": [1, 1], "multimask_output": False},
+    ),
+    "an excluding point": (
+        Prompts((CENTRE, OUTSIDE)),
+        {"point_coords": [[60, 50], [110, 80]], "point_labels": [1, 0], "multimask_output": False},
+    ),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("turned", [False, True], ids=["wide", "tall"])
+def test_answers_are_those_of_the_bare_package(engine, predictor, question, turned) -> None:
+    prompts, arguments = QUESTIONS[question]
+    image = np.ascontiguousarray(np.pad(disc_on_noise(), ((0, 60), (0, 0), (0, 0)))) if turned else disc_on_noise()
+    predictor.set_image(image)
+    arguments = {k: v if k == "multimask_output" else np.array(v, dtype=np.float32) for k, v in arguments.items()}
+    logits, scores, _ = predictor.predict(**arguments, return_logits=True)
+    candidates = engine.predict(image, prompts)
+    assert len(candidates) == len(scores)
+    for candidate, index in zip(candidates, np.argsort(-scores), strict=True):
+        np.testing.assert_allclose(candidate.logits, logits[index], rtol=1e-4, atol=1e-5)
+        assert candidate.score == pytest.approx(scores[index], abs=1e-6)
+
+
+def test_one_point_gives_three_readings_and_two_points_one(engine) -> None:
+    image = disc_on_noise()
+    counts = [len(engine.predict(image, p)) for p in (Prompts((CENTRE,)), Prompts((CENTRE, Point(62, 50))))]
+    assert counts == [3, 1]
+
+
+def test_random_weights_tell_places_apart(engine) -> None:
+    here, there = (engine.predict(disc_on_noise(), Prompts((p,)))[0].logits for p in (CENTRE, Point(110, 80)))
+    assert np.abs(here - there).max() > 1e-3
+
+
+def test_a_second_click_on_an_image_does_not_encode_it_again(engine, encoded) -> None:
+    for x in (50, 60):
+        engine.predict(disc_on_noise(), Prompts((Point(x, 50),)))
+    assert len(encoded) == 1
+
+
+def test_a_click_after_embedding_encodes_nothing(engine, encoded) -> None:
+    engine.embed(disc_on_noise())
+    engine.predict(disc_on_noise(), Prompts((CENTRE,)))
+    assert len(encoded) == 1
+
+
+def test_going_back_to_an_image_encodes_nothing_and_answers_as_before(engine, encoded) -> None:
+    images = [disc_on_noise(), np.pad(disc_on_noise(), ((0, 40), (0, 0), (0, 0)))]
+    first = [engine.predict(image, Prompts((CENTRE,)))[0].logits for image in images]
+    again = [engine.predict(image, Prompts((CENTRE,)))[0].logits for image in images]
+    assert len(encoded) == 2
+    for before, after in zip(first, again, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_only_the_last_windows_are_kept(checkpoint) -> None:
+    segmenter = Sam2Segmenter(checkpoint, device="cpu", kept_windows=2)
+    for grey in range(3):
+        segmenter.embed(np.full((8, 8, 3), grey, dtype=np.uint8))
+    assert len(segmenter._embeddings) == 2
+
+
+def test_says_which_model_runs_where(engine) -> None:
+    assert engine.name == "SAM 2.1 tiny · cpu"
+    assert engine.input_size == 1024
+
+
+def test_a_failing_device_is_a_segmenter_error(engine, monkeypatch) -> None:
+    def fail(**_: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 9 GiB")
+
+    monkeypatch.setattr(engine._predictor, "predict", fail)
+    with pytest.raises(SegmenterError, match=r"out of memory\. When the device is out of memory, use a smaller model"):
+        engine.predict(disc_on_noise(), Prompts((CENTRE,)))
+
+
+def test_connects_by_path(checkpoint) -> None:
+    segmenter = connect_sam(f"local:{checkpoint.weights}", config=checkpoint.config, device="cpu")
+    assert segmenter.name == "SAM 2.1 tiny · cpu"
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:9x", ""])
+def test_a_device_that_is_not_there_is_named(checkpoint, device) -> None:
+    with pytest.raises(SegmenterError, match="There is no device"):
+        Sam2Segmenter(checkpoint, device=device)
+
+
+class Hostile:
+    """A pickle that makes a file when it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("save", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value, protocol=2))])
+def test_a_checkpoint_with_code_is_refused_and_not_run(checkpoint, tmp_path, save) -> None:
+    save({"model": Hostile(tmp_path / "was here")}, tmp_path / "hostile.pt")
+    with pytest.raises(SegmenterError, match="it is damaged, or holds more than weights"):
+        Sam2Segmenter(Checkpoint(tmp_path / "hostile.pt", checkpoint.config), device="cpu")
+    assert not (tmp_path / "was here").exists()
+
+
+@pytest.mark.parametrize("content", [{"weights": {}}, {"model": 3}, torch.zeros(3), [1]])
+def test_weights_of_something_else_are_refused(checkpoint, tmp_path, content) -> None:
+    torch.save(content, tmp_path / "other.pt")
+    with pytest.raises(SegmenterError, match=r"is no SAM 2\.1 checkpoint"):
+        Sam2Segmenter(Checkpoint(tmp_path / "other.pt", checkpoint.config), device="cpu")
+
+
+@pytest.mark.parametrize("weights", [{}, {"a": torch.zeros(1)}])
+def test_missing_or_further_weights_are_refused(checkpoint, tmp_path, weights) -> None:
+    torch.save({"model": weights}, tmp_path / "other.pt")
+    with pytest.raises(SegmenterError, match="Set MODEL_CONFIG"):
+        Sam2Segmenter(Checkpoint(tmp_path / "other.pt", checkpoint.config), device="cpu")
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda _: b"", lambda _: b"no model at all"])
+def test_a_damaged_checkpoint_is_refused(checkpoint, tmp_path, damage) -> None:
+    (tmp_path / "damaged.pt").write_bytes(damage(checkpoint.weights.read_bytes()))
+    with pytest.raises(SegmenterError, match="it is damaged, or holds more than weights"):
+        Sam2Segmenter(Checkpoint(tmp_path / "damaged.pt", checkpoint.config), device="cpu")
+
+
+def test_weights_and_configuration_must_fit(checkpoint) -> None:
+    with pytest.raises(SegmenterError, match=r"Cannot load .*tiny\.pt.*they do not fit"):
+        Sam2Segmenter(Checkpoint(checkpoint.weights, "configs/sam2.1/sam2.1_hiera_t.yaml"), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("model: [", "Cannot build a model"),
+        ("sizes: 3", "needs the key 'model'"),
+        ("model:", "needs the key 'model'"),
+        ("- 1", "needs the key 'model'"),
+        ("model: {_target_: os.system, command: 'true'}", "asks for 'os.system'"),
+        ("model: {_target_: sam2.modeling.NoSuchThing}", "Cannot build a model"),
+        (
+            "model: {_target_: sam2.modeling.sam2_base.SAM2Base, image_encoder: {_target_: builtins.eval}}",
+            "asks for 'builtins.eval'",
+        ),
+        ("defaults: [x]\nmodel: {_target_: sam2.x}", "no 'defaults'"),
+        (TINY.replace("image_size: 1024", "image_size: 512"), "image_size 512"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_refused(checkpoint, tmp_path, config, message) -> None:
+    (tmp_path / "mine.yaml").write_text(config)
+    with pytest.raises(SegmenterError, match=message):
+        Sam2Segmenter(Checkpoint(checkpoint.weights, str(tmp_path / "mine.yaml")), device="cpu")
+
+
+def test_a_configuration_that_is_nowhere_is_named(checkpoint) -> None:
+    with pytest.raises(SegmenterError, match=r"Cannot build a model from the configuration 'nowhere\.yaml'"):
+        Sam2Segmenter(Checkpoint(checkpoint.weights, "nowhere.yaml"), device="cpu")
+
+
+def test_the_names_of_the_package_work_after_a_file_was_used(engine) -> None:
+    from hydra import compose
+
+    assert compose("configs/sam2.1/sam2.1_hiera_s.yaml").model.image_size == engine.input_size

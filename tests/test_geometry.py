@@ -1,0 +1,288 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume
+from hypothesis import strategies as st
+from masks import bits, given
+from pycocotools import mask as pycocotools_mask
+
+from seg_app.geometry import (
+    BitsCache,
+    bits_of,
+    contains,
+    decode_rle,
+    encode_rle,
+    iou,
+    label_grid,
+    label_window,
+    mask_from_bits,
+    outline,
+    paste,
+    sample,
+)
+from seg_app.records import Mask, Window
+
+coco: Any = pycocotools_mask  # its type stubs know only some of what it takes
+SHAPE = (40, 50)
+levels = st.integers(0, 4)
+
+
+@st.composite
+def placed(draw: st.DrawFn) -> Mask:
+    """Masks that lie in a plane of 40 × 50 pixels."""
+    inside = draw(bits(max_edge=20))
+    height, width = inside.shape
+    y0, x0 = draw(st.integers(0, SHAPE[0] - height)), draw(st.integers(0, SHAPE[1] - width))
+    mask = mask_from_bits(inside, y0=y0, x0=x0)
+    assume(mask is not None)
+    assert mask
+    return mask
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> Window:
+    """Windows of any level, inside the plane, across its edges, and beside it."""
+    level = draw(levels)
+    y0, x0 = draw(st.integers(-3, SHAPE[0] // 2**level + 3)), draw(st.integers(-3, SHAPE[1] // 2**level + 3))
+    return Window(level, y0, x0, y0 + draw(st.integers(0, 20)), x0 + draw(st.integers(0, 20)))
+
+
+def plane_of(mask: Mask) -> np.ndarray:
+    """The mask on its whole plane, pixel by pixel, from its run lengths alone."""
+    plane = np.zeros(SHAPE, dtype=bool)
+    i = 0
+    for number, run in enumerate(mask.counts):
+        for _ in range(run):
+            plane[mask.y0 + i % mask.height, mask.x0 + i // mask.height] = number % 2 == 1
+            i += 1
+    return plane
+
+
+def brute_paste(mask: Mask, window: Window) -> np.ndarray:
+    """The mask on a window: for each pixel the bit of the full-resolution pixel in its middle."""
+    plane, f = plane_of(mask), 2**window.level
+    out = np.zeros(window.shape, dtype=bool)
+    for row, column in np.ndindex(*window.shape):
+        y, x = (window.y0 + row) * f + f // 2, (window.x0 + column) * f + f // 2
+        out[row, column] = 0 <= y < SHAPE[0] and 0 <= x < SHAPE[1] and plane[y, x]
+    return out
+
+
+@given(bits())
+def test_run_lengths_give_the_bits_back(inside: np.ndarray):
+    assert (decode_rle(encode_rle(inside), inside.shape) == inside).all()
+
+
+@given(bits())
+def test_run_lengths_are_those_of_coco(inside: np.ndarray):
+    theirs = coco.frPyObjects({"size": list(inside.shape), "counts": list(encode_rle(inside))}, *inside.shape)
+    assert theirs == coco.encode(np.asfortranarray(inside, dtype=np.uint8))
+
+
+@given(bits())
+def test_run_lengths_begin_with_zeros_and_have_no_empty_run_after(inside: np.ndarray):
+    first, *others = encode_rle(inside)
+    assert (first == 0) == bool(inside[0, 0])
+    assert all(others)
+
+
+@pytest.mark.parametrize(
+    ("counts", "shape"), [((1,), (1, 2)), ((3,), (1, 2)), ((3, -1), (1, 2)), ((), (1, 1)), ((2,), (-1, -2))]
+)
+def test_run_lengths_that_do_not_fill_the_box_are_refused(counts: tuple[int, ...], shape: tuple[int, int]):
+    with pytest.raises(ValueError):  # noqa: PT011 - numpy's words for negative numbers are its own
+        decode_rle(counts, shape)
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_an_empty_box_has_no_bits(shape: tuple[int, int]):
+    assert decode_rle(encode_rle(np.zeros(shape, dtype=bool)), shape).shape == shape
+    assert decode_rle((), shape).shape == shape
+
+
+@given(placed())
+def test_a_mask_has_the_bits_it_was_made_of(mask: Mask):
+    assert (paste(mask, Window(0, 0, 0, *SHAPE)) == plane_of(mask)).all()
+    assert mask.area == plane_of(mask).sum()
+
+
+@given(placed())
+def test_the_box_of_a_mask_is_tight(mask: Mask):
+    inside = bits_of(mask)
+    assert inside.shape == (mask.height, mask.width)
+    assert inside[0].any()
+    assert inside[-1].any()
+    assert inside[:, 0].any()
+    assert inside[:, -1].any()
+
+
+def test_no_bits_make_no_mask():
+    assert mask_from_bits(np.zeros((3, 4), dtype=bool)) is None
+    assert mask_from_bits(np.zeros((0, 4), dtype=bool)) is None
+
+
+def test_a_mask_takes_its_fields_and_an_id_of_its_own():
+    ones = np.ones((1, 2), dtype=bool)
+    mask, other = mask_from_bits(ones, z=3, y0=4, x0=5, class_name="pore"), mask_from_bits(ones)
+    assert mask
+    assert other
+    assert (mask.z, mask.y0, mask.x0, mask.class_name, mask.counts) == (3, 4, 5, "pore", (0, 2))
+    assert mask.id != other.id
+    assert mask_from_bits(ones, id="mine") == Mask("mine", 0, 0, 0, 1, 2, (0, 2))
+
+
+def test_the_bits_of_a_mask_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        bits_of(Mask("a", 0, 0, 0, 1, 2, (0, 2)))[0, 0] = False
+
+
+def test_bits_are_kept_up_to_a_number_of_bytes():
+    cache = BitsCache(max_bytes=250)
+    masks = [Mask("a", 0, 0, 0, 10, 10, (i, 100 - i)) for i in range(3)]
+    kept = [cache.bits(mask) for mask in masks]
+    assert cache.nbytes == 200
+    assert cache.bits(masks[2]) is kept[2]
+    assert cache.bits(masks[0]) is not kept[0]
+    assert cache.bits(masks[2]) is kept[2]
+
+
+def test_bits_larger_than_the_cache_are_given_but_not_kept():
+    cache = BitsCache(max_bytes=50)
+    assert cache.bits(Mask("a", 0, 0, 0, 10, 10, (0, 100))).all()
+    assert cache.nbytes == 0
+
+
+@given(placed(), st.integers(-2, SHAPE[0] + 1), st.integers(-2, SHAPE[1] + 1))
+def test_a_mask_contains_its_pixels_only(mask: Mask, y: int, x: int):
+    inside = 0 <= y < SHAPE[0] and 0 <= x < SHAPE[1]
+    assert contains(mask, y=y, x=x) == (inside and bool(plane_of(mask)[y, x]))
+
+
+@given(placed(), windows())
+def test_a_window_shows_the_mask_as_pixel_by_pixel(mask: Mask, window: Window):
+    assert (paste(mask, window) == brute_paste(mask, window)).all()
+
+
+@given(placed(), windows())
+def test_a_sample_fits_its_window(mask: Mask, window: Window):
+    part = sample(mask, window)
+    if part is None:
+        assert not brute_paste(mask, window).any()
+        return
+    rows, columns, inside = part
+    assert 0 <= rows.start < rows.stop <= window.shape[0]
+    assert 0 <= columns.start < columns.stop <= window.shape[1]
+    assert inside.shape == (rows.stop - rows.start, columns.stop - columns.start)
+
+
+@given(st.lists(placed(), max_size=4), windows())
+def test_labels_show_the_smaller_mask_on_top(masks: list[Mask], window: Window):
+    expected = np.zeros(window.shape, dtype=np.int32)
+    for i in sorted(range(len(masks)), key=lambda i: -masks[i].area):
+        expected[brute_paste(masks[i], window)] = 10 + i
+    labels = label_window(masks, window, range(10, 10 + len(masks)))
+    assert labels.dtype == np.int32
+    assert (labels == expected).all()
+
+
+def test_each_mask_needs_a_value():
+    with pytest.raises(ValueError, match="shorter"):
+        label_window([Mask("a", 0, 0, 0, 1, 1, (0, 1))], Window(0, 0, 0, 1, 1), [])
+
+
+@given(
+    st.lists(placed(), max_size=4),
+    st.lists(st.integers(0, SHAPE[0] - 1), max_size=9).map(sorted),
+    st.lists(st.integers(0, SHAPE[1] - 1), max_size=9).map(sorted),
+)
+def test_labels_on_a_grid_are_those_of_its_pixels(masks: list[Mask], rows: list[int], columns: list[int]):
+    on_rows, on_columns = np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp)
+    plane = label_window(masks, Window(0, 0, 0, *SHAPE), range(1, len(masks) + 1))
+    assert label_grid(masks, on_rows, on_columns).tolist() == plane[on_rows][:, on_columns].tolist()
+
+
+@given(placed(), placed())
+def test_iou_is_that_of_the_pixels(a: Mask, b: Mask):
+    one, other = plane_of(a), plane_of(b)
+    assert iou(a, b) == pytest.approx((one & other).sum() / (one | other).sum())
+    assert iou(a, b) == iou(b, a)
+    assert iou(a, a) == 1
+
+
+@given(placed(), placed())
+def test_iou_is_that_of_coco(a: Mask, b: Mask):
+    one, other = (coco.encode(np.asfortranarray(plane_of(m), dtype=np.uint8)) for m in (a, b))
+    assert iou(a, b) == pytest.approx(coco.iou([one], [other], [0])[0, 0])
+
+
+def test_masks_of_two_planes_have_nothing_in_common():
+    assert iou(Mask("a", 0, 0, 0, 1, 1, (0, 1)), Mask("a", 1, 0, 0, 1, 1, (0, 1))) == 0
+
+
+def test_empty_masks_have_nothing_in_common():
+    assert iou(Mask("a", 0, 0, 0, 1, 1, (1,)), Mask("b", 0, 0, 0, 1, 1, (1,))) == 0
+
+
+def enclosed_area(rings: list[np.ndarray]) -> float:
+    """Outer rings less holes, which run the other way round (shoelace formula)."""
+    return abs(sum((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2 for x, y in (ring.T for ring in rings)))
+
+
+# The area that marching squares leave of a square between four pixels, by the number that is inside.
+AREA_OF_CELL = {0: 0.0, 1: 1 / 8, 2: 1 / 2, 3: 7 / 8, 4: 1.0}
+
+
+@given(placed())
+def test_outlines_enclose_the_area_of_the_mask_less_its_corners(mask: Mask):
+    plane = np.pad(bits_of(mask), 1).astype(int)
+    a, b, c, d = plane[:-1, :-1], plane[:-1, 1:], plane[1:, :-1], plane[1:, 1:]
+    diagonal = (a + b + c + d == 2) & (a == d)
+    areas = np.vectorize(AREA_OF_CELL.get)(a + b + c + d).astype(float)
+    areas[diagonal] = 1 / 4
+    assert enclosed_area(outline(mask)) == pytest.approx(areas.sum())
+
+
+@given(placed(), st.floats(0, 5))
+def test_every_outline_is_closed(mask: Mask, tolerance: float):
+    rings = outline(mask, tolerance=tolerance)
+    assert rings
+    assert all((ring[0] == ring[-1]).all() and len(ring) > 3 for ring in rings)
+
+
+@given(placed())
+def test_outlines_run_half_way_between_pixels(mask: Mask):
+    points = np.concatenate(outline(mask))
+    plane = np.pad(plane_of(mask), 1)
+    x, y = points.T + 1
+    low = plane[np.floor(y).astype(int), np.floor(x).astype(int)]
+    high = plane[np.ceil(y).astype(int), np.ceil(x).astype(int)]
+    assert (((x % 1 == 0.5) & (y % 1 == 0)) | ((x % 1 == 0) & (y % 1 == 0.5))).all()
+    assert (low != high).all()
+
+
+def test_a_single_pixel_has_its_outline_around_its_centre():
+    (ring,) = outline(Mask("a", 0, 7, 4, 1, 1, (0, 1)))
+    assert {tuple(point) for point in ring} == {(4, 6.5), (4, 7.5), (3.5, 7), (4.5, 7)}
+
+
+def test_a_hole_has_an_outline_of_its_own():
+    ring = np.ones((9, 9), dtype=bool)
+    ring[4, 4] = False
+    mask = mask_from_bits(ring)
+    assert mask
+    assert len(outline(mask)) == 2
+
+
+@given(placed(), st.floats(0.1, 3))
+def test_thinning_moves_no_point_further_than_allowed(mask: Mask, tolerance: float):
+    for ring, thin in zip(outline(mask), outline(mask, tolerance=tolerance), strict=True):
+        assert max(distance(point, thin) for point in ring) <= tolerance + 1e-9
+
+
+def distance(point: np.ndarray, ring: np.ndarray) -> float:
+    """From a point to the nearest place of a closed line."""
+    start, along = ring[:-1], np.diff(ring, axis=0)
+    length = (along**2).sum(axis=1)
+    part = np.clip(((point - start) * along).sum(axis=1) / np.where(length == 0, 1, length), 0, 1)
+    return float(np.sqrt(((start + part[:, None] * along - point) ** 2).sum(axis=1)).min())

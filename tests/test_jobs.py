@@ -1,0 +1,59 @@
+"""Workers: in order, one at a time, never silent about a failure."""
+
+import threading
+
+import pytest
+
+from seg_app.errors import SourceError
+from seg_app.models import Latest, Worker
+
+
+@pytest.fixture
+def worker():
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+def fail(error):
+    raise error
+
+
+def test_verbs_are_done_in_the_order_of_asking(worker):
+    done = []
+    for i in range(20):
+        last = worker.run("Counting", done.append, i)
+    last.result(5)
+    assert done == list(range(20))
+
+
+def test_what_is_going_on_is_said_while_it_goes_on(worker):
+    assert worker.run("Saving", lambda: worker.doing).result(5) == "Saving"
+    assert worker.doing == ""
+
+
+def test_an_error_of_ours_is_told_in_its_own_words(worker):
+    assert worker.run("Opening", fail, SourceError("Start the server.")).result(5) is None
+    assert worker.trouble == "Start the server."
+
+
+def test_an_unforeseen_error_is_told_without_its_insides(worker):
+    worker.run("Opening", fail, KeyError("secret")).result(5)
+    assert "Opening failed" in worker.trouble
+    assert "secret" not in worker.trouble
+
+
+def test_the_thread_survives_an_error(worker):
+    worker.run("Opening", fail, ZeroDivisionError())
+    assert worker.run("Adding", lambda: 1 + 1).result(5) == 2
+
+
+def test_only_the_latest_task_is_done_after_the_running_one():
+    latest, started, go, done = Latest("test"), threading.Event(), threading.Event(), []
+    latest.ask(lambda: (started.set(), go.wait(5), done.append("first")))
+    started.wait(5)
+    for i in range(10):
+        latest.ask(lambda i=i: done.append(i))
+    go.set()
+    latest.close(wait=True)
+    assert done == ["first", 9]

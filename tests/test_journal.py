@@ -1,0 +1,86 @@
+"""The journal: on disk before it is shown, whole or not at all."""
+
+import errno
+import os
+
+import pytest
+from builders import IMAGE, square
+
+from seg_app.errors import StorageError
+from seg_app.models.journal import Change, Journal
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal.of_image(tmp_path, IMAGE)
+
+
+def reopened(journal):
+    return Journal(journal.path)
+
+
+def test_a_change_is_read_back_as_it_was_written(journal):
+    change = Change("add", masks=(square(class_name="pore", score=0.5),))
+    journal.append(change)
+    assert reopened(journal).read_new() == [change]
+
+
+def test_changes_are_read_once(journal):
+    journal.append(Change("undo"))
+    other = reopened(journal)
+    assert (other.read_new(), other.read_new()) == ([Change("undo")], [])
+
+
+def test_own_changes_are_not_read_back(journal):
+    journal.append(Change("undo"))
+    assert journal.read_new() == []
+
+
+@pytest.mark.parametrize("cut", [1, 5, 40])
+def test_a_line_cut_off_by_a_crash_is_skipped_and_the_next_one_counts(journal, cut):
+    journal.append(Change("add", masks=(square(),)))
+    os.truncate(journal.path, journal.path.stat().st_size - cut)
+    after = reopened(journal)
+    after.read_new()
+    after.append(Change("redo"))
+    assert reopened(journal).read_new() == [Change("redo")]
+
+
+def test_foreign_lines_are_skipped(journal):
+    journal.append(Change("undo"))
+    with journal.path.open("ab") as file:
+        file.write(b'\x00\xff\n{"op": "format disk"}\n[]\n\n')
+    assert reopened(journal).read_new() == [Change("undo")]
+
+
+def test_a_full_disk_leaves_the_journal_as_it_was(journal, monkeypatch):
+    journal.append(Change("undo"))
+    before = journal.path.read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        journal.append(Change("redo"))
+    assert journal.path.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="file"):
+        Journal.of_image(tmp_path / "file" / "below", IMAGE)
+
+
+def test_a_journal_held_elsewhere_is_said_so(journal, monkeypatch):
+    monkeypatch.setattr("seg_app.models.journal.LOCK_TIMEOUT_S", 0)
+    with journal.locked(), pytest.raises(StorageError, match="held by another program"), reopened(journal).locked():
+        pass
+
+
+def test_images_of_one_name_have_journals_of_their_own(tmp_path):
+    from dataclasses import replace
+
+    paths = {Journal.of_image(tmp_path, replace(IMAGE, path=path)).path for path in ("a/tiny", "b/tiny", "../tiny")}
+    assert len(paths) == 3
+    assert {path.parent for path in paths} == {tmp_path}

@@ -1,0 +1,54 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from masks import SMALL
+
+from seg_app.errors import MissingError, StorageError, UnreadableError
+from seg_app.io.formats import FORMATS, format_of
+from seg_app.io.registry import load_masks, save_masks
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_of_the_table_reads_and_writes(suffix: str):
+    found = format_of(f"a{suffix}")
+    assert callable(found.encode)
+    assert callable(found.decode)
+
+
+def test_the_suffix_may_be_written_large():
+    assert format_of("A.NPZ") is format_of("a.npz")
+
+
+@pytest.mark.parametrize("as_type", [str, Path])
+def test_saved_masks_are_loaded(tmp_path: Path, as_type: type):
+    save_masks(as_type(tmp_path / "new/a.npz"), SMALL)
+    assert load_masks(as_type(tmp_path / "new/a.npz")) == SMALL
+
+
+def test_a_file_of_an_unknown_format_is_not_read():
+    with pytest.raises(UnreadableError, match=r"^Cannot read 'a\.docx'\. Known formats: \.npz\.$"):
+        load_masks("a.docx")
+
+
+def test_a_file_of_an_unknown_format_is_not_written(tmp_path: Path):
+    with pytest.raises(StorageError, match=r"^Cannot write '.*a\.docx'\. Known formats: \.npz\.$"):
+        save_masks(tmp_path / "a.docx", SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_is_missing(tmp_path: Path):
+    with pytest.raises(MissingError):
+        load_masks(tmp_path / "a.npz")
+
+
+def test_a_broken_file_is_told_by_its_name(tmp_path: Path):
+    (tmp_path / "a.npz").write_bytes(b"broken")
+    with pytest.raises(UnreadableError, match=r"Cannot read '.*a\.npz': not a mask set"):
+        load_masks(tmp_path / "a.npz")
+
+
+def test_formats_are_imported_on_first_use():
+    code = "import sys, seg_app.io.registry; sys.exit('seg_app.io.formats.npz' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

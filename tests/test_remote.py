@@ -1,0 +1,276 @@
+import threading
+from contextlib import contextmanager, suppress
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from seg_app.errors import SegmenterError
+from seg_app.records import Box, Point, Prompts
+from seg_app.sam import Candidate, connect_sam, wire
+from seg_app.sam.cache import content_key
+from seg_app.sam.classical import ClassicalSegmenter
+from seg_app.sam.remote import RemoteSegmenter
+from seg_app.sam.server import KEPT_IMAGES, create_app
+from tests.contracts import CENTRE, SegmenterContract, disc_on_noise
+
+CLICK = Prompts((CENTRE,))
+
+
+@contextmanager
+def running(app, port: int = 0):
+    """Serve an application on loopback and yield its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
+    # bound here, so that clients wait in its queue until the server takes them
+    listener = server.config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+class Counted:
+    """An ASGI application that notes what is asked of another one."""
+
+    def __init__(self, app) -> None:
+        self.app, self.requests = app, []
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] == "http":
+            self.requests.append(f"{scope['method']} /{scope['path'].split('/')[1]}")
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def served():
+    app = Counted(create_app(ClassicalSegmenter()))
+    with running(app) as url:
+        app.url = url
+        yield app
+
+
+@pytest.fixture
+def remote(served):
+    segmenter = RemoteSegmenter(served.url)
+    served.requests.clear()
+    yield segmenter
+    segmenter.close()
+
+
+@pytest.fixture
+def client(served):
+    """Ask the server without the help of RemoteSegmenter."""
+    with httpx.Client(base_url=served.url, trust_env=False) as http:
+        yield http
+
+
+class TestRemoteSegmenter(SegmenterContract):
+    @pytest.fixture
+    def segmenter(self, remote):
+        return remote
+
+
+def test_answers_like_the_segmenter_on_the_server(remote) -> None:
+    there = remote.predict(disc_on_noise(), CLICK)
+    here = ClassicalSegmenter().predict(disc_on_noise(), CLICK)
+    assert [c.score for c in there] == [c.score for c in here]
+    for ours, theirs in zip(here, there, strict=True):
+        np.testing.assert_array_equal(theirs.logits > 0, ours.logits > 0)
+        np.testing.assert_allclose(theirs.logits, ours.logits, atol=0.01)
+
+
+def test_an_image_travels_once(remote, served) -> None:
+    image = np.full((40, 50, 3), 7, dtype=np.uint8)
+    for x in (10, 20):
+        remote.predict(image, Prompts((Point(x, 20),)))
+    assert served.requests == ["POST /predict", "PUT /images", "POST /predict", "POST /predict"]
+
+
+def test_embedding_sends_the_image_before_the_click(remote, served) -> None:
+    image = np.full((40, 50, 3), 8, dtype=np.uint8)
+    remote.embed(image)
+    served.requests.clear()
+    remote.predict(image, Prompts((Point(10, 20),)))
+    assert served.requests == ["POST /predict"]
+
+
+def test_an_image_that_the_server_let_go_is_sent_again(remote, served) -> None:
+    images = [np.full((8, 9, 3), grey, dtype=np.uint8) for grey in range(KEPT_IMAGES + 1)]
+    for image in images:
+        remote.embed(image)
+    served.requests.clear()
+    remote.embed(images[0])
+    assert served.requests == ["POST /embed", "PUT /images", "POST /embed"]
+
+
+def test_a_restarted_server_goes_unnoticed() -> None:
+    with running(create_app(ClassicalSegmenter())) as url:
+        segmenter = RemoteSegmenter(url)
+        segmenter.predict(disc_on_noise(), CLICK)
+    with running(create_app(ClassicalSegmenter()), port=httpx.URL(url).port):
+        assert segmenter.predict(disc_on_noise(), CLICK)
+    segmenter.close()
+
+
+def test_a_server_that_has_gone_is_missed_by_name() -> None:
+    with running(create_app(ClassicalSegmenter())) as url:
+        segmenter = RemoteSegmenter(url)
+    with pytest.raises(SegmenterError, match=f"No SAM server answers at {url}"):
+        segmenter.predict(disc_on_noise(), CLICK)
+    segmenter.close()
+
+
+def test_another_web_server_is_not_taken_for_a_segmenter() -> None:
+    async def greeting(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"<html>hello</html>"})
+
+    with running(greeting) as url, pytest.raises(SegmenterError, match="is no SAM server"):
+        RemoteSegmenter(url)
+
+
+def test_a_server_that_is_too_slow_is_not_waited_for() -> None:
+    asked, done = threading.Event(), threading.Event()
+
+    class Slow(ClassicalSegmenter):
+        def embed(self, _image):
+            asked.set()
+            done.wait()
+
+    with running(create_app(Slow())) as url:
+        segmenter = RemoteSegmenter(url, timeout_s=0.2)
+        with pytest.raises(SegmenterError, match=r"takes longer than 0\.2 s"):
+            segmenter.embed(disc_on_noise())
+        done.set()
+        segmenter.close()
+    assert asked.is_set()
+
+
+@pytest.mark.parametrize("token", [None, "wrong"])
+def test_a_wrong_token_is_refused(token) -> None:
+    with running(create_app(ClassicalSegmenter(), token="secret")) as url:
+        with pytest.raises(SegmenterError, match="token is missing or wrong"):
+            connect_sam(url, token=token)
+        connect_sam(url, token="secret").close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/health"), ("PUT", "/images/x"), ("POST", "/embed"), ("POST", "/predict")]
+)
+def test_every_question_needs_the_token(method, path) -> None:
+    with running(create_app(ClassicalSegmenter(), token="secret")) as url:
+        assert httpx.request(method, url + path, trust_env=False).status_code == 401
+
+
+def test_an_image_under_a_wrong_name_is_refused(client) -> None:
+    answer = client.put("/images/0123", content=wire.pack_image(disc_on_noise()))
+    assert (answer.status_code, client.post("/embed", json={"key": "0123"}).status_code) == (422, 404)
+
+
+def test_a_body_that_is_too_large_is_refused(client, monkeypatch) -> None:
+    monkeypatch.setattr("seg_app.sam.server.MAX_MESSAGE_BYTES", 100)
+    assert client.put("/images/x", content=b"0" * 101).status_code == 413
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b'"text"'])
+def test_a_question_that_is_no_json_object_is_refused(client, body) -> None:
+    assert client.post("/predict", content=body).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [
+        None,
+        3,
+        {"points": [{"x": "left", "y": 0}]},
+        {"points": [{"x": 1}]},
+        {"points": 5},
+        {"box": {"x0": 1}},
+        {"points": [{"x": 1, "y": 1}] * 1001},
+    ],
+)
+def test_prompts_that_are_none_are_refused(client, prompts) -> None:
+    image = disc_on_noise()
+    client.put(f"/images/{content_key(image)}", content=wire.pack_image(image))
+    answer = client.post("/predict", json={"key": content_key(image), "prompts": prompts})
+    assert answer.status_code == 422
+    assert "rompts" in answer.json()["error"]
+
+
+@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=20).map(lambda s: (*s, 3))))
+def test_images_survive_the_journey(image) -> None:
+    np.testing.assert_array_equal(wire.unpack_image(wire.pack_image(image)), image)
+
+
+def test_a_grey_image_travels_as_one_channel() -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (64, 64, 1), dtype=np.uint8).repeat(3, axis=2)
+    assert len(wire.pack_image(grey)) < 1.1 * 64 * 64 + 200
+    np.testing.assert_array_equal(wire.unpack_image(wire.pack_image(grey)), grey)
+
+
+@given(
+    arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.floats(-50, 50, width=16)),
+    st.floats(0, 1),
+)
+def test_candidates_survive_the_journey(logits, score) -> None:
+    (arrived,) = wire.unpack_candidates(wire.pack_candidates([Candidate(logits, score)]))
+    assert arrived.score == score
+    np.testing.assert_array_equal(arrived.logits.clip(-8, 32), logits.clip(-8, 32))
+
+
+coordinates = st.floats(-1e4, 1e4)
+
+
+@given(
+    st.lists(st.builds(Point, coordinates, coordinates, st.booleans())), st.none() | st.builds(Box, *[coordinates] * 4)
+)
+def test_prompts_survive_the_journey(points, box) -> None:
+    prompts = Prompts(tuple(points), box)
+    assert wire.prompts_from_json(wire.prompts_to_json(prompts)) == prompts
+
+
+@given(st.binary(max_size=60), st.integers(0, 200))
+def test_damaged_messages_are_refused(noise, place) -> None:
+    message = bytearray(wire.pack_image(disc_on_noise()[:8, :8]))
+    message[place : place + len(noise)] = noise
+    # whatever the damage: an image or a SegmenterError, and nothing else
+    with suppress(SegmenterError):
+        assert wire.unpack_image(bytes(message)).dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        '{"arrays": [{"type": "uint8", "shape": [100000, 100000], "bytes": 9}]}',
+        '{"arrays": [{"type": "uint8", "shape": [-1, -9], "bytes": 9}]}',
+        '{"arrays": [{"type": "object", "shape": [1], "bytes": 9}]}',
+        '{"arrays": [{"type": "uint8", "shape": [9], "bytes": 999}]}',
+        '{"arrays": 7}',
+        "[]",
+        "{}",
+    ],
+)
+def test_headers_that_lie_are_refused(header) -> None:
+    with pytest.raises(SegmenterError, match="Cannot read a message"):
+        wire.unpack(len(header).to_bytes(4, "big") + header.encode() + b"123456789")
+
+
+def test_a_small_message_cannot_unfold_without_end() -> None:
+    message = wire.pack({}, [np.zeros(10**7, dtype=np.uint8)])
+    with pytest.raises(SegmenterError, match=r"shape \[10\]"):
+        wire.unpack(_shortened(message))
+
+
+def _shortened(message: bytes) -> bytes:
+    """Return the message with a header that says ten bytes where there are ten million."""
+    size = int.from_bytes(message[:4], "big")
+    head = message[4 : 4 + size].replace(b"[10000000]", b"[10]")
+    return len(head).to_bytes(4, "big") + head + message[4 + size :]

@@ -1,0 +1,304 @@
+"""A Tiled server: what is on it, what opens, and what is said when it does not."""
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from seg_app.errors import MissingError, RefusedError, SourceError, UnreachableError, UnreadableError
+from seg_app.io import ome_zarr
+from seg_app.io.tiled import TiledSource
+from seg_app.io.tiled_server import EmbeddedTiled, register_folder
+
+pytestmark = [
+    # Tiled's own Alembic configuration is of the style before path_separator.
+    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
+    # ome-zarr uses its own deprecated class when it is imported.
+    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
+]
+
+GREY = np.arange(2 * 520 * 1030, dtype=np.uint16).reshape(2, 520, 1030)
+COLOUR = np.arange(1 * 4 * 5 * 3, dtype=np.uint8).reshape(1, 4, 5, 3)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tiled")
+    server = EmbeddedTiled.start(root / "root", readable=[root / "images"])
+    with closing(server.connect()) as source:
+        fill(source, root / "images")
+    yield server
+    server.stop()
+
+
+def fill(source: TiledSource, folder) -> None:
+    ome_zarr.write(folder / "grey.zarr", GREY, pixel_size_nm=(20.0, 4.0, 4.0), attributes={"title": "Grey volume"})
+    ome_zarr.write(folder / "colour.zarr", COLOUR)
+    ome_zarr.write(folder / "broken.zarr", np.ones((2, 4, 5), np.uint8))
+    (folder / "broken.zarr" / "0" / "c" / "1" / "0" / "0").write_bytes(b"garbage")
+    ome_zarr.write(folder / "lacking.zarr", np.ones((1, 4, 5), np.uint8))
+    register_folder(source, folder)
+    (folder / "lacking.zarr" / "0").rename(folder / "lacking.zarr" / "gone")
+    arrays = source.client.create_container("arrays")
+    arrays.write_array(np.arange(6, dtype=np.float32).reshape(2, 3), key="plane 10", metadata={"pixel_size_nm": [5, 4]})
+    arrays.write_array(np.arange(24, dtype=">i2").reshape(2, 3, 4), key="plane 2", dims=("z", "y", "x"))
+    arrays.write_array(np.zeros((4, 5, 3), np.uint8), key="rgb")
+    arrays.write_array(np.zeros((2, 2, 4, 5), np.float32), key="four", dims=("t", "z", "y", "x"))
+    arrays.write_array(np.zeros(7), key="line")
+    arrays.create_container("nested")
+
+
+@contextmanager
+def other_server(body: bytes) -> Iterator[str]:
+    """Run a server that says `body` to everything; give its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name)
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def source(server):
+    with closing(server.connect()) as source:
+        yield source
+
+
+@pytest.fixture
+def requests(source):
+    """The requests that the source sends from now on."""
+    sent = []
+    source._context.http_client.event_hooks["request"].append(sent.append)
+    return sent
+
+
+# What is there
+
+
+def test_folders_come_as_entries_without_their_images(source):
+    assert [(e.path, e.kind) for e in source.browse()] == [("arrays", "folder"), ("samples", "folder")]
+
+
+def test_images_come_with_title_shape_and_dtype(source):
+    grey = next(entry for entry in source.browse("samples") if entry.name == "grey")
+    assert (grey.path, grey.title, grey.kind) == ("samples/grey", "Grey volume", "image")
+    assert (grey.shape, grey.dtype) == ((2, 520, 1030), "uint16")
+
+
+def test_entries_are_in_the_order_of_their_numbers_and_only_what_may_be_an_image(source):
+    assert [e.name for e in source.browse("arrays")] == ["four", "nested", "plane 2", "plane 10", "rgb"]
+
+
+def test_a_folder_costs_one_request(source, requests):
+    source.browse("samples")
+    assert len(requests) == 1
+
+
+def test_a_long_folder_is_listed_completely(source, monkeypatch):
+    monkeypatch.setattr("seg_app.io.tiled.PAGE", 2)
+    assert len(source.browse("arrays")) == 5
+
+
+# Opening
+
+
+def test_an_ome_zarr_image_opens_with_its_levels(source):
+    opened = source.open("samples/grey")
+    assert [level.shape for level in opened.levels] == [(2, 520, 1030), (2, 260, 515), (2, 130, 258)]
+    assert opened.metadata == {"title": "Grey volume"}
+
+
+def test_an_image_is_named_by_server_and_path(source):
+    image = source.open("samples/grey").image
+    assert (image.source, image.path, image.shape, image.dtype) == (
+        "embedded",
+        "samples/grey",
+        (2, 520, 1030),
+        "uint16",
+    )
+
+
+def test_coordinates_are_the_centres_of_pixels_in_nm(source):
+    opened = source.open("samples/grey")
+    assert opened.calibration.pixel_size_nm == (20.0, 4.0, 4.0)
+    assert opened.levels[1].x[:2].values.tolist() == [2.0, 10.0]
+    assert opened.levels[1].x.attrs["units"] == "nm"
+
+
+def test_opening_reads_no_pixels(source, requests):
+    source.open("samples/grey")
+    assert not [request for request in requests if "/array/" in request.url.path]
+
+
+def test_indexing_is_one_request_for_exactly_that_window(source, requests):
+    level = source.open("samples/grey").levels[0]
+    del requests[:]
+    window = level[1, 100:110, 1000:1030].values
+    np.testing.assert_array_equal(window, GREY[1, 100:110, 1000:1030])
+    assert [request.url.params["slice"] for request in requests] == ["1:2:1,100:110:1,1000:1030:1"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        (0, slice(None, None, 8), slice(None, None, 8)),
+        (np.int64(1), slice(-20, None), 7),
+        (slice(None), slice(9, 3, -2), slice(0, 0)),
+        (slice(None, None, -1), 5, slice(1029, 1000, -3)),
+        (1, [0, 5, 519], slice(0, 4)),
+    ],
+)
+def test_every_way_of_indexing_gives_what_numpy_gives(source, key):
+    np.testing.assert_array_equal(source.open("samples/grey").levels[0][key].values, GREY[key])
+
+
+def test_threads_may_read_at_once(source):
+    level = source.open("samples/grey").levels[0]
+    with ThreadPoolExecutor(8) as pool:
+        rows = list(pool.map(lambda y: level[0, y].values, range(40)))
+    np.testing.assert_array_equal(rows, GREY[0, :40])
+
+
+def test_colour_is_the_last_dimension(source):
+    level = source.open("samples/colour").levels[0]
+    assert level.dims == ("z", "y", "x", "c")
+    np.testing.assert_array_equal(level.values, COLOUR)
+
+
+def test_an_array_of_colour_is_a_plane(source):
+    assert source.open("arrays/rgb").image.shape == (1, 4, 5)
+
+
+def test_a_plane_becomes_a_volume_of_one_plane(source):
+    opened = source.open("arrays/plane 10")
+    assert opened.levels[0].values.tolist() == [[[0, 1, 2], [3, 4, 5]]]
+    assert opened.calibration.pixel_size_nm == (None, 5.0, 4.0)
+
+
+def test_pixels_are_of_this_machines_byte_order(source):
+    assert source.open("arrays/plane 2").levels[0].values.dtype == np.dtype("=i2")
+
+
+def test_a_source_may_begin_at_a_container(server):
+    with closing(TiledSource.connect(f"{server.url}/api/v1/metadata/samples", api_key=server.api_key)) as source:
+        assert "grey" in [entry.path for entry in source.browse()]
+        assert source.open("grey").image.path == "samples/grey"
+
+
+def test_a_source_may_begin_at_an_image(server):
+    with closing(TiledSource.connect(f"{server.url}/api/v1/metadata/samples/grey", api_key=server.api_key)) as source:
+        assert source.open("").image.path == "samples/grey"
+
+
+def test_a_client_that_exists_can_be_used(source):
+    assert TiledSource(source.client.context).open("samples/grey").image.source == source.uri
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("path", ["samples/nothing", "nothing/at/all", "samples/grey/0/deeper"])
+def test_what_is_not_there_is_missing(source, path):
+    with pytest.raises(SourceError, match=path):
+        source.open(path)
+
+
+def test_a_missing_folder_is_missing(source):
+    with pytest.raises(MissingError, match="nothing"):
+        source.browse("nothing")
+
+
+def test_a_folder_cannot_be_opened(source):
+    with pytest.raises(UnreadableError, match="Choose an array"):
+        source.open("samples")
+
+
+def test_four_dimensions_cannot_be_opened(source):
+    with pytest.raises(UnreadableError, match="'t': 2"):
+        source.open("arrays/four")
+
+
+def test_an_image_without_its_levels_cannot_be_opened(source):
+    with pytest.raises(SourceError, match="samples/lacking"):
+        source.open("samples/lacking")
+
+
+def test_a_damaged_plane_does_not_take_the_others_with_it(source):
+    level = source.open("samples/broken").levels[0]
+    with pytest.raises(UnreadableError, match="samples/broken/0"):
+        level[1].load()
+    assert level[0].values.min() == 1
+
+
+def test_a_wrong_key_is_refused_and_not_shown(server):
+    with pytest.raises(RefusedError, match="DATA_TILED_API_KEY") as caught:
+        TiledSource.connect(server.url, api_key="wrongwrong")
+    assert "wrongwrong" not in str(caught.value)
+
+
+def test_a_key_that_cannot_be_one_is_refused(server):
+    with pytest.raises(RefusedError):
+        TiledSource.connect(server.url, api_key="wr-ong")
+
+
+def test_a_key_for_another_server_is_not_taken_from_the_environment(server, monkeypatch):
+    monkeypatch.setenv("TILED_API_KEY", server.api_key)
+    with pytest.raises(RefusedError):
+        TiledSource.connect(server.url)
+
+
+def test_the_key_may_be_part_of_the_address_and_is_not_kept_there(server):
+    with closing(TiledSource.connect(f"{server.url}?api_key={server.api_key}")) as source:
+        assert source.browse()
+        assert server.api_key not in repr(source) + source.open("samples/grey").image.source
+
+
+def test_a_container_that_is_not_there_is_missing(server):
+    with pytest.raises(MissingError, match="nowhere"):
+        TiledSource.connect(f"{server.url}/api/v1/metadata/nowhere", api_key=server.api_key)
+
+
+def test_a_server_that_does_not_run_is_unreachable():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(UnreachableError, match="Is it running"):
+        TiledSource.connect(f"http://127.0.0.1:{port}")
+
+
+def test_a_server_that_says_nothing_is_unreachable():
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UnreachableError, match="took too long"):
+        TiledSource.connect(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.2)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api", "/api/v1", "/api/v1/", "/api/v1/metadata", "/api/v1/metadata/"])
+def test_every_way_of_writing_the_address_is_understood(server, path):
+    with closing(TiledSource.connect(server.url + path, api_key=server.api_key)) as source:
+        assert source.uri == server.url
+
+
+@pytest.mark.parametrize("uri", ["localhost:8000", "ftp://host", "http://", "nonsense"])
+def test_what_is_no_address_is_refused(uri):
+    with pytest.raises(UnreachableError, match="http://host:port"):
+        TiledSource.connect(uri)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]"])
+def test_another_kind_of_server_is_named_as_such(body):
+    with other_server(body) as url, pytest.raises(UnreachableError, match="no Tiled server"):
+        TiledSource.connect(url)

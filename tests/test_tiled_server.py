@@ -1,0 +1,256 @@
+"""The embedded Tiled server: starts anywhere, keeps what it has, and serves folders of OME-Zarr images."""
+
+import asyncio
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import zarr
+from tiled.alembic_utils import downgrade
+from tiled.catalog.alembic_constants import ALEMBIC_DIR, ALEMBIC_INI_TEMPLATE_PATH
+
+from seg_app.errors import SettingsError, StorageError
+from seg_app.io import ome_zarr
+from seg_app.io.tiled import TiledSource
+from seg_app.io.tiled_server import EmbeddedTiled, register_folder
+
+pytestmark = [
+    # Tiled's own Alembic configuration is of the style before path_separator.
+    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
+    # ome-zarr uses its own deprecated class when it is imported.
+    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
+]
+
+
+def in_catalog(tmp_path: Path, statement: str) -> None:
+    (tmp_path / "root").mkdir()
+    with closing(sqlite3.connect(tmp_path / "root" / "catalog.db")) as catalog, catalog:
+        catalog.execute(statement)
+
+
+def write_tiny(path: Path) -> Path:
+    ome_zarr.write(path, np.arange(24, dtype=np.uint8).reshape(2, 3, 4), attributes={"title": "Tiny"})
+    return path
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start servers that keep what they have in `tmp_path / 'root'`."""
+    running = []
+
+    def start() -> EmbeddedTiled:
+        running.append(EmbeddedTiled.start(tmp_path / "root"))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def connect():
+    """Connect to servers, and hang up at the end."""
+    sources = []
+
+    def connect(server: EmbeddedTiled) -> TiledSource:
+        sources.append(server.connect())
+        return sources[-1]
+
+    yield connect
+    for source in sources:
+        source.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A server for the tests that need no restart, and the folder that it may serve from."""
+    folder = tmp_path_factory.mktemp("shared")
+    server = EmbeddedTiled.start(folder / "root", readable=[folder])
+    source = server.connect()
+    yield source, folder
+    source.close()
+    server.stop()
+
+
+@pytest.fixture
+def source(shared):
+    """The shared server, with an empty catalog."""
+    yield shared[0]
+    shared[0].client.delete_contents(recursive=True, external_only=False)
+
+
+@pytest.fixture
+def folder(shared, request):
+    return shared[1] / request.node.name.replace("[", "_")[:40]
+
+
+@pytest.fixture
+def tiny(folder):
+    return write_tiny(folder / "tiny.zarr")
+
+
+def test_importing_the_module_does_not_import_tiled():
+    code = "import sys, seg_app.io.tiled_server as m; sys.exit('tiled' in sys.modules or 'xarray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=False).returncode == 0
+
+
+def test_a_server_answers_when_start_returns(source):
+    assert httpx.get(f"{source.uri}/healthz", trust_env=False).json() == {"status": "ready"}
+
+
+def test_nobody_gets_in_without_the_key(source):
+    assert httpx.get(f"{source.uri}/api/v1/metadata/", trust_env=False).status_code == 401
+
+
+def test_only_the_owner_can_read_the_key(start, tmp_path):
+    server = start()
+    assert server.api_key not in repr(server)
+    assert stat.S_IMODE((tmp_path / "root" / "api_key").stat().st_mode) == 0o600
+
+
+def test_two_servers_have_a_key_each(start, source):
+    start()
+    assert source.browse() == []
+
+
+def test_the_key_stays_the_same(start):
+    first = start()
+    first.stop()
+    assert start().api_key == first.api_key
+
+
+def test_a_key_that_was_not_written_is_made_again(start, tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "api_key").touch()
+    assert len(start().api_key) == 64
+
+
+def test_what_was_written_is_there_after_a_restart_under_the_same_name(start, connect):
+    first = start()
+    connect(first).client.write_array(np.arange(6).reshape(2, 3), key="kept")
+    image = connect(first).open("kept").image
+    first.stop()
+    again = connect(start()).open("kept")
+    assert again.levels[0].values.tolist() == [[[0, 1, 2], [3, 4, 5]]]
+    assert again.image == image
+
+
+def test_a_server_starts_where_an_event_loop_runs(start):
+    async def main() -> str:
+        return start().url
+
+    assert asyncio.run(main()).startswith("http://127.0.0.1:")
+
+
+def test_an_empty_catalog_is_made_again(start, connect, tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "catalog.db").touch()
+    assert connect(start()).browse() == []
+
+
+def test_a_catalog_whose_making_was_interrupted_is_made_again(start, connect, tmp_path):
+    in_catalog(tmp_path, "CREATE TABLE nodes (id INTEGER)")
+    assert connect(start()).browse() == []
+
+
+def test_a_catalog_of_an_older_tiled_is_brought_up_to_date(start, connect, tmp_path):
+    first = start()
+    connect(first).client.write_array(np.zeros((2, 3)), key="kept")
+    first.stop()
+    downgrade(
+        Path(ALEMBIC_INI_TEMPLATE_PATH), Path(ALEMBIC_DIR), f"sqlite+aiosqlite:///{tmp_path}/root/catalog.db", "-1"
+    )
+    assert [entry.name for entry in connect(start()).browse()] == ["kept"]
+
+
+def test_a_catalog_of_a_newer_tiled_is_left_alone(start, tmp_path):
+    in_catalog(tmp_path, "CREATE TABLE alembic_version AS SELECT 'fedcba' AS version_num")
+    with pytest.raises(StorageError, match="newer Tiled"):
+        start()
+
+
+def test_a_damaged_catalog_is_left_alone(start, tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "catalog.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageError, match="Move it away"):
+        start()
+
+
+def test_a_root_that_is_a_file_is_refused(start, tmp_path):
+    (tmp_path / "root").touch()
+    with pytest.raises(StorageError, match="Choose a folder"):
+        start()
+
+
+def test_a_taken_port_is_refused(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match="Choose another"):
+        EmbeddedTiled.start(tmp_path, port=taken.getsockname()[1])
+
+
+def test_a_stopped_server_answers_no_more(start):
+    server = start()
+    server.stop()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.url, trust_env=False)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_folder_is_registered_with_titles_and_sizes(source, folder):
+    register_folder(source, folder)
+    (entry,) = source.browse("samples")
+    assert (entry.path, entry.title, entry.shape, entry.dtype) == ("samples/tiny", "Tiny", (2, 3, 4), "uint8")
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_folder_is_registered_once(source, folder):
+    assert register_folder(source, folder) == ["samples/tiny"]
+    assert register_folder(source, folder) == []
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_new_image_is_added(source, folder):
+    register_folder(source, folder)
+    write_tiny(folder / "second.zarr")
+    assert register_folder(source, folder) == ["samples/second"]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_image_that_has_moved_is_registered_again(source, folder):
+    register_folder(source, folder)
+    register_folder(source, folder.rename(folder.with_name("elsewhere")))
+    assert source.open("samples/tiny").levels[0][1, 2].values.tolist() == [20, 21, 22, 23]
+
+
+def test_a_changed_title_is_registered_again(source, folder, tiny):
+    register_folder(source, folder)
+    zarr.open_group(tiny).attrs["title"] = "Renamed"
+    register_folder(source, folder)
+    assert [entry.title for entry in source.browse("samples")] == ["Renamed"]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_data_written_under_the_name_of_an_image_are_kept(source, folder, caplog):
+    source.client.create_container("samples").write_array(np.zeros((2, 3)), key="tiny")
+    assert register_folder(source, folder) == []
+    assert "other data of that name" in caplog.text
+
+
+@pytest.mark.parametrize("content", ["{}", "{", '{"zarr_format": 3, "node_type": "group", "attributes": {}}'])
+def test_a_folder_that_is_no_image_is_left_out_and_logged(source, tmp_path, caplog, content):
+    (tmp_path / "odd.zarr").mkdir()
+    (tmp_path / "odd.zarr" / "zarr.json").write_text(content)
+    assert register_folder(source, tmp_path) == []
+    assert "Not served" in caplog.text
+
+
+def test_a_path_that_tiled_cannot_serve_is_left_out_and_logged(source, folder, caplog):
+    write_tiny(folder / "run #3.zarr")
+    assert register_folder(source, folder) == []
+    assert "rename it" in caplog.text

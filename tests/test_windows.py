@@ -1,0 +1,97 @@
+"""Windows: where a prompt is answered, and that an answer comes back to the pixel."""
+
+import numpy as np
+import pytest
+
+from seg_app.geometry import bits_of
+from seg_app.records import Box, Point, Prompts, Window
+from seg_app.sam import windows
+from seg_app.sam.protocol import Candidate
+
+PLANE = (4096, 6144)
+
+
+def at(x, y):
+    return Prompts((Point(x, y),))
+
+
+def locate(prompts, *, scale=1.0, plane=PLANE):
+    return windows.locate(prompts, plane, scale=scale, size=1024)
+
+
+def test_zoomed_in_the_window_is_at_full_resolution():
+    assert locate(at(3000, 2000), scale=0.2).level == 0
+
+
+@pytest.mark.parametrize(("scale", "level"), [(1, 0), (1.9, 0), (2, 1), (5, 2), (100, 3)])
+def test_zoomed_out_the_window_is_on_the_level_on_view(scale, level):
+    assert locate(at(3000, 2000), scale=scale).level == level
+
+
+@pytest.mark.parametrize("x", [0, 17, 3000, 6143])
+@pytest.mark.parametrize("scale", [0.5, 1, 3])
+def test_the_window_holds_the_prompt_and_stays_on_the_plane(x, scale):
+    window = locate(at(x, 2000), scale=scale)
+    x0, y0, x1, y1 = window.extent
+    assert x0 <= x <= x1
+    assert y0 <= 2000 <= y1
+    assert window.x0 >= 0
+    assert window.x1 <= -(-PLANE[1] // window.factor)
+
+
+def test_neighbouring_clicks_share_a_window():
+    assert locate(at(3000, 2000)) == locate(at(3010, 2020))
+
+
+def test_prompts_far_apart_are_answered_on_a_coarser_level():
+    window = locate(Prompts((Point(100, 100), Point(3000, 100))))
+    assert window.level == 2
+
+
+def test_a_box_counts_like_its_corners():
+    assert locate(Prompts(box=Box(100, 100, 3000, 200))).level == 2
+
+
+def test_a_small_plane_is_one_window():
+    assert locate(at(5, 5), plane=(64, 96)) == Window(0, 0, 0, 64, 96)
+
+
+def test_there_is_nothing_coarser_than_the_whole_plane():
+    assert windows.coarser(Window(0, 0, 0, 64, 96), (64, 96), 1024) is None
+
+
+def test_an_object_on_an_inner_edge_is_cut():
+    logits = np.full((8, 8), -1.0, np.float32)
+    logits[3, 7] = 1
+    assert windows.is_cut(logits, Window(0, 0, 0, 8, 8), (8, 16))
+    assert not windows.is_cut(logits, Window(0, 0, 8, 8, 16), (8, 16))
+
+
+def test_an_empty_answer_is_no_mask():
+    assert windows.to_mask(Candidate(np.full((8, 8), -1.0, np.float32), 0.9), Window(0, 0, 0, 8, 8), (8, 8)) is None
+
+
+def test_a_full_resolution_answer_keeps_every_pixel():
+    logits = np.random.default_rng(1).normal(size=(8, 8)).astype(np.float32)
+    mask = windows.to_mask(Candidate(logits, 0.9), Window(0, 8, 16, 16, 24), (64, 64))
+    expected = np.zeros((64, 64), bool)
+    expected[8:16, 16:24] = logits > 0
+    assert np.array_equal(bits_of(mask), expected[mask.y0 : mask.y1, mask.x0 : mask.x1])
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_a_disc_found_on_a_coarse_level_is_the_disc_at_full_resolution(level):
+    plane, f = (512, 512), 2**level
+    centre = np.arange(512 // f) * f + (f - 1) / 2
+    distance = np.hypot(centre[:, None] - 250, centre[None, :] - 230)
+    mask = windows.to_mask(
+        Candidate((100 - distance).astype(np.float32), 1), Window(level, 0, 0, 512 // f, 512 // f), plane
+    )
+    y, x = np.mgrid[mask.y0 : mask.y1, mask.x0 : mask.x1]
+    truth = np.hypot(y - 250, x - 230) < 100
+    assert (bits_of(mask) & truth).sum() / (bits_of(mask) | truth).sum() > 0.99
+
+
+def test_the_last_rows_of_an_odd_plane_are_not_exceeded():
+    mask = windows.to_mask(Candidate(np.ones((3, 3), np.float32), 1), Window(1, 0, 0, 3, 3), (5, 5))
+    assert (mask.height, mask.width) == (5, 5)

@@ -1,0 +1,30 @@
+"""A server that is killed in the middle loses nothing that was accepted."""
+
+import pytest
+from driver import Tab
+
+
+@pytest.fixture(scope="module")
+def own_app(start_app, tmp_path_factory, samples):
+    home = tmp_path_factory.mktemp("own")
+    (home / "samples").symlink_to(samples)
+    return start_app(home)
+
+
+def test_everything_accepted_is_there_after_kill_9(own_app, open_tab):
+    tab: Tab = open_tab(own_app.url)
+    tab.wait_for_picture()
+    tab.click_point(128, 128)
+    tab.outlined()
+    tab.press("Enter")
+    tab.wait_for_rows(1)
+    tab.wait_until(tab.rows)
+    accepted = tab.rows()
+    tab.click_point(60, 60, held=["Shift"])
+    own_app.kill()
+    tab.close()
+    tab.troubles.clear()  # the lost connection, which is the point
+    own_app.start()
+    after = open_tab(own_app.url)
+    after.wait_for_picture()
+    after.wait_until(lambda: after.rows() == accepted)

@@ -1,0 +1,304 @@
+"""The main job, by mouse and keyboard in a real browser: open, look, click, correct, accept, save, load."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from driver import Tab, opened
+from scipy.ndimage import distance_transform_edt
+from skimage.draw import polygon
+
+from seg_app.geometry import bits_of
+from seg_app.io.formats import npz
+
+Z = 2
+"""The plane on view when the small volume is opened: the middle of four."""
+
+
+@pytest.fixture(scope="module")
+def truth(samples):
+    return zarr.open_group(samples / "fib_volume_truth.zarr", mode="r")["0"][:]
+
+
+def interior(labels, label):
+    """Return the pixel (x, y) of a label that is farthest from its edge."""
+    depth = distance_transform_edt(np.pad(labels == label, 1))[1:-1, 1:-1]
+    y, x = np.unravel_index(depth.argmax(), depth.shape)
+    return int(x), int(y)
+
+
+@pytest.fixture(scope="module")
+def particles(truth):
+    """The largest particles of the plane on view that touch no edge: (label, x, y)."""
+    plane = truth[Z]
+    rim = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
+    labels, areas = np.unique(plane[plane > 0], return_counts=True)
+    whole = [label for _, label in sorted(zip(areas, labels, strict=True), reverse=True) if label not in rim]
+    return [(label, *interior(plane, label)) for label in whole[:4]]
+
+
+@pytest.fixture(scope="module")
+def one_tab(chromium, app) -> Iterator[Tab]:
+    with opened(chromium, app.url) as tab:
+        tab.wait_for_picture()
+        yield tab
+
+
+@pytest.fixture
+def tab(one_tab) -> Iterator[Tab]:
+    """The app with the volume on view as it is first opened, and no objects."""
+    yield one_tab
+    one_tab.drop_points()
+    one_tab.show("Battery electrode (FIB-SEM)")
+    one_tab.delete_all()
+    one_tab.fit(256, 256)
+    one_tab.go_to_plane(Z + 1)
+
+
+def accept(tab, particle):
+    """Click on a particle, wait for its outline, accept it."""
+    _, x, y = particle
+    before = len(tab.rows())
+    tab.click_point(x, y)
+    tab.outlined()
+    tab.press("Enter")
+    tab.wait_for_rows(before + 1)
+
+
+def test_a_volume_is_open_without_any_choice(tab):
+    tab.wait_for_text("Battery electrode (FIB-SEM)")
+    tab.wait_for_text("256 × 256 × 4 · uint16 · 10 nm per pixel")
+    tab.wait_for_text("Classical · no weights")
+
+
+def test_the_first_pixel_is_on_top_left(tab):
+    left, top = tab.place(0, 0)
+    right, bottom = tab.place(255, 255)
+    assert left < right
+    assert top < bottom
+
+
+def test_pixels_are_square(tab):
+    (x0, y0), (x1, y1) = tab.place(0, 0), tab.place(100, 100)
+    assert x1 - x0 == pytest.approx(y1 - y0, rel=1e-3)
+
+
+def test_the_wheel_zooms_at_the_pointer_and_planes_keep_the_zoom(tab):
+    x, y = tab.place(100, 80)
+    tab.wheel(100, 80, 3)
+    assert tab.place(100, 80) == pytest.approx((x, y), abs=1)
+    zoomed = tab.ranges()
+    tab.press("f")
+    tab.wait_for_text("Plane: 4")
+    tab.settle()
+    assert tab.ranges() == zoomed
+
+
+def test_dragging_moves_the_image(tab):
+    tab.wheel(128, 128, 2)
+    before = tab.ranges()
+    tab.drag((128, 128), (100, 110))
+    after = tab.ranges()
+    assert (after[0] - before[0], after[2] - before[2]) == pytest.approx((28, 18), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("key", "plane"), [("ArrowLeft", 2), ("d", 2), ("ArrowRight", 4), ("f", 4), ("Shift+ArrowLeft", 1), ("Shift+F", 4)]
+)
+def test_keys_step_through_the_planes(tab, key, plane):
+    tab.press(key)
+    tab.wait_for_text(f"Plane: {plane}")
+
+
+@pytest.mark.parametrize("notches", [0, 2, 5, -3])
+@pytest.mark.parametrize("pixel", [(0.3, -0.3), (101, 57), (254.7, 253.2)])
+def test_a_click_on_a_pixel_gives_exactly_that_pixel_at_any_zoom(tab, notches, pixel):
+    if notches:
+        tab.wheel(*pixel, notches)
+    tab.click_point(*pixel, held=["Shift"])
+    (x, y, _) = tab.points()[0]
+    pitch = (tab.ranges()[1] - tab.ranges()[0]) / tab.figure("f.frame.bbox.width")
+    assert (x, y) == pytest.approx(pixel, abs=max(0.5 - 0.3, pitch))
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [
+        ({}, "include"),
+        ({"held": ["Shift"]}, "include"),
+        ({"held": ["Control"]}, "exclude"),
+        ({"button": "right"}, "exclude"),
+        ({"button": "right", "held": ["Shift"]}, "exclude"),
+    ],
+)
+def test_each_gesture_says_include_or_exclude(tab, how, kind):
+    tab.click_point(120, 90, **how)
+    assert tab.points()[0][2] == kind
+
+
+def test_t_lets_a_plain_click_exclude(tab):
+    tab.press("t")
+    tab.page.wait_for_function("() => true")
+    tab.click_point(120, 90)
+    assert tab.points()[0][2] == "exclude"
+    tab.press("t")
+
+
+def test_quick_clicks_all_count(tab):
+    for x in (60, 100, 140, 180):
+        tab.page.mouse.click(*tab.place(x, 120))
+    tab.wait_until(lambda: len(tab.points()) == 4)
+
+
+def test_backspace_takes_the_last_point_back_and_escape_drops_all(tab):
+    for x in (100, 110, 120):
+        tab.click_point(x, 100)
+    tab.press("Backspace")
+    tab.wait_until(lambda: len(tab.points()) == 2)
+    tab.press("Escape")
+    tab.wait_until(lambda: not tab.points() and not tab.outline())
+
+
+def test_the_outline_is_that_of_the_particle(tab, truth, particles):
+    label, x, y = particles[0]
+    tab.click_point(x, y)
+    tab.outlined()
+    drawn = np.zeros(truth.shape[1:], bool)
+    for xs, ys in tab.outline():
+        drawn[polygon(ys, xs, drawn.shape)] ^= True
+    particle = truth[Z] == label
+    assert (drawn & particle).sum() / (drawn | particle).sum() >= 0.8
+
+
+def test_an_accepted_object_is_in_the_list(tab, particles):
+    accept(tab, particles[0])
+    (row,) = tab.rows()
+    assert row[0].isdecimal()
+    assert row[-1] == str(Z + 1)
+    tab.wait_until(lambda: tab.overlay_pixels(0) > 0)
+
+
+def test_enter_right_after_the_click_waits_for_the_outline(tab, particles):
+    _, x, y = particles[0]
+    tab.click(x, y)
+    tab.press("Enter")
+    tab.wait_for_rows(1)
+
+
+def test_a_ticked_row_is_highlighted_on_the_image(tab, particles):
+    accept(tab, particles[0])
+    assert tab.overlay_pixels(1) == 0
+    tab.page.locator(".tabulator-row input[type=checkbox]").click()
+    tab.wait_until(lambda: tab.overlay_pixels(1) > 0)
+
+
+def test_a_click_on_an_object_selects_its_row(tab, particles):
+    accept(tab, particles[0])
+    accept(tab, particles[1])
+    tab.click(*particles[0][1:])
+    tab.wait_until(lambda: tab.selected_rows() == 1)
+    assert not tab.points()
+
+
+def test_deleting_can_be_undone_and_redone(tab, particles):
+    accept(tab, particles[0])
+    tab.click(*particles[0][1:])
+    tab.wait_until(tab.selected_rows)
+    for key, rows in [("Delete", 0), ("Control+z", 1), ("Control+y", 0), ("Control+z", 1), ("Control+Shift+Z", 0)]:
+        tab.press(key)
+        tab.wait_for_rows(rows)
+
+
+def test_a_new_object_gets_the_class_that_was_typed(tab, particles):
+    field = tab.page.get_by_label("Class of new objects")
+    field.fill("pore")
+    field.press("Enter")
+    accept(tab, particles[0])
+    assert "pore" in tab.rows()[0]
+    field.fill("")
+    field.press("Enter")
+
+
+def test_a_click_beside_the_plane_does_nothing(tab):
+    tab.click(-20, 128)
+    tab.click_point(100, 100)
+    assert len(tab.points()) == 1
+
+
+def test_typing_in_a_field_uses_no_shortcut(tab):
+    field = tab.page.get_by_label("Class of new objects")
+    field.press_sequentially("fd")
+    tab.wait_for_text("Plane: 3")
+    field.fill("")
+
+
+def sets_on(drops) -> list[Path]:
+    return sorted(drops.root.rglob("fib_volume*.npz"), key=lambda path: (len(path.name), path.name))
+
+
+def save(tab, drops) -> Path:
+    before = sets_on(drops)
+    tab.press("Control+s")
+    tab.wait_until(lambda: len(sets_on(drops)) == len(before) + 1)
+    (new,) = set(sets_on(drops)) - set(before)
+    tab.wait_for_text(f"Saved as {new.name}")
+    return new
+
+
+def test_what_is_saved_is_the_particle_and_survives_a_reload_byte_by_byte(tab, drops, truth, particles):
+    label = particles[0][0]
+    accept(tab, particles[0])
+    first = save(tab, drops)
+    kept = first.read_bytes()
+    tab.page.reload()
+    tab.wait_for_picture()
+    tab.wait_for_rows(1)
+    second = save(tab, drops)
+    assert first.read_bytes() == kept == second.read_bytes()
+    (mask,) = npz.decode(kept).masks
+    found = np.zeros(truth.shape[1:], bool)
+    found[mask.y0 : mask.y1, mask.x0 : mask.x1] = bits_of(mask)
+    particle = truth[Z] == label
+    assert (found & particle).sum() / (found | particle).sum() >= 0.8
+
+
+def test_loading_brings_a_saved_set_back_exactly(tab, drops, particles):
+    accept(tab, particles[1])
+    saved = save(tab, drops)
+    tab.press("Control+z")
+    tab.wait_for_rows(0)
+    tab.page.get_by_role("button", name="Load").click()
+    tab.page.get_by_text(saved.name, exact=True).last.click()
+    tab.wait_for_rows(1)
+    again = save(tab, drops)
+    assert again.read_bytes() == saved.read_bytes()
+
+
+def test_another_image_opens_by_a_click_and_has_a_list_of_its_own(tab, particles):
+    accept(tab, particles[0])
+    tab.show("Coins (photograph)")
+    tab.wait_for_rows(0)
+    tab.show("Battery electrode (FIB-SEM)")
+    tab.wait_for_rows(1)
+
+
+def test_colour_images_open(tab):
+    tab.show("Tissue (light microscope, colour)")
+    tab.click_point(100, 100)
+    tab.press("Escape")
+
+
+def test_buttons_that_make_no_sense_are_disabled(tab, particles):
+    save_button = tab.page.get_by_role("button", name="Save")
+    assert save_button.is_disabled()
+    accept(tab, particles[0])
+    tab.wait_until(save_button.is_enabled)
+
+
+def test_help_opens_and_closes_by_key(tab):
+    tab.press("?")
+    tab.wait_for_text("Take the last point back")
+    tab.press("Escape")
+    tab.page.get_by_text("Take the last point back").wait_for(state="hidden")
