@@ -1,4 +1,4 @@
-"""Make the sample images, once: `python data/make_samples.py FOLDER [--small]`.
+"""Make the sample images, once: `python data/make_samples.py [FOLDER] [--small]`.
 
 The same call gives the same bytes. An image that is there already is left as it is.
 """
@@ -18,6 +18,7 @@ from sem_micrograph import sem_micrograph
 
 from seg_app.errors import SegAppError
 from seg_app.io.ome_zarr import write
+from seg_app.settings import Settings
 
 
 class Recipe(NamedTuple):
@@ -79,15 +80,16 @@ def _write(path: Path, sample: Sample) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the samples as the command line says; return 0, or 1 when they could not be written."""
     parser = argparse.ArgumentParser(description="Make the sample images; those that are there are left as they are.")
-    parser.add_argument("folder", type=Path, help="where the samples are put; made when it is missing")
+    parser.add_argument("folder", type=Path, nargs="?", help="where to put them (default: where the app looks)")
     parser.add_argument("--small", action="store_true", help="make small ones, for tests")
     options = parser.parse_args(arguments)
     try:
-        paths = make_samples(options.folder, small=options.small)
+        folder = options.folder or Settings.read().home / "samples"
+        paths = make_samples(folder, small=options.small)
     except SegAppError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{len(paths)} samples are in {options.folder}.")
+    print(f"{len(paths)} samples are in {folder}.")
     return 0
 
 

@@ -121,7 +121,7 @@ def _box_iou(patch: Patch, box: Box) -> float:
 
 
 def _obeys(patch: Patch, prompts: Prompts) -> bool:
-    return patch.bits.any() and all(patch.holds(point.y, point.x) == point.include for point in prompts.points)
+    return bool(patch.bits.any()) and all(patch.holds(point.y, point.x) == point.include for point in prompts.points)
 
 
 def _cut(land: Landscape, patch: Patch, prompts: Prompts) -> Patch:

@@ -69,7 +69,7 @@ def star_patches(land: Landscape, prompts: Prompts, centre: tuple[float, float])
 def _coarse_stars(land: Landscape, prompts: Prompts, centre: tuple[float, float]) -> list[Star]:
     x, y = centre
     count = np.log(0.75 * max(land.shape) / SMALLEST_RADIUS_PX) / np.log(RADIUS_RATIO)
-    ladder = SMALLEST_RADIUS_PX * RADIUS_RATIO ** np.arange(max(int(count), 8))
+    ladder = (SMALLEST_RADIUS_PX * RADIUS_RATIO ** np.arange(max(int(count), 8))).astype(np.float64)
     radii = np.broadcast_to(ladder, (len(ANGLES), len(ladder)))
     # a step between two angles spans 0.05 radii: finer detail would only alias
     levels = [land.level_of(radius * 0.06, fits=1.4) for radius in ladder]
@@ -111,7 +111,7 @@ def _gains(
     return [np.where(leaving, BORDER_REWARD, kind).astype(np.float32) for kind in kinds]
 
 
-def _steps(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+def _steps(grey: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the mean of two radii inside less that of two outside of every radius."""
     padded = np.pad(grey, ((0, 0), (2, 2)), mode="edge")
     return (padded[:, :-4] + padded[:, 1:-3] - padded[:, 3:-1] - padded[:, 4:]) / 2

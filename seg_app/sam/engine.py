@@ -128,7 +128,8 @@ class Sam2Segmenter:
     def _encode(self, image: NDArray[np.uint8]) -> _Embedding:
         self._predictor.set_image(image)
         # private names of the package: it has no other way to go back to an earlier image
-        return _Embedding(self._predictor._features, (image.shape[0], image.shape[1]))  # noqa: SLF001
+        features: Any = self._predictor._features  # noqa: SLF001
+        return _Embedding(features, (image.shape[0], image.shape[1]))
 
     def _recall(self, embedding: _Embedding) -> None:
         self._predictor._features = embedding.features  # noqa: SLF001
@@ -136,7 +137,7 @@ class Sam2Segmenter:
         self._predictor._is_image_set = True  # noqa: SLF001
 
 
-def _arrays(prompts: Prompts) -> dict[str, NDArray[Any] | None]:
+def _arrays(prompts: Prompts) -> dict[str, Any]:
     """Return the prompts as the package's predictor takes them: x, y in pixels, 1 includes and 0 excludes."""
     points, box = prompts.points, prompts.box
     return {

@@ -37,15 +37,20 @@ class Landscape:
     def sample(self, y: NDArray[np.float64], x: NDArray[np.float64], *, level: int) -> NDArray[np.float32]:
         """Return the grey values of a level at places (y, x) in pixels of the window; linear in between."""
         places = np.stack([y, x]) / 2**level
-        return ndimage.map_coordinates(self.levels[level], places, order=1, mode="nearest", prefilter=False)
+        grey = ndimage.map_coordinates(self.levels[level], places, order=1, mode="nearest", prefilter=False)
+        return np.asarray(grey, dtype=np.float32)
 
 
 def survey(image: NDArray[np.uint8]) -> Landscape:
     """Return the landscape of a (rows, columns, 3) uint8 window."""
-    levels = [ndimage.gaussian_filter(image.mean(axis=2, dtype=np.float32), 1.0)]
+    levels = [_smoothed(image.mean(axis=2, dtype=np.float32), 1.0)]
     while min(levels[-1].shape) > SMALLEST_EDGE and len(levels) < MAX_LEVEL:
         # a Gaussian of 1.2 pixels leaves little that the halved grid could not hold
-        levels.append(ndimage.gaussian_filter(levels[-1], 1.2)[::2, ::2])
+        levels.append(_smoothed(levels[-1], 1.2)[::2, ::2])
     # a quarter of the size has the pixels averaged enough for the noise not to count as contrast
     low, high = np.percentile(levels[min(2, len(levels) - 1)], [3, 97])
     return Landscape(tuple(levels), max(4.0, float(high - low) / 2))
+
+
+def _smoothed(grey: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    return np.asarray(ndimage.gaussian_filter(grey, width), dtype=np.float32)

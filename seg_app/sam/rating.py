@@ -85,7 +85,7 @@ def _edge(land: Landscape, patch: Patch) -> list[float]:
 
 def _rim(bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the outermost pixels of an object; where the window cuts it, it has none unless it has no others."""
-    rim = bits & ~np.asarray(ndimage.binary_erosion(bits, border_value=1))
+    rim = bits & ~np.asarray(ndimage.binary_erosion(bits, border_value=1), dtype=bool)
     return rim if rim.any() else bits
 
 
