@@ -72,7 +72,8 @@ def data_of(settings: Settings) -> TiledSource:
 def model_of(settings: Settings) -> Segmenter:
     """Connect to the SAM server or load the checkpoint that is set, else the segmenter without weights."""
     if settings.backend_url:
-        return connect_sam(settings.backend_url)
+        token = settings.backend_token.get_secret_value() if settings.backend_token else None
+        return connect_sam(settings.backend_url, token=token)
     if settings.checkpoint_path:
         return connect_sam(f"local:{settings.checkpoint_path}", config=settings.sam_config, device=settings.device)
     return connect_sam("classical:")

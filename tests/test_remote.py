@@ -1,3 +1,4 @@
+import socket
 import threading
 from contextlib import contextmanager, suppress
 
@@ -24,9 +25,9 @@ CLICK = Prompts((CENTRE,))
 @contextmanager
 def running(app, port: int = 0):
     """Serve an application on loopback and yield its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
-    # bound here, so that clients wait in its queue until the server takes them
-    listener = server.config.bind_socket()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+    # listening from here on: clients wait in its queue until the server takes them
+    listener = socket.create_server(("127.0.0.1", port))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

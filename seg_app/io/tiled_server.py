@@ -201,6 +201,8 @@ def _server(root: Path, api_key: str, readable: Sequence[Path]) -> uvicorn.Serve
         writable_storage=[str(root / "data")],
         readable_storage=[str(folder.resolve()) for folder in readable],
     )
+    # Tiled's logger speaks at every start, by a handler of its own.
+    logging.getLogger("tiled.server.app").setLevel(logging.WARNING)
     app = build_app(catalog, Authentication(single_user_api_key=api_key))
     # Tiled's servers share the settings of their process: without a copy, the first would take the key of the second.
     settings = app.dependency_overrides[get_settings]().model_copy()

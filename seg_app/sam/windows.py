@@ -109,4 +109,4 @@ def _enlarged(logits: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
         return logits
     from scipy.ndimage import zoom  # weight: only zoomed-out prompts need it
 
-    return zoom(logits, factor, order=1, mode="nearest", grid_mode=True)
+    return np.asarray(zoom(logits, factor, order=1, mode="nearest", grid_mode=True), np.float32)
