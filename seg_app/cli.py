@@ -79,6 +79,7 @@ def _login(settings: Settings) -> dict[str, Any]:
     user = settings.user_name or "user"
     return {
         "basic_auth": {user: settings.user_password.get_secret_value()},
+        "login_template": str(Path(__file__).parent / "views" / "login.html"),  # Panel's own needs the internet
         "cookie_secret": _kept_secret(settings.home / "cookie_secret"),
     }
 

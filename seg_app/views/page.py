@@ -25,7 +25,7 @@ class Page(Viewer):
         self.worker = Worker()
         self._courier = courier = Courier()
         self.bench: Workbench | None = None
-        self._about = Text(margin=(0, 16))
+        self._about = Text(kind="bar", margin=(0, 16))
         self._engine = pmui.Chip(label="", size="small", variant="outlined", visible=False, margin=(0, 8))
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
         self._welcome = Welcome(self.worker, courier, retry=self.start)

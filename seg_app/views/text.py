@@ -15,7 +15,7 @@ class Text(JSComponent):
     """
 
     text = param.String()
-    kind = param.Selector(default="body", objects=["body", "title", "caption"])
+    kind = param.Selector(default="body", objects=["body", "title", "caption", "bar"])
 
     _esm = """
     export function render({ model }) {

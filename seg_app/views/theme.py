@@ -60,6 +60,7 @@ TABLE_CSS = """
 TEXT_CSS = """
 div { font-family: Roboto, sans-serif; font-size: 13px; line-height: 1.4; overflow-wrap: anywhere; }
 .title { font-weight: 600; }
+.bar { color: #ffffff; }
 .caption { font-size: 12px; opacity: 0.75; }
 """
 HELP_CSS = """
