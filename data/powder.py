@@ -1,4 +1,4 @@
-"""A powder on carbon tape, seen from above: how high it is, and which particle is on top."""
+"""A well dispersed powder on smooth carbon tape, seen from above: how high it is, and which particle is on top."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from bodies import Body, random_body
+from scipy.spatial.distance import cdist
 from textures import noise_plane
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from textures import Field
+
+UPON = 0.08
+"""How large a part of the particles come to lie partly upon another one."""
+
+TOUCHING = 0.3
+"""How large a part of them come to lie just beside another one; the rest are alone."""
 
 
 def landscape(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Field, NDArray[np.uint16]]:
@@ -27,15 +34,47 @@ def landscape(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Field, 
 
 
 def _powder(rng: np.random.Generator, shape: tuple[int, int]) -> list[Body]:
-    """Return particles of log-normal size, a third of them in heaps, in the order in which they fall."""
+    """Return particles of log-normal size, in the order in which they fall."""
     unit = max(shape[1] / 6144, 0.3)
-    count = int(shape[0] * shape[1] / unit**2 / 26_000)
-    radii = np.clip(rng.lognormal(np.log(74 * unit), 0.52, count), 24 * unit, 270 * unit)
+    count = int(shape[0] * shape[1] / unit**2 / 30_000)
+    radii = np.clip(rng.lognormal(np.log(54 * unit), 0.5, count), 24 * unit, 200 * unit)
     falls = np.argsort(-radii * rng.lognormal(0, 0.35, count))  # the small ones rather later, so upon the others
-    heaps = rng.uniform(0, shape, (9, 2))
-    in_heap = heaps[rng.integers(0, 9, count)] + rng.normal(0, 0.16 * shape[0], (count, 2))
-    places = np.where(rng.random((count, 1)) < 0.35, in_heap, rng.uniform(0, shape, (count, 2)))
-    return [random_body(rng, np.array([0, *places[i]]), float(radii[i]), faceted=rng.random() < 0.55) for i in falls]
+    landed = _scatter(rng, radii[falls], shape)
+    return [random_body(rng, np.array([0, *place]), radius, faceted=rng.random() < 0.55) for place, radius in landed]
+
+
+def _scatter(
+    rng: np.random.Generator, radii: NDArray[np.float64], shape: tuple[int, int]
+) -> list[tuple[NDArray[np.float64], float]]:
+    """Return (place, radius) of well dispersed particles: most are alone, some touch another, few lie upon it.
+
+    A particle that finds no place in 64 tries is left out.
+    """
+    places, sizes = rng.uniform(0, shape, (1, 2)), radii[:1]
+    for radius, gap in zip(radii[1:], _gaps(rng, radii[1:]), strict=True):
+        tries = rng.uniform(0, shape, (64, 2)) if gap > 0 else _beside(rng, places, sizes + radius + gap)
+        clear = cdist(tries, places) >= sizes + radius + gap - 1e-6
+        inside = (tries >= 0) & (tries < shape)
+        free = clear.all(axis=1) & inside.all(axis=1)
+        if free.any():
+            places, sizes = np.vstack([places, tries[free.argmax()]]), np.append(sizes, radius)
+    return list(zip(places, sizes.tolist(), strict=True))
+
+
+def _gaps(rng: np.random.Generator, radii: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many pixels each particle, seen as a disk, keeps at least from the others; negative is upon one."""
+    manner, deep = rng.random(len(radii)), rng.uniform(-1.1, -0.5, len(radii))
+    # a body fills its disk only in part, so that disks have to overlap a little where bodies touch
+    shares = np.select([manner < UPON, manner < UPON + TOUCHING], [deep, -0.12], 0.15)
+    return shares * radii
+
+
+def _beside(
+    rng: np.random.Generator, places: NDArray[np.float64], distances: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return 64 places, each at its distance from one of `places`."""
+    chosen, angles = rng.integers(0, len(places), 64), rng.uniform(0, 2 * np.pi, 64)
+    return places[chosen] + distances[chosen, None] * np.stack([np.sin(angles), np.cos(angles)], axis=1)
 
 
 def _support(ground: Field, body: Body) -> np.floating:

@@ -1,4 +1,4 @@
-"""A powder as the secondary electrons of an SEM show it, above the databar that the microscope draws."""
+"""A well dispersed powder as the secondary electrons of an SEM show it, above the databar that the microscope draws."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def sem_micrograph(shape: tuple[int, int], seed: int = 11) -> dict[str, Sample]:
         "sem_micrograph": Sample(
             planes=image[None],
             title="Powder (SEM)",
-            description="A computed micrograph of a powder, with the databar and the tags of a Thermo Fisher "
-            "microscope. Every particle is known, see sem_micrograph_truth.",
+            description="A computed micrograph of a powder, dispersed well, as to measure its sizes, with the databar "
+            "and the tags of a Thermo Fisher microscope. Every particle is known, see sem_micrograph_truth.",
             pixel_size_nm=(None, PIXEL_SIZE_NM, PIXEL_SIZE_NM),
             facts={
                 "truth": "sem_micrograph_truth.zarr",

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import zarr
 from scipy import ndimage
+from skimage.measure import regionprops
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # the scripts are no package
 import make_samples as script
 from make_samples import make_samples
+from powder import landscape
 
 from seg_app.io.ome_zarr import read_scale_nm
 
@@ -44,6 +46,12 @@ def objects(labels: np.ndarray) -> list[np.ndarray]:
     """Return the bits of each object of a label image, in its bounding box."""
     boxes = enumerate(ndimage.find_objects(labels.astype(np.int32)), start=1)
     return [labels[box] == number for number, box in boxes if box]
+
+
+def touches_none(labels: np.ndarray, number: int) -> bool:
+    """Say whether no other object is within two pixels of this one."""
+    around = ndimage.binary_dilation(labels == number, iterations=2)
+    return set(np.unique(labels[around])) <= {0, number}
 
 
 def test_the_same_bytes_are_made_each_time(folder: Path, tmp_path: Path):
@@ -109,6 +117,23 @@ def test_nearly_all_of_a_particle_is_connected(folder: Path):
 
 def test_an_object_of_the_micrograph_is_one_region(folder: Path):
     assert {ndimage.label(bits)[1] for bits in objects(planes(folder, "sem_micrograph_truth"))} == {1}
+
+
+def test_most_particles_of_the_micrograph_are_whole(folder: Path):
+    shapes = regionprops(planes(folder, "sem_micrograph_truth")[0].astype(np.int32))
+    convex = [shape.solidity > 0.9 for shape in shapes]
+    assert np.mean(convex) > 0.85
+
+
+def test_about_half_of_the_particles_of_the_micrograph_touch_no_other(folder: Path):
+    labels = planes(folder, "sem_micrograph_truth")[0]
+    alone = [touches_none(labels, number) for number in range(1, labels.max() + 1)]
+    assert 0.4 < np.mean(alone) < 0.8
+
+
+def test_the_large_micrograph_has_particles_enough_for_a_size_distribution():
+    _, owner = landscape(np.random.default_rng(0), (3840, 6144))
+    assert 600 < len(np.unique(owner)) - 1 < 900
 
 
 def test_particles_go_on_in_the_next_plane(folder: Path):

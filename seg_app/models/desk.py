@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import param
 
+from seg_app.io.maskstore import encoded
 from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
 from seg_app.models.session import Session
@@ -29,7 +30,7 @@ class Desk(param.Parameterized):
     ):
         super().__init__()
         self.source, self.segmenter, self.store, self.user = source, segmenter, store, user
-        self._journals = journals / user
+        self._journals = journals / encoded(user)  # a name may have slashes, and must not lead elsewhere
         self.path: str | None = None
         """What `session` shows, as a path of the source."""
 
@@ -41,14 +42,15 @@ class Desk(param.Parameterized):
         """Open an image, with every mask that was accepted on it before. Raises SegAppError."""
         volume = Volume.from_tiled(self.source, path)
         masks = MaskSet(Journal.of_image(self._journals, volume.image))
+        session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
         self.path = path
-        self.session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
-        return self.session
+        self.session = session
+        return session
 
     def open_first(self) -> Session | None:
         """Open the first volume that the data server has, else the first image, or nothing. Raises SegAppError."""
         images = list(self._images("", depth=2))
-        volumes = [entry for entry in images if entry.shape and len(entry.shape) > 2 and entry.shape[0] > 1]
+        volumes = [entry for entry in images if _is_volume(entry)]
         first = next(iter(volumes or images), None)
         return self.open(first.path) if first else None
 
@@ -58,3 +60,10 @@ class Desk(param.Parameterized):
         if depth:
             for entry in (entry for entry in entries if entry.kind == "folder"):
                 yield from self._images(entry.path, depth - 1)
+
+
+def _is_volume(entry: Entry) -> bool:
+    shape = entry.shape or ()
+    if entry.dtype == "uint8" and shape[-1:] in ((3,), (4,)):  # its colours
+        shape = shape[:-1]
+    return len(shape) > 2 and shape[0] > 1

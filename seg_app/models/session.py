@@ -5,12 +5,12 @@ from __future__ import annotations
 import getpass
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import param
 
 from seg_app.errors import SegAppError
-from seg_app.models.maskset import MaskSet
+from seg_app.models.maskset import Masks, MaskSet
 from seg_app.models.prompts import Draft
 from seg_app.models.volume import Volume, to_uint8
 from seg_app.records import Mask, MaskFile, Point, Prompts, Provenance, Window
@@ -39,7 +39,7 @@ class Session(param.Parameterized):
     scale = param.Number(default=1.0, bounds=(0, None), doc="Full-resolution pixels that a screen pixel shows.")
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
     saved_as = param.String(default="", doc="Where the masks were saved last.")
-    unsaved = param.Boolean(default=False, doc="Whether masks changed since they were saved or loaded.")
+    kept = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="The masks as they were saved or loaded.")
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Session(param.Parameterized):
         super().__init__(z=volume.n_planes // 2, limits=volume.percentiles())
         self.volume, self.segmenter, self.store = volume, segmenter, store
         self.masks = masks or MaskSet()
+        self.kept = self.masks.masks
         self.draft = Draft()
         self.user = user or getpass.getuser()
 
@@ -107,7 +108,6 @@ class Session(param.Parameterized):
             return None
         (accepted,) = self.masks.add([self._signed(mask)])
         self.draft.clear()
-        self.unsaved = True
         return accepted
 
     def _signed(self, mask: Mask) -> Mask:
@@ -142,17 +142,14 @@ class Session(param.Parameterized):
     def delete_selected(self) -> None:
         """Take the selected masks out of the set."""
         self.masks.remove(self.masks.selected)
-        self.unsaved = True
 
     def undo(self) -> None:
         """Return to the masks before the last change."""
         self.masks.undo()
-        self.unsaved = True
 
     def redo(self) -> None:
         """Take the last undo back."""
         self.masks.redo()
-        self.unsaved = True
 
     def go_to(self, z: int) -> None:
         """Show another plane, the nearest that exists; prompts stay behind."""
@@ -163,11 +160,16 @@ class Session(param.Parameterized):
 
     # Keeping them
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether the masks are others than those that were saved or loaded."""
+        return self.masks.masks != self.kept
+
     def save(self) -> str:
         """Store the masks under the next free name and return where. Raises SegAppError."""
         file = MaskFile(self.volume.image, self.masks.masks, self.volume.calibration)
         path = self._store.save(file)
-        self.param.update(saved_as=path, unsaved=False)
+        self.param.update(saved_as=path, kept=file.masks)
         return path
 
     def saved_sets(self) -> list[SavedSet]:
@@ -178,7 +180,7 @@ class Session(param.Parameterized):
         """Replace the masks by a stored set; undo brings the old ones back. Raises SegAppError."""
         file = self._store.load(path)
         self.masks.load(self._fitting(file))
-        self.param.update(saved_as=path, unsaved=False)
+        self.param.update(saved_as=path, kept=file.masks)
 
     def _fitting(self, file: MaskFile) -> tuple[Mask, ...]:
         if file.image.shape != self.volume.image.shape:

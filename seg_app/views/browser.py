@@ -43,13 +43,16 @@ class Browser(Viewer):
             return
         self._folders[path] = entries
         self._show()
-        if path == "":
-            self._expand_first_folder(entries)
+        self._unfold_first(path)
 
-    def _expand_first_folder(self, entries: list[Entry]) -> None:
-        first = next((i for i, entry in enumerate(entries) if entry.kind == "folder"), None)
-        if first is not None:
-            self._tree.expanded = [(first,)]
+    def _unfold_first(self, path: str) -> None:
+        """Show what is in the first folder without being asked, once it is read."""
+        first = next(((i, entry) for i, entry in enumerate(self._shown("")) if entry.kind == "folder"), None)
+        if first and path == "":
+            self._folders[first[1].path] = []
+            self.read(first[1].path)
+        elif first and path == first[1].path:
+            self._tree.expanded = [*self._tree.expanded, (first[0],)]
 
     def _show(self) -> None:
         self._tree.items = self._items("")

@@ -131,6 +131,7 @@ class ImageView(Viewer):
 
     def _furnish(self, figure: Any) -> None:
         figure.stylesheets = [*figure.stylesheets, theme.FIGURE_CSS]
+        figure.outline_line_color = None  # the dark theme would draw one
         square = CustomJS(args={"figure": figure, "plane": self.session.volume.shape[1:]}, code=SQUARE_PIXELS)
         for side in ("inner_width", "inner_height"):
             figure.js_on_change(side, square)

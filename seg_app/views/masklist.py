@@ -64,6 +64,7 @@ class MaskList(Viewer):
         self._saved = SavedSets(bench)
         self.dialog = self._saved.dialog
         self._refreshing = False
+        self._shown: tuple[Mask, ...] = ()
         self.refresh()
 
     def _make_table(self) -> pn.widgets.Tabulator:
@@ -75,10 +76,11 @@ class MaskList(Viewer):
             selectable="checkbox",
             sizing_mode="stretch_both",
             layout="fit_columns",
-            widths={"#": 38, "colour": 30, "area": 78, "plane": 52, "score": 52},
+            widths={"#": 42, "colour": 26, "area": 70, "plane": 46, "score": 48},
             titles={"colour": "", "area": "Area, µm²" if self._pixel_area_um2 else "Area, px", "class": "Class",
                     "score": "Score", "plane": "Plane"},
-            formatters={"colour": {"type": "html"}, "class": {"type": "plaintext"}, "score": {"type": "plaintext"}},
+            formatters={"colour": {"type": "html"}, "class": {"type": "plaintext"},
+                        "score": {"type": "money", "precision": 2}},
             text_align={"#": "right", "area": "right", "score": "right", "plane": "right"},
             editors={column: None for column in COLUMNS if column != "class"} | {"class": {"type": "input"}},
             header_filters=False,
@@ -92,12 +94,12 @@ class MaskList(Viewer):
     def refresh(self) -> None:
         """Show the masks and the selection as they are now."""
         masks = self._session.masks
-        table = table_of(masks.masks, self._pixel_area_um2)
         positions = {mask.id: i for i, mask in enumerate(masks.masks)}
         self._refreshing = True
         try:
-            if not table.equals(self._table.value):
-                self._table.value = table
+            if masks.masks is not self._shown:
+                self._shown = masks.masks
+                self._table.value = table_of(masks.masks, self._pixel_area_um2)
             self._table.selection = [positions[id_] for id_ in masks.selected]
         finally:
             self._refreshing = False
@@ -114,6 +116,8 @@ class MaskList(Viewer):
         if not self._refreshing:
             masks = self._session.masks
             masks.selected = tuple(masks.masks[i].id for i in event.new)
+            if len(event.new) == 1 and not self._session.draft.prompts:
+                self._session.go_to(masks.masks[event.new[0]].z)
 
     def _on_edit(self, event: Any) -> None:
         mask = self._session.masks.masks[event.row]

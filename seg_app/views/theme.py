@@ -6,8 +6,13 @@ from typing import Any
 
 import numpy as np
 
-BAR = {"MuiAppBar": {"styleOverrides": {"colorPrimary": {"backgroundColor": "#1b2230", "color": "#ffffff"}}}}
-"""The bar on top is the same in both themes."""
+COMPONENTS = {
+    # The bar on top is the same in both themes.
+    "MuiAppBar": {"styleOverrides": {"colorPrimary": {"backgroundColor": "#1b2230", "color": "#ffffff"}}},
+    # In the dark theme Material lays a grey veil over bar and dialogs, and the cross of a dialog cannot be seen.
+    "MuiPaper": {"styleOverrides": {"root": {"backgroundImage": "none"}}},
+    "MuiDialog": {"styleOverrides": {"paper": {"& .MuiDialogTitle-root + .MuiIconButton-root": {"color": "inherit"}}}},
+}
 
 
 def _theme(primary: str, background: str, paper: str) -> dict[str, Any]:
@@ -15,7 +20,7 @@ def _theme(primary: str, background: str, paper: str) -> dict[str, Any]:
         "palette": {"primary": {"main": primary}, "background": {"default": background, "paper": paper}},
         "shape": {"borderRadius": 8},
         "typography": {"fontSize": 13},
-        "components": BAR,
+        "components": COMPONENTS,
     }
 
 
@@ -51,7 +56,9 @@ FIGURE_CSS = ".bk-Canvas { --outline-width: 0px; }"
 TABLE_CSS = """
 .tabulator { font-size: 13px !important; border: none !important; }
 .tabulator .tabulator-footer { border: none !important; }
-.tabulator-row .tabulator-cell { padding: 4px 6px !important; }
+.tabulator .tabulator-footer .tabulator-page { padding: 4px 8px !important; }
+.tabulator-row .tabulator-cell { padding: 7px 6px !important; }
+.tabulator .tabulator-row.tabulator-selected { background: rgba(64, 128, 255, 0.25) !important; color: inherit; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 8px 6px !important; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-title { padding-right: 0 !important; font-size: 12px; }
 .tabulator .tabulator-header .tabulator-col[aria-sort="none"] .tabulator-col-sorter { display: none !important; }
@@ -64,7 +71,7 @@ div { font-family: Roboto, sans-serif; font-size: 13px; line-height: 1.4; overfl
 .caption { font-size: 12px; opacity: 0.75; }
 """
 HELP_CSS = """
-table { border-collapse: collapse; font-size: 13px; width: 100%; }
+table { border: none !important; border-collapse: collapse; font-size: 13px; width: 100%; }
 th { text-align: left; }
 td, th { border: none; border-bottom: 1px solid rgba(128, 128, 128, 0.25); padding: 3px 16px 3px 0; }
 td:first-child { white-space: nowrap; font-weight: 600; }

@@ -41,7 +41,7 @@ class Workbench(Viewer):
         refresh = lambda *_: self.courier(self._refresh)  # noqa: E731 - one name for all the watchers
         session.masks.param.watch(refresh, ["masks", "selected", "can_undo", "can_redo"])
         session.draft.param.watch(refresh, ["prompts", "mask", "include"])
-        session.param.watch(refresh, ["z", "limits", "saved_as", "unsaved"])
+        session.param.watch(refresh, ["z", "limits", "saved_as", "kept"])
 
     def _refresh(self) -> None:
         for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._status):

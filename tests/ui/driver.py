@@ -26,7 +26,9 @@ BENIGN = (
     # Bokeh 3.9 measures a figure that it is still building when a neighbour changes its size; it does so again at once.
     "reading 'top_panel'",
 )
-FIGURE = "(() => { for (const v of Bokeh.index.all_views()) if (v.model.type === 'Figure') return v })()"
+FIGURE = """(() => {
+  for (const v of Bokeh.index.all_views()) if (v.model.type === 'Figure' && v.el.isConnected) return v
+})()"""
 PLACE = f"""([x, y]) => {{
   const figure = {FIGURE}, box = figure.canvas_view.events_el.getBoundingClientRect()
   return [box.left + figure.frame.x_scale.compute(x), box.top + figure.frame.y_scale.compute(y)]
@@ -106,7 +108,7 @@ class Tab:
 
     def settle(self) -> None:
         """Wait until the page has drawn all it knows."""
-        self.page.wait_for_function(f"() => {FIGURE}.model.document.is_idle")
+        self.page.wait_for_function(f"() => {FIGURE}?.model.document.is_idle")
 
     def figure(self, expression: str) -> Any:
         """Evaluate JavaScript with `f`, the view of the figure."""
@@ -145,8 +147,9 @@ class Tab:
 
     def rows(self) -> list[list[str]]:
         """Return the texts of the list: number, class, area, score, plane of each row."""
-        cells = [row.locator(".tabulator-cell").all_inner_texts() for row in self.page.locator(".tabulator-row").all()]
-        return [[text.strip() for text in row if text.strip()] for row in cells]
+        script = "rows => rows.map(r => [...r.querySelectorAll('.tabulator-cell')].map(c => c.innerText.trim()))"
+        rows = self.page.locator(".tabulator-row").evaluate_all(script)
+        return [[text for text in row if text] for row in rows]
 
     def selected_rows(self) -> int:
         """Return how many rows are ticked."""
@@ -161,7 +164,9 @@ class Tab:
     def show(self, title: str) -> None:
         """Open an image by a click on its title, unless it is open."""
         if not self.page.get_by_text(f"{title} · ").count():
+            before = self.figure("f.model.id")
             self.page.get_by_text(title, exact=True).first.click()
+            self.page.wait_for_function(f"() => ![undefined, '{before}'].includes({FIGURE}?.model.id)")
             self.wait_for_text(f"{title} · ")
             self.wait_for_picture()
 

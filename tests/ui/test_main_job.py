@@ -174,6 +174,7 @@ def test_the_outline_is_that_of_the_particle(tab, truth, particles):
 
 def test_an_accepted_object_is_in_the_list(tab, particles):
     accept(tab, particles[0])
+    tab.wait_until(tab.rows)
     (row,) = tab.rows()
     assert row[0].isdecimal()
     assert row[-1] == str(Z + 1)
@@ -192,6 +193,24 @@ def test_a_ticked_row_is_highlighted_on_the_image(tab, particles):
     assert tab.overlay_pixels(1) == 0
     tab.page.locator(".tabulator-row input[type=checkbox]").click()
     tab.wait_until(lambda: tab.overlay_pixels(1) > 0)
+
+
+def test_ticking_a_row_shows_the_plane_of_its_object(tab, particles):
+    accept(tab, particles[0])
+    tab.press("d")
+    tab.wait_for_text(f"Plane: {Z}")
+    tab.page.locator(".tabulator-row input[type=checkbox]").click()
+    tab.wait_for_text(f"Plane: {Z + 1}")
+
+
+def test_a_class_can_be_given_in_the_list(tab, particles):
+    accept(tab, particles[0])
+    tab.page.locator(".tabulator-row [tabulator-field=class]").dblclick()
+    tab.page.keyboard.type("binder")
+    tab.press("Enter")
+    tab.wait_until(lambda: any("binder" in row for row in tab.rows()))
+    tab.press("Control+z")
+    tab.wait_until(lambda: tab.rows() and not any("binder" in row for row in tab.rows()))
 
 
 def test_a_click_on_an_object_selects_its_row(tab, particles):
@@ -216,7 +235,7 @@ def test_a_new_object_gets_the_class_that_was_typed(tab, particles):
     field.fill("pore")
     field.press("Enter")
     accept(tab, particles[0])
-    assert "pore" in tab.rows()[0]
+    tab.wait_until(lambda: any("pore" in row for row in tab.rows()))
     field.fill("")
     field.press("Enter")
 

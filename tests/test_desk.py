@@ -1,0 +1,124 @@
+"""A desk: the images that a user opens, each with the masks that were accepted on it."""
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+from builders import square
+
+from seg_app.errors import MissingError, SegAppError, UnreadableError
+from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, ome_zarr, register_folder
+from seg_app.models import Desk
+from seg_app.sam import connect_sam
+
+pytestmark = [
+    # Tiled's own Alembic configuration is of the style before path_separator.
+    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
+    # ome-zarr uses its own deprecated class when it is imported.
+    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
+]
+
+PIXELS = np.arange(3 * 20 * 30, dtype=np.uint8).reshape(3, 20, 30)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tiled")
+    server = EmbeddedTiled.start(root / "root", readable=[root / "images"])
+    for name, pixels in (("a_micrograph", PIXELS[:1]), ("b_volume", PIXELS), ("c_damaged", PIXELS[:1])):
+        ome_zarr.write(root / "images" / f"{name}.zarr", pixels)
+    for chunk in (root / "images" / "c_damaged.zarr").glob("*/c/*/*/*"):
+        chunk.write_bytes(b"garbage")
+    with closing(server.connect()) as source:
+        register_folder(source, root / "images")
+        source.client.create_container("empty")
+        colour = source.client.create_container("colour")
+        colour.write_array(np.zeros((20, 30, 3), np.uint8), key="a_photograph")
+        colour.write_array(PIXELS, key="b_volume", dims=("z", "y", "x"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def source(server):
+    with closing(server.connect()) as source:
+        yield source
+
+
+@pytest.fixture
+def desk_of(source, tmp_path):
+    store = MaskStore(LocalFolder(tmp_path / "masks"))
+    return lambda user="ada": Desk(source, connect_sam(), store=store, journals=tmp_path / "journals", user=user)
+
+
+@pytest.fixture
+def desk(desk_of):
+    return desk_of()
+
+
+def below(desk, path):
+    """Return the desk with the source connected to a container."""
+    desk.source = type(desk.source)(desk.source._context, root=(path,), name="embedded")
+    return desk
+
+
+def test_the_first_volume_is_opened_before_any_micrograph(desk):
+    session = below(desk, "samples").open_first()
+    assert (desk.path, session.volume.shape) == ("b_volume", (3, 20, 30))
+
+
+def test_a_photograph_is_not_taken_for_a_volume(desk):
+    below(desk, "colour").open_first()
+    assert desk.path == "b_volume"
+
+
+def test_nothing_is_opened_where_nothing_is(desk):
+    assert below(desk, "empty").open_first() is None
+    assert (desk.session, desk.path) == (None, None)
+
+
+def test_what_was_accepted_is_there_when_the_image_is_opened_again(desk, desk_of):
+    desk.open("samples/b_volume").masks.add([square(2, 3)])
+    desk.open("samples/a_micrograph")
+    assert desk.session.masks.masks == ()
+    kept = desk_of().open("samples/b_volume").masks.masks
+    assert [(mask.x0, mask.y0) for mask in kept] == [(2, 3)]
+
+
+def test_two_users_have_masks_of_their_own(desk_of):
+    ada, bob = desk_of("ada"), desk_of("bob")
+    ada.open("samples/b_volume").masks.add([square(2, 3)])
+    assert bob.open("samples/b_volume").masks.masks == ()
+
+
+def test_an_opened_session_names_its_user_and_has_a_store(desk):
+    session = desk.open("samples/b_volume")
+    assert (session.user, session.store) == ("ada", desk.store)
+
+
+@pytest.mark.parametrize("user", ["../ada", "{here}/ada", "..", ".", "", "a/../../b", "ada\\..\\..", "a:b", "ada "])
+def test_no_user_name_leads_out_of_the_folder_of_journals(desk_of, tmp_path, user):
+    before = set(tmp_path.rglob("*"))
+    desk_of(user.format(here=tmp_path)).open("samples/b_volume").masks.add([square(2, 3)])
+    (journal,) = tmp_path.rglob("*.jsonl")
+    assert journal.parent.parent == tmp_path / "journals"
+    assert {path.parts[len(tmp_path.parts)] for path in set(tmp_path.rglob("*")) - before} == {"journals"}
+
+
+def test_names_that_differ_have_folders_that_differ(desk_of, tmp_path):
+    for user in ("a/b", "a_b", "a=2Fb", "ab"):
+        desk_of(user).open("samples/b_volume").masks.add([square(2, 3)])
+    assert len(list((tmp_path / "journals").iterdir())) == 4
+
+
+def test_an_image_that_cannot_be_opened_leaves_the_open_one(desk):
+    session = desk.open("samples/b_volume")
+    for path, error in (("samples/gone", MissingError), ("samples/c_damaged", UnreadableError)):
+        with pytest.raises(error):
+            desk.open(path)
+        assert (desk.session, desk.path) == (session, "samples/b_volume")
+
+
+def test_errors_of_the_server_are_ours(desk):
+    with pytest.raises(SegAppError):
+        desk.browse("samples/gone")
