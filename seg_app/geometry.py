@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,49 +99,11 @@ def contains(mask: Mask, *, y: int, x: int) -> bool:
     return bool(bits_of(mask)[y - mask.y0, x - mask.x0])
 
 
-def sample(mask: Mask, window: Window) -> tuple[slice, slice, NDArray[np.bool_]] | None:
-    """Return the part of a window that the mask touches: row slice, column slice, bits on the window's pixels.
-
-    Nearest neighbour: a pixel of level n takes the bit of the full-resolution pixel at its centre.
-    Returns None where mask and window do not meet.
-    """
-    f, half = window.factor, window.factor // 2
-    rows = _covered(mask.y0, mask.y1, window.y0, window.y1, f, half)
-    columns = _covered(mask.x0, mask.x1, window.x0, window.x1, f, half)
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return None
-    first_row, first_column = (window.y0 + rows.start) * f + half, (window.x0 + columns.start) * f + half
-    bits = bits_of(mask)[first_row - mask.y0 :: f, first_column - mask.x0 :: f]
-    return rows, columns, bits[: rows.stop - rows.start, : columns.stop - columns.start]
-
-
-def _covered(low: int, high: int, start: int, stop: int, factor: int, half: int) -> slice:
-    """Return which level pixels between start and stop have their centre in [low, high), counted from start."""
-    first = max(start, -((half - low) // factor))
-    last = min(stop, -((half - high) // factor))
-    return slice(first - start, last - start)
-
-
 def paste(mask: Mask, window: Window) -> NDArray[np.bool_]:
-    """Return the mask on all pixels of a window."""
-    out = np.zeros(window.shape, dtype=bool)
-    if part := sample(mask, window):
-        rows, columns, bits = part
-        out[rows, columns] = bits
-    return out
-
-
-def label_window(masks: Iterable[Mask], window: Window, values: Iterable[int]) -> NDArray[np.int32]:
-    """Return a window of labels: 0 is background, then `values`, one for each mask.
-
-    Where masks overlap the smaller one is on top, so that each can be seen.
-    """
-    out = np.zeros(window.shape, dtype=np.int32)
-    for mask, value in sorted(zip(masks, values, strict=True), key=lambda pair: -pair[0].area):
-        if part := sample(mask, window):
-            rows, columns, bits = part
-            out[rows, columns][bits] = value
-    return out
+    """Return the mask on all pixels of a window; one of level n takes the bit of the pixel at its centre."""
+    f, half = window.factor, window.factor // 2
+    rows, columns = np.arange(window.y0, window.y1) * f + half, np.arange(window.x0, window.x1) * f + half
+    return label_grid([mask], rows, columns) > 0
 
 
 def iou(a: Mask, b: Mask) -> float:

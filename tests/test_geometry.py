@@ -15,11 +15,9 @@ from seg_app.geometry import (
     encode_rle,
     iou,
     label_grid,
-    label_window,
     mask_from_bits,
     outline,
     paste,
-    sample,
 )
 from seg_app.records import Mask, Window
 
@@ -164,41 +162,18 @@ def test_a_window_shows_the_mask_as_pixel_by_pixel(mask: Mask, window: Window):
     assert (paste(mask, window) == brute_paste(mask, window)).all()
 
 
-@given(placed(), windows())
-def test_a_sample_fits_its_window(mask: Mask, window: Window):
-    part = sample(mask, window)
-    if part is None:
-        assert not brute_paste(mask, window).any()
-        return
-    rows, columns, inside = part
-    assert 0 <= rows.start < rows.stop <= window.shape[0]
-    assert 0 <= columns.start < columns.stop <= window.shape[1]
-    assert inside.shape == (rows.stop - rows.start, columns.stop - columns.start)
-
-
-@given(st.lists(placed(), max_size=4), windows())
-def test_labels_show_the_smaller_mask_on_top(masks: list[Mask], window: Window):
-    expected = np.zeros(window.shape, dtype=np.int32)
-    for i in sorted(range(len(masks)), key=lambda i: -masks[i].area):
-        expected[brute_paste(masks[i], window)] = 10 + i
-    labels = label_window(masks, window, range(10, 10 + len(masks)))
-    assert labels.dtype == np.int32
-    assert (labels == expected).all()
-
-
-def test_each_mask_needs_a_value():
-    with pytest.raises(ValueError, match="shorter"):
-        label_window([Mask("a", 0, 0, 0, 1, 1, (0, 1))], Window(0, 0, 0, 1, 1), [])
-
-
 @given(
     st.lists(placed(), max_size=4),
     st.lists(st.integers(0, SHAPE[0] - 1), max_size=9).map(sorted),
     st.lists(st.integers(0, SHAPE[1] - 1), max_size=9).map(sorted),
 )
-def test_labels_on_a_grid_are_those_of_its_pixels(masks: list[Mask], rows: list[int], columns: list[int]):
+def test_labels_on_a_grid_are_those_of_its_pixels_the_smaller_mask_on_top(
+    masks: list[Mask], rows: list[int], columns: list[int]
+):
     on_rows, on_columns = np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp)
-    plane = label_window(masks, Window(0, 0, 0, *SHAPE), range(1, len(masks) + 1))
+    plane = np.zeros(SHAPE, dtype=np.int32)
+    for i in sorted(range(len(masks)), key=lambda i: -masks[i].area):
+        plane[plane_of(masks[i])] = i + 1
     assert label_grid(masks, on_rows, on_columns).tolist() == plane[on_rows][:, on_columns].tolist()
 
 
