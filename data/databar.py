@@ -38,9 +38,18 @@ def _draw_scale(pen: ImageDraw.ImageDraw, shape: tuple[int, int], pixel_size_nm:
     pen.line([(left, 0.28 * rows), (right, 0.28 * rows)], fill=255, width=thick)
     for x in (left, right):
         pen.line([(x, 0.14 * rows), (x, 0.42 * rows)], fill=255, width=thick)
-    # The font that comes with Pillow has no sign for micro.
-    text = f"{length_nm // 1000} um" if length_nm >= 1000 else f"{length_nm} nm"
-    pen.text(((left + right) / 2, 0.7 * rows), text, fill=255, font=ImageFont.load_default(rows * 0.3), anchor="mm")
+    _write_length(pen, (left + right) / 2, rows, length_nm)
+
+
+def _write_length(pen: ImageDraw.ImageDraw, middle: float, rows: int, length_nm: int) -> None:
+    font = ImageFont.load_default(rows * 0.3)
+    micro = length_nm >= 1000
+    number, unit = (f"{length_nm // 1000} ", "um") if micro else (f"{length_nm} ", "nm")
+    x, y = middle - font.getlength(number + unit) / 2, 0.7 * rows
+    pen.text((x, y), number + unit, fill=255, font=font, anchor="lm")
+    if micro:  # the font that comes with Pillow has no µ: an i, as low as a p reaches, makes one of the u
+        descent = font.getbbox("p", anchor="ls")[3]
+        pen.text((x + font.getlength(number), y + descent), "i", fill=255, font=font, anchor="lm")
 
 
 def _round_length(longest_nm: float) -> int:

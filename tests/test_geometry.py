@@ -167,9 +167,7 @@ def test_a_window_shows_the_mask_as_pixel_by_pixel(mask: Mask, window: Window):
     st.lists(st.integers(0, SHAPE[0] - 1), max_size=9).map(sorted),
     st.lists(st.integers(0, SHAPE[1] - 1), max_size=9).map(sorted),
 )
-def test_labels_on_a_grid_are_those_of_its_pixels_the_smaller_mask_on_top(
-    masks: list[Mask], rows: list[int], columns: list[int]
-):
+def test_labels_on_a_grid_show_the_smaller_mask_on_top(masks: list[Mask], rows: list[int], columns: list[int]):
     on_rows, on_columns = np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp)
     plane = np.zeros(SHAPE, dtype=np.int32)
     for i in sorted(range(len(masks)), key=lambda i: -masks[i].area):

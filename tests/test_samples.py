@@ -11,8 +11,10 @@ from skimage.measure import regionprops
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # the scripts are no package
 import make_samples as script
+from databar import databar
 from make_samples import make_samples
 from powder import landscape
+from sem_micrograph import PIXEL_SIZE_NM
 
 from seg_app.io.ome_zarr import read_scale_nm
 
@@ -177,6 +179,12 @@ def test_the_scale_bar_is_as_long_as_it_says(folder: Path):
         (np.flatnonzero(row == 255)[[0, -1]] @ [-1, 1]) for row in bar[: len(bar) // 2, 300:] if row.max() == 255
     ]
     assert max(lengths) * 3.375 == pytest.approx(200, abs=4)
+
+
+def test_a_long_scale_bar_is_in_micrometres():
+    right_half = databar((256, 6144), PIXEL_SIZE_NM)[:, 3072:]
+    below_the_line = right_half[209:220].max(axis=0) == 255
+    assert ndimage.label(below_the_line)[1] == 1  # the stem of the µ
 
 
 def test_one_photograph_is_in_colour(folder: Path):

@@ -57,8 +57,10 @@ TABLE_CSS = """
 .tabulator { font-size: 13px !important; border: none !important; }
 .tabulator .tabulator-footer { border: none !important; }
 .tabulator .tabulator-footer .tabulator-page { padding: 4px 8px !important; }
-.tabulator-row .tabulator-cell { padding: 7px 6px !important; }
-.tabulator .tabulator-row.tabulator-selected { background: rgba(64, 128, 255, 0.25) !important; color: inherit; }
+.tabulator-row .tabulator-cell { padding: 5px 6px !important; }
+.tabulator .tabulator-row.tabulator-selected { background: rgba(64, 128, 255, 0.25) !important; }
+.tabulator .tabulator-row.tabulator-selected .tabulator-cell { color: inherit !important; }
+.tabulator .tabulator-row.tabulator-selected { color: inherit !important; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 8px 6px !important; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-title { padding-right: 0 !important; font-size: 12px; }
 .tabulator .tabulator-header .tabulator-col[aria-sort="none"] .tabulator-col-sorter { display: none !important; }

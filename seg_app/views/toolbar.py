@@ -58,8 +58,7 @@ def _has_draft(session: Session) -> bool:
 
 TOOLS = (
     Tool("mode", "Switch between include and exclude", lambda b: b.session.switch_mode(), ("t",)),
-    Tool("back", "Take the last point back", lambda b: b.outlining(b.session.take_back), ("Backspace",), "backspace",
-         _has_draft),
+    Tool("back", "Take the last point back", lambda b: b.take_back(), ("Backspace",), "backspace", _has_draft),
     Tool("drop", "Drop all points", lambda b: b.session.drop(), ("Escape",), "close", _has_draft),
     Tool("accept", "Accept the object", lambda b: b.do("Accepting the object", b.session.accept), ("Enter",), "check",
          _has_draft, "success"),

@@ -55,9 +55,10 @@ class Workbench(Viewer):
         if then:
             future.add_done_callback(lambda done: self.courier(lambda: then(done.result())))
 
-    def outlining(self, verb: Callable[[], Any]) -> None:
-        """Run a verb that asks the model."""
-        self.do("Outlining the object", verb)
+    def take_back(self) -> None:
+        """Drop the last point at once, then outline what the others mean."""
+        self.session.draft.take_back()
+        self.do("Outlining the object", self.session.outline)
 
     def use(self, tool: Tool) -> None:
         """Use a tool, if it makes sense now."""
