@@ -10,6 +10,9 @@ import argparse
 import io
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,20 +22,23 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt, find_objects
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "ui"), str(ROOT / "data")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "ui"), str(ROOT / "data")]
 
 from app_process import App  # noqa: E402 - beside the tests, in no package
 from driver import Tab, browser, opened  # noqa: E402
+from drops_server import DropsServer  # noqa: E402
 from make_samples import make_samples  # noqa: E402
 
 SIZES = {1280: 800, 1920: 1080}
 LARGEST_BYTES = 900_000
 CENTRE = (1024, 1024)
-REACH = 330
+REACH = 290
 """Pixels around the centre that are on view in every picture."""
 ACCEPTED = 10
+SELECTED = 1
+"""Which of the accepted ones, the largest first."""
 NOTCHES = 5
-CLASSES = ("particle", "agglomerate")
+CLASSES = ("fragment", "particle")
 
 
 class Particle(NamedTuple):
@@ -100,33 +106,39 @@ def keep(picture: bytes, path: Path) -> None:
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     image.save(path, optimize=True)
     if path.stat().st_size > LARGEST_BYTES:
-        image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        few = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # keeps rare colours
+        few.save(path, optimize=True)
     sys.stdout.write(f"{path}: {path.stat().st_size / 1000:.0f} kB\n")
+
+
+@contextmanager
+def running(home: Path) -> Iterator[str]:
+    """Run the app with a Drops server beside it; yield its address."""
+    with tempfile.TemporaryDirectory() as drops, DropsServer(Path(drops), "ada", "secret") as server:
+        app = App(home, DROPS_URL=server.url, DROPS_USER="ada", DROPS_PASSWORD="secret")  # noqa: S106
+        try:
+            yield app.start().url
+        finally:
+            app.kill()
 
 
 def make_pictures(home: Path, into: Path) -> None:
     """Make all pictures of the README."""
     make_samples(home / "samples")
-    found = particles(home / "samples")
-    accepted, draft = found[1 : ACCEPTED + 1], found[0]
-    app = App(home).start()
-    try:
-        with browser() as chromium:
-            with opened(chromium, app.url, width=1920, height=1080) as tab:
+    draft, *accepted = particles(home / "samples")[: ACCEPTED + 1]
+    with running(home) as url, browser() as chromium:
+        with opened(chromium, url, width=1920, height=1080) as tab:
+            tab.wait_for_picture()
+            tab.delete_all()
+            tab.wheel(*CENTRE, NOTCHES)
+            work(tab, accepted)
+        for theme, width in product(("light", "dark"), SIZES):
+            with opened(chromium, url, width=width, height=SIZES[width]) as tab:
                 tab.wait_for_picture()
-                tab.delete_all()
-                tab.wheel(*CENTRE, NOTCHES)
-                work(tab, accepted)
-            for theme in ("light", "dark"):
-                for width, height in SIZES.items():
-                    with opened(chromium, app.url, width=width, height=height) as tab:
-                        tab.wait_for_picture()
-                        if theme == "dark":
-                            make_dark(tab)
-                        pose(tab, accepted[2], draft)
-                        keep(tab.page.screenshot(), into / f"{theme}-{width}.png")
-    finally:
-        app.kill()
+                if theme == "dark":
+                    make_dark(tab)
+                pose(tab, accepted[SELECTED], draft)
+                keep(tab.page.screenshot(), into / f"{theme}-{width}.png")
 
 
 def main() -> None:

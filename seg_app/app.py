@@ -6,12 +6,13 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import panel as pn
 import requests
 
-from seg_app.errors import SegAppError
+from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, register_folder
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk
@@ -40,7 +41,9 @@ def lab_of(settings: Settings) -> Lab:
     """Connect to everything that the settings name, once in a process. Raises SegAppError."""
     with _LOCK:
         if settings not in _LABS:
-            _LABS[settings] = Lab(data_of(settings), model_of(settings), store_of(settings), settings.home)
+            # The data last: another try must not leave a second embedded server behind.
+            store, model = store_of(settings), model_of(settings)
+            _LABS[settings] = Lab(data_of(settings), model, store, settings.home)
         return _LABS[settings]
 
 
@@ -62,15 +65,23 @@ def data_of(settings: Settings) -> TiledSource:
         key = settings.data_tiled_api_key
         return TiledSource.connect(settings.data_tiled_uri, api_key=key.get_secret_value() if key else None)
     samples = settings.home / "samples"
-    samples.mkdir(parents=True, exist_ok=True)
+    try:
+        samples.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"Cannot make the folder '{samples}': {error.strerror}."
+        raise StorageError(f"{reason} Set SEG_APP_HOME to a folder that you may write to.") from error
     server = EmbeddedTiled.start(settings.home / "tiled", readable=[samples])
     source = server.connect()
     register_folder(source, samples)
     return source
 
 
+@cache
 def model_of(settings: Settings) -> Segmenter:
-    """Connect to the SAM server or load the checkpoint that is set, else the segmenter without weights."""
+    """Connect to the SAM server or load the checkpoint that is set, else the segmenter without weights.
+
+    Loaded once, however often the rest of the lab is tried again. Raises SegmenterError.
+    """
     if settings.backend_url:
         token = settings.backend_token.get_secret_value() if settings.backend_token else None
         return connect_sam(settings.backend_url, token=token)
@@ -80,8 +91,10 @@ def model_of(settings: Settings) -> Segmenter:
 
 
 def store_of(settings: Settings) -> MaskStore:
-    """Return the place for masks: Drops where it is set, else a folder here."""
+    """Return the place for masks: Drops where it is set, else a folder here. Raises SettingsError."""
     if settings.drops_url:
+        if not settings.drops_user:
+            raise SettingsError("DROPS_URL is set without a user. Set DROPS_USER and DROPS_PASSWORD, or unset it.")
         password = settings.drops_password.get_secret_value()
         drops = Drops(requests.Session(), settings.drops_url, user=settings.drops_user, password=password)
         return MaskStore(drops, settings.masks_root or f"drops/{settings.drops_user}/masks")

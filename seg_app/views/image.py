@@ -234,14 +234,21 @@ class ImageView(Viewer):
             "color": colours,
             "marker": ["circle_cross" if point.include else "circle_x" for point in prompts.points],
         }
-        self._courier(lambda: self._points.update(data=data))
+        self._courier(lambda: self._update_if(prompts is self.session.draft.prompts, self._points, data))
 
     def _show_outline(self, mask: Mask | None) -> None:
         rings = outline(mask, tolerance=self.session.scale / 2) if mask else []
         # One polygon with all rings: Bokeh fills by the even-odd rule, which leaves the holes free.
         xs = [[[ring[:, 0] for ring in rings]]] if rings else []
         ys = [[[ring[:, 1] for ring in rings]]] if rings else []
-        self._courier(lambda: self._outline.update(data={"xs": xs, "ys": ys}))
+        data = {"xs": xs, "ys": ys}
+        self._courier(lambda: self._update_if(mask is self.session.draft.mask, self._outline, data))
+
+    @staticmethod
+    def _update_if(current: bool, source: ColumnDataSource, data: dict[str, Any]) -> None:
+        # What the page's thread changes is shown at once, and may overtake what still comes from the worker's.
+        if current:
+            source.update(data=data)
 
     # Gestures -> session
 

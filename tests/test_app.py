@@ -1,0 +1,242 @@
+"""From settings to what a lab shares and what a browser tab shows; a lab that is not there is tried again."""
+
+import logging
+import socket
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import uvicorn
+from builders import square
+
+from seg_app.app import data_of, lab_of, model_of, page, store_of, warm_up
+from seg_app.errors import (
+    RefusedError,
+    SegAppError,
+    SegmenterError,
+    SettingsError,
+    StorageError,
+    UnreachableError,
+)
+from seg_app.io import ome_zarr
+from seg_app.records import ImageId, MaskFile
+from seg_app.sam.classical import ClassicalSegmenter
+from seg_app.sam.server import create_app
+from seg_app.settings import Settings
+
+pytestmark = [
+    # Tiled's own Alembic configuration is of the style before path_separator.
+    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
+    # ome-zarr uses its own deprecated class when it is imported.
+    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def settings_of(monkeypatch, tmp_path):
+    """Return a function that makes settings from names as they are in the environment, and from nothing else."""
+    monkeypatch.chdir(tmp_path)
+    for field in Settings.model_fields.values():
+        for name in [field.alias, *getattr(field.validation_alias, "choices", ())]:
+            monkeypatch.delenv(name or "SEG_APP_HOME", raising=False)
+
+    def read(**names):
+        for name, value in {"SEG_APP_HOME": tmp_path / "home", **names}.items():
+            monkeypatch.setenv(name, str(value))
+        return Settings.read()
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    ome_zarr.write(home / "samples" / "tiny.zarr", np.arange(600, dtype=np.uint8).reshape(1, 20, 30))
+    return home
+
+
+@pytest.fixture
+def settings(settings_of, home):
+    """All defaults: Tiled is embedded, masks are kept here, no weights."""
+    return settings_of(SEG_APP_HOME=home)
+
+
+@pytest.fixture
+def lab(settings):
+    return lab_of(settings)
+
+
+def nobody():
+    """Return an address where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+# Everything embedded
+
+
+def test_without_settings_everything_is_embedded_and_the_samples_are_there(lab, home):
+    assert [entry.path for entry in lab.source.browse("samples")] == ["samples/tiny"]
+    assert lab.source.name == "embedded"
+    assert lab.segmenter.name == "Classical · no weights"
+    assert (lab.store.where, lab.home) == (str(home / "masks"), home)
+
+
+def test_a_lab_is_connected_to_once(settings, lab):
+    assert lab_of(settings) is lab
+
+
+def test_a_page_opens_the_first_image(settings):
+    tab = page(settings)
+    for _ in range(2):  # "Starting" asks for "Opening the first image"
+        tab.worker.run("Waiting", lambda: None).result()
+    assert tab.bench.session.volume.image.path == "samples/tiny"
+    assert tab.bench.session.user == "local"
+    tab.close()
+
+
+def test_a_page_keeps_what_is_accepted_below_the_home(settings, home):
+    tab = page(settings)
+    for _ in range(2):
+        tab.worker.run("Waiting", lambda: None).result()
+    tab.bench.session.masks.add([square(2, 3)])
+    tab.close()
+    assert len(list((home / "journals" / "local").glob("tiny-*.jsonl"))) == 1
+
+
+def test_a_page_that_cannot_connect_says_why_and_offers_another_try(settings_of):
+    tab = page(settings_of(DATA_TILED_URI=nobody()))
+    tab.worker.run("Waiting", lambda: None).result()
+    assert "DATA_TILED_URI" in tab._welcome._message.text
+    assert (tab._welcome._trouble.visible, tab._welcome._retry.visible) == (True, True)
+    tab.close()
+
+
+# The lab's own servers
+
+
+def test_the_servers_of_the_lab_are_used(settings_of, lab, home):
+    key = (home / "tiled" / "api_key").read_text()
+    source = data_of(settings_of(DATA_TILED_URI=lab.source.uri, DATA_TILED_API_KEY=key))
+    assert source.name == lab.source.uri
+    assert [entry.path for entry in source.browse("samples")] == ["samples/tiny"]
+    source.close()
+
+
+@pytest.mark.parametrize("key", ["wrong", ""])
+def test_a_wrong_or_missing_key_is_named(settings_of, lab, key):
+    with pytest.raises(RefusedError, match="DATA_TILED_API_KEY"):
+        lab_of(settings_of(DATA_TILED_URI=lab.source.uri, DATA_TILED_API_KEY=key))
+
+
+def test_a_failed_lab_is_tried_again(settings_of, tmp_path):
+    settings = settings_of(CHECKPOINT_PATH=tmp_path / "home" / "sam2.1_hiera_tiny.pt", DATA_TILED_URI=nobody())
+    with pytest.raises(SegmenterError, match="There is no checkpoint"):
+        lab_of(settings)
+    with pytest.raises(SegmenterError, match="There is no checkpoint"):
+        lab_of(settings)
+    with pytest.raises(UnreachableError, match="DATA_TILED_URI"):
+        lab_of(settings_of(CHECKPOINT_PATH="", DATA_TILED_URI=nobody()))
+
+
+def test_a_home_that_was_a_file_works_once_it_is_none(settings_of, tmp_path):
+    (tmp_path / "home").write_text("")
+    settings = settings_of()
+    with pytest.raises(StorageError, match=r"home.*SEG_APP_HOME"):
+        lab_of(settings)
+    (tmp_path / "home").unlink()
+    assert lab_of(settings).source.browse("samples") == []
+
+
+def test_without_a_model_no_tiled_server_is_left_running(settings_of, tmp_path):
+    with pytest.raises(SegmenterError):
+        lab_of(settings_of(CHECKPOINT_PATH=tmp_path / "none.pt"))
+    assert not (tmp_path / "home" / "tiled").exists()
+
+
+def test_the_model_is_kept_while_the_data_are_tried_again(settings_of):
+    settings = settings_of(DATA_TILED_URI=nobody())
+    with pytest.raises(UnreachableError):
+        lab_of(settings)
+    assert model_of(settings) is model_of(settings)
+
+
+# The model
+
+
+@contextmanager
+def sam_server(token):
+    server = uvicorn.Server(uvicorn.Config(create_app(ClassicalSegmenter(), token=token), log_level="warning"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def test_a_sam_server_gets_its_token(settings_of):
+    with sam_server("hush") as url:
+        with pytest.raises(SegmenterError, match="token is missing"):
+            model_of(settings_of(BACKEND_URL=url))
+        segmenter = model_of(settings_of(BACKEND_URL=url, BACKEND_TOKEN="hush"))
+        assert segmenter.name.startswith("Classical")
+        segmenter.close()
+
+
+def test_a_checkpoint_of_an_unknown_name_needs_its_configuration(settings_of, tmp_path):
+    (tmp_path / "ours.pt").write_bytes(b"")
+    with pytest.raises(SegmenterError, match="MODEL_CONFIG"):
+        model_of(settings_of(CHECKPOINT_PATH=tmp_path / "ours.pt"))
+
+
+# The masks
+
+
+def test_masks_go_where_masks_root_says(settings_of, tmp_path):
+    assert store_of(settings_of(MASKS_ROOT=tmp_path / "mine")).where == str(tmp_path / "mine")
+
+
+@pytest.mark.parametrize(("root", "folder"), [("", "drops/ada/masks"), ("drops/lab/", "drops/lab")])
+def test_masks_go_to_drops_into_the_folder_of_the_user(settings_of, root, folder):
+    store = store_of(settings_of(DROPS_URL="http://drops", USERNAME="ada", PASSWORD="hush", MASKS_ROOT=root))
+    assert store.where == f"Drops at http://drops/{folder}"
+
+
+def test_drops_that_are_not_there_are_named(settings_of):
+    url = nobody()
+    store = store_of(settings_of(DROPS_URL=url, DROPS_USER="ada", DROPS_PASSWORD="hush"))
+    with pytest.raises(UnreachableError, match=f"{url}.*DROPS_URL"):
+        store.save(MaskFile(ImageId("local", "tiny", (1, 2, 3), "uint8")))
+
+
+@pytest.mark.parametrize(
+    ("names", "named"),
+    [({"DROPS_URL": "drops", "DROPS_USER": "ada"}, "DROPS_URL"), ({"DROPS_URL": "http://drops"}, "DROPS_USER")],
+)
+def test_half_a_setting_of_drops_is_named(settings_of, names, named):
+    with pytest.raises(SettingsError, match=named):
+        store_of(settings_of(**names))
+
+
+@pytest.mark.parametrize("root", ["../masks", "drops//masks"])
+def test_a_folder_that_drops_cannot_have_is_an_error_of_ours(settings_of, root):
+    with pytest.raises(SegAppError, match="Cannot use"):
+        store_of(settings_of(DROPS_URL="http://drops", DROPS_USER="ada", MASKS_ROOT=root))
+
+
+# Warming up
+
+
+def test_warming_up_tells_the_log_and_nobody_else(caplog):
+    def connect():
+        raise UnreachableError("not there")
+
+    with caplog.at_level(logging.WARNING):
+        warm_up(connect)
+        next((t.join() for t in threading.enumerate() if t.name == "seg-app-warm-up"), None)
+    assert caplog.messages == ["not there"]
