@@ -6,9 +6,9 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+import numpy as np
 import panel as pn
 import requests
 
@@ -19,6 +19,7 @@ from seg_app.models import Desk
 from seg_app.sam import Segmenter, connect_sam
 from seg_app.settings import Settings
 from seg_app.views import Page, load_extensions
+from seg_app.views.render import resample
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +36,16 @@ class Lab:
 
 _LOCK = threading.Lock()
 _LABS: dict[Settings, Lab] = {}
+_MODELS: dict[Settings, Segmenter] = {}
 
 
 def lab_of(settings: Settings) -> Lab:
     """Connect to everything that the settings name, once in a process. Raises SegAppError."""
     with _LOCK:
         if settings not in _LABS:
-            # The data last: another try must not leave a second embedded server behind.
-            store, model = store_of(settings), model_of(settings)
+            # Another try must neither load the model again, nor leave a second embedded server: the data come last.
+            store = store_of(settings)
+            model = _MODELS[settings] = _MODELS.get(settings) or model_of(settings)
             _LABS[settings] = Lab(data_of(settings), model, store, settings.home)
         return _LABS[settings]
 
@@ -53,6 +56,7 @@ def warm_up(connect: Callable[[], object]) -> None:
     def quietly() -> None:
         try:
             connect()
+            resample(np.zeros((64, 64)), 2)  # compiles what the first picture needs
         except SegAppError as error:  # the page of each visitor tries again, and shows it
             log.warning("%s", error)
 
@@ -76,11 +80,10 @@ def data_of(settings: Settings) -> TiledSource:
     return source
 
 
-@cache
 def model_of(settings: Settings) -> Segmenter:
     """Connect to the SAM server or load the checkpoint that is set, else the segmenter without weights.
 
-    Loaded once, however often the rest of the lab is tried again. Raises SegmenterError.
+    Raises SegmenterError.
     """
     if settings.backend_url:
         token = settings.backend_token.get_secret_value() if settings.backend_token else None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import secrets
+import socket
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seg_app.errors import SegAppError
+from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.settings import Settings
 
 
@@ -50,6 +51,8 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
     from seg_app.app import lab_of, page, warm_up
 
     host, port = options.host or settings.host, settings.port if options.port is None else options.port
+    _check_address(host, port)
+    login = _login(settings)
     warm_up(partial(lab_of, settings))
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104
     sys.stdout.write(f"seg_app is at http://{shown}:{port}  (stop it with Ctrl+C)\n")
@@ -64,13 +67,29 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
         websocket_origin=[name.strip() for name in settings.origins.split(",") if name.strip()] or _origins(host, port),
         # Level 1 costs 17 ms on a full overlay and makes it a tenth.
         websocket_compression_level=1,
-        **_login(settings),
+        **login,
     )
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise SettingsError where nobody can listen: the web server would say it in forty lines."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(
+            f"Cannot listen on {host}:{port}: {reason}. Choose others by SEG_APP_HOST and SEG_APP_PORT."
+        ) from error
 
 
 def _origins(host: str, port: int) -> list[str]:
     """Return the names by which browsers may reach the server; behind another one, SEG_APP_ORIGINS says it."""
-    return ["*"] if port == 0 else [f"{name}:{port}" for name in {host, "localhost", "127.0.0.1"} - {"0.0.0.0"}]  # noqa: S104
+    if port == 0:
+        return ["*"]
+    names = {socket.gethostname() if host == "0.0.0.0" else host, "localhost", "127.0.0.1"}  # noqa: S104
+    return [f"{name}:{port}" for name in names]
 
 
 def _login(settings: Settings) -> dict[str, Any]:
@@ -85,12 +104,19 @@ def _login(settings: Settings) -> dict[str, Any]:
 
 
 def _kept_secret(path: Path) -> str:
-    """Return the secret that signs login cookies: the same after a restart, readable by its owner only."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32))
-    return path.read_text()
+    """Return the secret that signs login cookies: the same after a restart, readable by its owner only.
+
+    Raises StorageError.
+    """
+    try:
+        if not path.exists() or not path.read_text():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return path.read_text()
+    except OSError as error:
+        reason = f"Cannot keep '{path}': {error.strerror}."
+        raise StorageError(f"{reason} Set SEG_APP_HOME to a folder that you may write to.") from error
 
 
 def _sam(settings: Settings, options: argparse.Namespace) -> None:

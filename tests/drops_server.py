@@ -29,13 +29,19 @@ class DropsServer:
     """
 
     def __init__(
-        self, root: Path, user: str, password: str, *, stored: Callable[[bytes], bytes | None] = lambda data: data
+        self,
+        root: Path,
+        user: str,
+        password: str,
+        *,
+        port: int = 0,
+        stored: Callable[[bytes], bytes | None] = lambda data: data,
     ):
         self.root = root
         self.key = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self.stored = stored
         self.calls: list[tuple[str, dict[str, str]]] = []
-        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"drops": self}))
+        self._server = _Server(("127.0.0.1", port), type("Handler", (_Handler,), {"drops": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 

@@ -155,11 +155,14 @@ def test_without_a_model_no_tiled_server_is_left_running(settings_of, tmp_path):
     assert not (tmp_path / "home" / "tiled").exists()
 
 
-def test_the_model_is_kept_while_the_data_are_tried_again(settings_of):
+def test_the_model_is_kept_while_the_data_are_tried_again(settings_of, monkeypatch):
+    made = []
+    monkeypatch.setattr("seg_app.app.model_of", lambda settings: made.append(settings) or ClassicalSegmenter())
     settings = settings_of(DATA_TILED_URI=nobody())
-    with pytest.raises(UnreachableError):
-        lab_of(settings)
-    assert model_of(settings) is model_of(settings)
+    for _ in range(2):
+        with pytest.raises(UnreachableError):
+            lab_of(settings)
+    assert len(made) == 1
 
 
 # The model

@@ -44,7 +44,7 @@ def test_a_port_that_is_taken_is_one_line(capsys):
     assert "SEG_APP_PORT" in line
 
 
-@pytest.mark.parametrize("arguments", [["serve", "--port", "70000"], ["serve", "--host", "no.such.host.invalid"]])
+@pytest.mark.parametrize("arguments", [["serve", "--port", "70000"], ["serve", "--host", "192.0.2.1"]])
 def test_an_address_that_cannot_be_is_one_line(capsys, arguments):
     assert main(arguments) == 1
     assert len(error_of(capsys)) == 1

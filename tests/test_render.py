@@ -136,8 +136,8 @@ def test_zoomed_in_an_edge_is_one_screen_pixel_thin():
 
 
 def test_only_selected_objects_are_highlighted():
-    one, other = square(5, 5, 6, number=1), square(30, 5, 6, number=2)
+    one, other = square(5, 5, 12, number=1), square(30, 5, 12, number=2)
     drawn = overlay([one, other], selected=[other.id]).selection
     assert drawn[:, :20].max() == 0
-    assert drawn[7, 32] == 1
+    assert drawn[11, 36] == 1
     assert drawn[5, 32] == 2

@@ -56,6 +56,7 @@ class Session(param.Parameterized):
         self.kept = self.masks.masks
         self.draft = Draft()
         self.user = user or getpass.getuser()
+        self._seen: tuple[object, NDArray[np.uint8]] | None = None
 
     # The object that is being made
 
@@ -128,6 +129,13 @@ class Session(param.Parameterized):
         return self.segmenter.predict(image, window.to_window(prompts))[0]
 
     def _as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:
+        # The clicks on one object, and on its neighbours, share a window: it is read once.
+        wanted = (z, window, self.limits)
+        if self._seen is None or self._seen[0] != wanted:
+            self._seen = (wanted, self._read(window, z))
+        return self._seen[1]
+
+    def _read(self, window: Window, z: int) -> NDArray[np.uint8]:
         # SAM wants 8 bits: stretched to the displayed contrast, so that the model sees what the user sees.
         return to_uint8(self.volume.read(z, window), self.limits, rgb=True)
 

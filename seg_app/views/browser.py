@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 WAITING = {"label": "…", "disabled": True}
 
 
+def size_of(shape: tuple[int, ...]) -> str:
+    """Return the size of an image as the bar on top says it: columns × rows, and planes where there are several."""
+    is_colour = len(shape) > 2 and shape[-1] in (3, 4)
+    *planes, rows, columns = shape[:-1] if is_colour else shape
+    return " × ".join(map(str, (columns, rows, *(n for n in planes[-1:] if n > 1))))
+
+
 class Browser(Viewer):
     """A tree that is read folder by folder; a click on an image opens it."""
 
@@ -68,7 +75,7 @@ class Browser(Viewer):
 
     def _item(self, entry: Entry) -> dict[str, Any]:
         if entry.kind == "image":
-            size = " × ".join(map(str, entry.shape)) if entry.shape else entry.name
+            size = size_of(entry.shape) if entry.shape else entry.name
             return {"id": entry.path, "label": entry.title, "secondary": size, "file_type": "image"}
         inside = self._items(entry.path) if entry.path in self._folders else [WAITING | {"id": f"{entry.path}/…"}]
         return {"id": entry.path, "label": entry.title, "file_type": "folder", "items": inside}

@@ -87,7 +87,13 @@ class Welcome(Viewer):
 
     def _show(self) -> None:
         doing, trouble = self._worker.doing, self._worker.trouble
-        self._doing.text = f"{doing} …" if doing else "" if trouble else "Choose an image on the left."
+        self._doing.text = (
+            f"{doing} …"
+            if doing
+            else ""
+            if trouble
+            else "Choose an image on the left; an empty list means that the data server has none yet."
+        )
         self._message.text = trouble
         self._trouble.visible = bool(trouble)
         self._retry.visible = bool(trouble) and not doing

@@ -11,6 +11,7 @@ import datashader
 import holoviews as hv
 import numpy as np
 import xarray as xr
+from scipy.ndimage import binary_dilation
 
 from seg_app.geometry import label_grid
 from seg_app.models.volume import Volume, to_uint8
@@ -26,6 +27,9 @@ MARGIN = 0.05
 """Drawn beyond each edge of the viewport, so that a short drag meets pixels; 1.21 bytes a screen pixel in all."""
 HEADROOM = 0.5
 """Data values kept beyond each contrast limit, in parts of their distance: a drag of the slider needs no pixels."""
+
+SELECTED_EDGE = 3
+"""Screen pixels of the edge around a selected object, drawn inside it."""
 
 Extent = tuple[float, float, float, float]
 """Outer edges (x0, y0, x1, y1) in full-resolution pixels, whose centres are at integers."""
@@ -139,9 +143,11 @@ def resample(pixels: NDArray, ratio: float) -> NDArray:
         x_range=(-0.5, columns - 0.5),
         y_range=(-0.5, rows - 0.5),
     )
-    source = xr.DataArray(pixels, dims=("y", "x"), coords={"y": np.arange(rows), "x": np.arange(columns)})
+    # One dtype for all images: Datashader compiles its loops anew for each, which takes a second.
+    values = pixels.astype(np.float32)
+    source = xr.DataArray(values, dims=("y", "x"), coords={"y": np.arange(rows), "x": np.arange(columns)})
     shrunk = canvas.raster(source, agg="mean").values
-    return shrunk.astype(pixels.dtype) if pixels.dtype == np.uint8 else shrunk
+    return shrunk.round().astype(np.uint8) if pixels.dtype == np.uint8 else shrunk
 
 
 def element(frame: Frame) -> hv.Image | hv.RGB:
@@ -181,8 +187,9 @@ def _object_codes(labels: NDArray[np.int32], masks: Sequence[Mask]) -> NDArray[n
 
 def _selection_codes(labels: NDArray[np.int32], masks: Sequence[Mask], selected: Collection[str]) -> NDArray[np.uint8]:
     chosen = np.array([False, *(mask.id in selected for mask in masks)])[labels]
-    labels = np.where(chosen, labels, 0)
-    return chosen.astype(np.uint8) + _edges(labels)
+    edges = _edges(np.where(chosen, labels, 0))
+    thick = chosen & binary_dilation(edges, iterations=SELECTED_EDGE - 1)
+    return chosen.astype(np.uint8) + thick
 
 
 def _edges(labels: NDArray[np.int32]) -> NDArray[np.bool_]:

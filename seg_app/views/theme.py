@@ -43,7 +43,7 @@ OBJECTS = (
 
 FILL_ALPHA = 0.34
 EDGE_ALPHA = 0.95
-SELECTED_ALPHA = 0.30
+SELECTED_ALPHA = 0.06
 
 FLOATING = {"position": "fixed", "bottom": "40px", "left": "50%", "transform": "translateX(-50%)", "zIndex": 1200,
             "maxWidth": "70vw", "boxShadow": 6, "backgroundColor": "background.paper"}  # fmt: skip

@@ -189,7 +189,8 @@ class Tab:
 
     def delete_all(self) -> None:
         """Delete all objects."""
-        if self.page.locator(".tabulator-row").count():
+        self.settle()
+        if not self.page.get_by_text("Objects · 0").count():
             self.page.get_by_role("button", name="All", exact=True).click()
             self.wait_until(self.selected_rows)
             self.press("Delete")

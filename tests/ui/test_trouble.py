@@ -1,21 +1,168 @@
 """What goes wrong is said on the page, with what to do; the page never goes blank, and no work is lost."""
 
-import socket
+import json
+import shutil
 
 import pytest
+from app_process import free_port
+from driver import Tab
+from drops_server import DropsServer
+from playwright.sync_api import expect
 
 from seg_app.io import EmbeddedTiled
 
+# Tiled builds its server from a format string that alembic warns about.
+pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
+NAME = "odd [1] name, <b>bold</b> & 'more'"
+ZARR = "odd [1] name, <b>bold< & more.zarr"
+
 
 @pytest.fixture(scope="module")
-def lab_tiled(tmp_path_factory):
-    server = EmbeddedTiled.start(tmp_path_factory.mktemp("tiled"))
-    yield server
-    server.stop()
+def odd_home(tmp_path_factory, samples):
+    """A home with an image of an awkward name, one with a damaged plane, and nothing else."""
+    home = tmp_path_factory.mktemp("odd home")
+    folder = home / "samples"
+    folder.mkdir()
+    shutil.copytree(samples / "fib_volume.zarr", folder / ZARR)
+    about = folder / ZARR / "zarr.json"
+    attributes = json.loads(about.read_text())
+    attributes["attributes"]["title"] = f"A {NAME}"
+    about.write_text(json.dumps(attributes))
+    shutil.copytree(samples / "fib_volume.zarr", folder / "broken.zarr")
+    about = folder / "broken.zarr" / "zarr.json"
+    about.write_text(about.read_text().replace("Battery electrode (FIB-SEM)", "Broken"))
+    for chunk in (folder / "broken.zarr").glob("*/c/3/*/*"):
+        chunk.write_bytes(b"damaged")
+    return home
 
 
-def nobody() -> str:
-    """Return an address where nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+@pytest.fixture(scope="module")
+def lab_drops(tmp_path_factory):
+    with DropsServer(tmp_path_factory.mktemp("lab drops"), "ada", "hush-drops") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def odd_app(start_app, odd_home, lab_drops):
+    return start_app(odd_home, DROPS_URL=lab_drops.url, DROPS_USER="ada", DROPS_PASSWORD="hush-drops")
+
+
+@pytest.fixture
+def odd_tab(open_tab, odd_app) -> Tab:
+    tab = open_tab(odd_app.url)
+    tab.wait_for_picture()
+    return tab
+
+
+def accept_one(tab: Tab) -> None:
+    before = tab.page.locator(".tabulator-row").count()
+    tab.click_point(91, 38, held=["Shift"])
+    tab.outlined()
+    tab.press("Enter")
+    tab.wait_for_rows(before + 1)
+
+
+def test_html_in_names_is_text_and_the_image_works(odd_tab, lab_drops):
+    odd_tab.show(f"A {NAME}")
+    assert odd_tab.page.locator("b", has_text="bold").count() == 0
+    accept_one(odd_tab)
+    odd_tab.press("Control+s")
+    odd_tab.wait_until(lambda: list(lab_drops.root.rglob("*.npz")))
+    odd_tab.press("Control+z")
+    odd_tab.wait_for_rows(0)
+    (saved,) = lab_drops.root.rglob("*.npz")
+    odd_tab.page.get_by_role("button", name="Load").click()
+    odd_tab.page.get_by_text(saved.name, exact=True).last.click()
+    odd_tab.wait_for_rows(1)
+    odd_tab.delete_all()
+
+
+def test_a_damaged_plane_is_said_and_the_others_work(odd_tab):
+    odd_tab.show("Broken")
+    odd_tab.press("f")
+    odd_tab.wait_for_text("Tiled cannot read")
+    odd_tab.press("d")
+    odd_tab.wait_for_text("Plane: 3")
+    odd_tab.wait_for_picture()
+    accept_one(odd_tab)
+    odd_tab.delete_all()
+
+
+def test_an_unreadable_mask_file_leaves_the_masks_as_they_are(odd_tab, lab_drops):
+    odd_tab.show("Broken")
+    accept_one(odd_tab)
+    odd_tab.press("Control+s")
+    odd_tab.wait_until(lambda: list(lab_drops.root.rglob("broken.npz")))
+    (saved,) = lab_drops.root.rglob("broken.npz")
+    saved.write_bytes(b"not a mask file")
+    odd_tab.page.get_by_role("button", name="Load").click()
+    odd_tab.page.get_by_text("broken.npz", exact=True).last.click()
+    odd_tab.wait_for_text("Cannot read")
+    odd_tab.wait_for_rows(1)
+    odd_tab.delete_all()
+
+
+def test_secrets_never_reach_the_browser(chromium, odd_app, odd_home):
+    key = (odd_home / "tiled" / "api_key").read_text().strip()
+    assert len(key) > 20
+    context = chromium.new_context()
+    page, seen = context.new_page(), []
+    page.on("response", lambda response: seen.append(response.body() if response.status == 200 else b""))
+    page.on("websocket", lambda socket: socket.on("framereceived", seen.append))
+    page.goto(odd_app.url)
+    page.get_by_text("Objects · 0").wait_for()
+    page.wait_for_timeout(500)
+    received = b"".join(part.encode() if isinstance(part, str) else part for part in seen)
+    context.close()
+    assert len(received) > 100_000
+    assert key.encode() not in received
+    assert b"hush-drops" not in received
+
+
+@pytest.fixture(scope="module")
+def port():
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def lonely_app(start_app, tmp_path_factory, port):
+    """An app whose Tiled server is not there yet, and whose key will be wrong."""
+    home = tmp_path_factory.mktemp("lonely")
+    return start_app(home, DATA_TILED_URI=f"http://127.0.0.1:{port}", DATA_TILED_API_KEY="wrong")
+
+
+def test_without_a_tiled_server_the_page_says_what_to_do_and_tries_again(lonely_app, open_tab, port, tmp_path):
+    tab = open_tab(lonely_app.url)
+    tab.wait_for_text("DATA_TILED_URI")
+    server = EmbeddedTiled.start(tmp_path, port=port)
+    try:
+        tab.page.get_by_role("button", name="Try again").click()
+        tab.wait_for_text("DATA_TILED_API_KEY")
+        expect(tab.page.get_by_role("button", name="Try again")).to_be_visible()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def hasty_app(start_app, tmp_path_factory, samples, port):
+    """An app whose Drops server is not there yet."""
+    home = tmp_path_factory.mktemp("hasty")
+    (home / "samples").symlink_to(samples)
+    return start_app(home, DROPS_URL=f"http://127.0.0.1:{port}", DROPS_USER="ada", DROPS_PASSWORD="right")
+
+
+def test_a_failed_save_keeps_the_masks_and_a_later_one_works(hasty_app, open_tab, port, tmp_path):
+    tab = open_tab(hasty_app.url)
+    tab.wait_for_picture()
+    accept_one(tab)
+    tab.press("Control+s")
+    tab.wait_for_text("Drops")
+    tab.wait_for_text("DROPS_URL")
+    with DropsServer(tmp_path, "ada", "other", port=port):
+        tab.press("Control+s")
+        tab.wait_for_text("password")
+    tab.wait_for_rows(1)
+    with DropsServer(tmp_path, "ada", "right", port=port) as server:
+        tab.press("Control+s")
+        tab.wait_until(lambda: list(server.root.rglob("fib_volume.npz")))
+        tab.wait_for_text("Saved as fib_volume.npz")
