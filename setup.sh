@@ -10,15 +10,15 @@ fail() {
 }
 
 find_python() {
-  local name
+  local name # Debian has venv without ensurepip: it makes environments that lack pip
   for name in "${PYTHON3:-}" python3.13 python3.12 python3.11 python3; do
     if [ -n "$name" ] && command -v "$name" >/dev/null &&
-      "$name" -c 'import sys, venv; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null; then
+      "$name" -c 'import sys, venv, ensurepip; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null; then
       command -v "$name"
       return
     fi
   done
-  fail "seg_app needs Python 3.11 or newer with the venv module. Install it, or set PYTHON3 to its path."
+  fail "seg_app needs Python 3.11 or newer with the venv module (Debian: apt install python3-venv). Install it, or set PYTHON3 to its path."
 }
 
 run_logged() { # run_logged WORDS COMMAND...: one line for people; all that pip says only when it fails
@@ -28,11 +28,19 @@ run_logged() { # run_logged WORDS COMMAND...: one line for people; all that pip 
   "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "That failed. The whole log is in $log."; }
 }
 
+make_environment() { # also in place of one that was left half made
+  local py
+  py=$(find_python) || exit 1 # `fail` ends the subshell only
+  say "Making the environment in .venv ..."
+  rm -rf "$VENV"
+  "$py" -m venv "$VENV"
+}
+
 install_locked() { # install_locked LOCK...
   local stamp="$VENV/installed" wanted lock
   wanted="$(cat "$@" requirements-sam2.lock pyproject.toml setup.sh | cksum) $*"
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return
-  [ -x "$PYTHON" ] || { say "Making the environment in .venv ..." && "$(find_python)" -m venv "$VENV"; }
+  "$PYTHON" -m pip --version >/dev/null 2>&1 || make_environment
   local pip=("$PYTHON" -m pip install --disable-pip-version-check --no-deps)
   for lock in "$@"; do
     run_logged "Installing $(wc -l <"$lock") libraries; this takes a minute or two ..." "${pip[@]}" -r "$lock"

@@ -59,6 +59,8 @@ def warm_up(connect: Callable[[], object]) -> None:
             resample(np.zeros((64, 64)), 2)  # compiles what the first picture needs
         except SegAppError as error:  # the page of each visitor tries again, and shows it
             log.warning("%s", error)
+        except Exception:  # the edge of the thread: what nobody foresaw must not vanish with it
+            log.exception("The app could not prepare itself; the page of each visitor tries again.")
 
     threading.Thread(target=quietly, name="seg-app-warm-up", daemon=True).start()
 
@@ -75,8 +77,12 @@ def data_of(settings: Settings) -> TiledSource:
         reason = f"Cannot make the folder '{samples}': {error.strerror}."
         raise StorageError(f"{reason} Set SEG_APP_HOME to a folder that you may write to.") from error
     server = EmbeddedTiled.start(settings.home / "tiled", readable=[samples])
-    source = server.connect()
-    register_folder(source, samples)
+    try:
+        source = server.connect()
+        register_folder(source, samples)
+    except BaseException:  # also Ctrl+C: nobody else knows of the server, and the next try starts its own
+        server.stop()
+        raise
     return source
 
 
@@ -118,8 +124,16 @@ def page(settings: Settings) -> Page:
     return tab
 
 
+def served_settings() -> Settings:
+    """Read the settings for `panel serve`. Raises SettingsError when they ask for a login, which it has not."""
+    settings = Settings.read()
+    if settings.user_password:
+        raise SettingsError("USER_PASSWORD works with `seg-app serve` only. Start that, or unset USER_PASSWORD.")
+    return settings
+
+
 if pn.state.served:
     # Panel empties the namespace of this script when the tab is closed: the page must come from the package.
     from seg_app.app import page as tab_page
 
-    tab_page(Settings.read()).servable()
+    tab_page(served_settings()).servable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import logging
 import secrets
 import socket
@@ -88,8 +89,17 @@ def _origins(host: str, port: int) -> list[str]:
     """Return the names by which browsers may reach the server; behind another one, SEG_APP_ORIGINS says it."""
     if port == 0:
         return ["*"]
-    names = {socket.gethostname() if host == "0.0.0.0" else host, "localhost", "127.0.0.1"}  # noqa: S104
-    return [f"{name}:{port}" for name in names]
+    names = _names_of_machine() if host == "0.0.0.0" else {host}  # noqa: S104
+    return [f"{name}:{port}" for name in names | {"localhost", "127.0.0.1"}]
+
+
+def _names_of_machine() -> set[str]:
+    name = socket.gethostname()
+    try:
+        addresses = socket.gethostbyname_ex(name)[2]
+    except OSError:  # a machine need not know its own address
+        addresses = []
+    return {name, socket.getfqdn(), *addresses}
 
 
 def _login(settings: Settings) -> dict[str, Any]:
@@ -123,10 +133,22 @@ def _sam(settings: Settings, options: argparse.Namespace) -> None:
     from seg_app.sam import connect_sam
     from seg_app.sam.server import serve
 
+    host = options.host or settings.host
+    token = settings.backend_token.get_secret_value() if settings.backend_token else None
+    if not token and not _is_loopback(host):
+        raise SettingsError(f"On {host} anybody could use the model. Set BACKEND_TOKEN, here and where the app runs.")
+    if not settings.checkpoint_path:
+        sys.stderr.write("seg-app: CHECKPOINT_PATH is not set: the classical segmenter is served, not SAM.\n")
     uri = f"local:{settings.checkpoint_path}" if settings.checkpoint_path else "classical:"
     segmenter = connect_sam(uri, config=settings.sam_config, device=settings.device)
-    token = settings.backend_token.get_secret_value() if settings.backend_token else None
-    serve(segmenter, host=options.host or settings.host, port=options.port, token=token)
+    serve(segmenter, host=host, port=options.port, token=token)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 if __name__ == "__main__":

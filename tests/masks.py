@@ -35,7 +35,7 @@ def given(*strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]]
 
 
 texts = st.text(max_size=8)
-reals = st.floats(allow_nan=False)
+reals = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @st.composite

@@ -13,11 +13,12 @@ find_browser() {
   return 1
 }
 if ! find_browser >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  run_logged "Installing Chromium for the browser tests ..." \
-    sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium'
+  (run_logged "Installing Chromium for the browser tests ..." \
+    sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium') || true
 fi
-CHROMIUM=$(find_browser) || fail "The browser tests need Chromium. Install it (Debian: apt install chromium), or set CHROMIUM to its path."
-export CHROMIUM
+if CHROMIUM=$(find_browser); then # without one, the browser tests say what to do
+  export CHROMIUM
+fi
 
 "$VENV/bin/ruff" check .
 "$VENV/bin/ruff" format --check .

@@ -32,6 +32,28 @@ def tiff(path: Path, array, **options: Any) -> Path:
     return path
 
 
+# Any format
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.tif", "a.zarr"])
+def test_truth_values_open_as_zero_and_one(tmp_path, name):
+    truth, path = PLANE % 2 == 1, tmp_path / name
+    if name == "a.zarr":
+        zarr.create_array(path, data=truth)
+    else:
+        np.save(path, truth) if name == "a.npy" else tiff(path, truth)
+    opened = open_file(path)
+    assert opened.image.dtype == opened.levels[0].dtype.name == pixels(path).dtype.name == "uint8"
+    np.testing.assert_array_equal(pixels(path)[0], truth)
+
+
+def test_a_picture_that_would_fill_the_memory_is_not_opened(tmp_path, monkeypatch):
+    Image.fromarray(PLANE.astype(np.uint8)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", PLANE.size // 3)
+    with pytest.raises(UnreadableError, match=r"a\.png.*exceeds limit.*TIFF"):
+        open_file(tmp_path / "a.png")
+
+
 # TIFF
 
 

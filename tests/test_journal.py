@@ -1,13 +1,16 @@
 """The journal: on disk before it is shown, whole or not at all."""
 
 import errno
+import math
 import os
+from dataclasses import replace
 
 import pytest
 from builders import IMAGE, square
 
 from seg_app.errors import StorageError
 from seg_app.models.journal import Change, Journal
+from seg_app.records import Point, Prompts
 
 
 @pytest.fixture
@@ -66,6 +69,42 @@ def test_a_full_disk_leaves_the_journal_as_it_was(journal, monkeypatch):
     assert journal.path.read_bytes() == before
 
 
+def test_a_line_that_fits_in_part_only_leaves_the_journal_as_it_was(journal):
+    resource = pytest.importorskip("resource")
+    journal.append(Change("undo"))
+    before = journal.path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, hard))
+    try:
+        with pytest.raises(StorageError, match="File too large"):
+            journal.append(Change("add", masks=(square(),)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert journal.path.read_bytes() == before
+    journal.append(Change("redo"))
+    assert reopened(journal).read_new() == [Change("undo"), Change("redo")]
+
+
+def test_a_new_journal_is_put_on_disk_with_its_name(journal, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    for _ in range(2):
+        journal.append(Change("undo"))
+    inodes = [path.stat().st_ino for path in (journal.path, journal.path.parent, journal.path)]
+    assert synced == inodes
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"score": math.nan}, {"score": math.inf}, {"prompts": Prompts((Point(math.nan, 1.0),))}],
+)
+def test_what_could_not_be_read_back_is_not_written(journal, wrong):
+    journal.append(Change("undo"))
+    with pytest.raises(StorageError, match="Cannot keep this 'add'"):
+        journal.append(Change("add", masks=(square(**wrong),)))
+    assert reopened(journal).read_new() == [Change("undo")]
+
+
 def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="file"):
@@ -79,8 +118,13 @@ def test_a_journal_held_elsewhere_is_said_so(journal, monkeypatch):
 
 
 def test_images_of_one_name_have_journals_of_their_own(tmp_path):
-    from dataclasses import replace
-
     paths = {Journal.of_image(tmp_path, replace(IMAGE, path=path)).path for path in ("a/tiny", "b/tiny", "../tiny")}
     assert len(paths) == 3
     assert {path.parent for path in paths} == {tmp_path}
+
+
+def test_an_image_made_anew_in_another_size_has_a_journal_of_its_own(tmp_path):
+    planes, rows, columns = IMAGE.shape
+    larger = replace(IMAGE, shape=(planes, rows + 1, columns))
+    assert Journal.of_image(tmp_path, larger).path != Journal.of_image(tmp_path, IMAGE).path
+    assert Journal.of_image(tmp_path, replace(larger)).path == Journal.of_image(tmp_path, larger).path

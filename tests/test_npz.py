@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+import math
 import random
 import tracemalloc
 import zipfile
@@ -101,6 +102,23 @@ def test_an_impossible_mask_is_not_written(kind: str):
         npz.encode(MaskFile(IMAGE, (Mask(**fields),)))
 
 
+def no_numbers(value: float) -> dict[str, MaskFile]:
+    mask = SMALL.masks[0]
+    return {
+        "score": replace(SMALL, masks=(replace(mask, score=value),)),
+        "point": replace(SMALL, masks=(replace(mask, prompts=Prompts((Point(1.0, value),))),)),
+        "box": replace(SMALL, masks=(replace(mask, prompts=Prompts((), Box(0.0, 0.0, value, 1.0))),)),
+        "calibration": replace(SMALL, calibration=Calibration((None, value, 5.0))),
+    }
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", no_numbers(0))
+def test_what_is_no_number_is_not_written(place: str, value: float):
+    with pytest.raises(StorageError, match="is no finite number"):
+        npz.encode(no_numbers(value)[place])
+
+
 @pytest.mark.parametrize("shape", [(0, 1, 1), (1, -1, 1), (1, 1, 2**40)])
 def test_an_impossible_image_is_not_written(shape: tuple[int, int, int]):
     with pytest.raises(StorageError, match="no image has"):
@@ -187,6 +205,10 @@ BROKEN = {
     "no UTF-8": with_part("header", npy([0xFF, 0xFE, 0x80], "u1")),
     "JSON list": with_part("header", npy(list(b"[]"), "u1")),
     "long number": with_part("header", npy(list(b"1" * 10_000), "u1")),
+    "NaN as score": with_header(set_in("masks", 0, "score", value=math.nan)),
+    "infinite point": with_header(set_in("masks", 0, "points", 0, 0, value=math.inf)),
+    "infinite box": with_header(set_in("masks", 0, "prompt_box", 0, value=-math.inf)),
+    "NaN as pixel size": with_header(set_in("calibration", "pixel_size_nm", 0, value=math.nan)),
     "other format": with_header(set_in("format", value="other")),
     "no version": with_header(lambda header: header.pop("version")),
     "no image": with_header(set_in("image", value=None)),

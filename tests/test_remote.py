@@ -129,6 +129,24 @@ def test_a_server_that_has_gone_is_missed_by_name() -> None:
     segmenter.close()
 
 
+def test_a_password_in_the_address_is_shown_nowhere(caplog) -> None:
+    caplog.set_level("DEBUG")
+    with running(create_app(ClassicalSegmenter())) as url:
+        segmenter = RemoteSegmenter(url.replace("http://", "http://ada:hush@") + "/")
+        assert segmenter.predict(disc_on_noise(), CLICK)
+    with pytest.raises(SegmenterError, match=f"No SAM server answers at {url}") as error:
+        segmenter.predict(disc_on_noise(), CLICK)
+    segmenter.close()
+    assert "hush" not in f"{error.value} {caplog.text}"
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://ada:hush@[::1", "http://host:port", "http://", "http://:hush@"])
+def test_what_is_no_address_is_said_so(url) -> None:
+    with pytest.raises(SegmenterError, match=r"BACKEND_URL .* http://host:8001") as error:
+        connect_sam(url)
+    assert "hush" not in str(error.value)
+
+
 def test_another_web_server_is_not_taken_for_a_segmenter() -> None:
     async def greeting(_scope, _receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -181,11 +181,42 @@ def test_an_answer_for_a_plane_that_was_left_is_dropped(session, segmenter):
     assert (session.z, session.draft.mask) == (2, None)
 
 
-def test_an_unanswered_object_is_not_accepted(session):
+def test_an_object_that_is_not_outlined_yet_is_outlined_before_it_is_accepted(session):
+    session.add_point(60, 50)
+    assert is_disc(session.accept(), *DISCS[0])
+
+
+def test_a_taken_object_is_kept_as_it_was_when_it_was_taken(session):
+    session.class_name = "pore"
     session.click(60, 50)
+    taken = session.take()
+    session.go_to(0)
+    session.class_name = "grain"
     session.add_point(150, 140)
-    assert session.accept() is None
-    assert len(session.draft.prompts.points) == 2
+    kept = session.keep(taken)
+    assert (kept.z, kept.class_name, len(session.draft.prompts.points)) == (1, "pore", 1)
+    assert is_disc(kept, *DISCS[0])
+
+
+def test_a_taken_object_that_cannot_be_outlined_comes_back(session, segmenter):
+    def fail():
+        raise SegmenterError("gone")
+
+    session.add_point(60, 50)
+    taken = session.take()
+    segmenter.meanwhile = fail
+    with pytest.raises(SegmenterError):
+        session.keep(taken)
+    segmenter.meanwhile = lambda: None
+    assert is_disc(session.accept(), *DISCS[0])
+
+
+def test_a_taken_object_does_not_push_the_next_one_aside(session):
+    session.add_point(5, 5)
+    taken = session.take()
+    session.click(60, 50)
+    assert session.keep(taken) is None
+    assert is_disc(session.draft.mask, *DISCS[0])
 
 
 def test_a_model_that_fails_leaves_the_points_for_another_try(session, segmenter):

@@ -198,6 +198,11 @@ def test_a_boolean_image_is_black_and_white():
     assert to_uint8(np.array([[False, True]]), (0, 1)).tolist() == [[0, 255]]
 
 
+def test_a_boolean_volume_has_a_range():
+    volume = Volume.from_array(STACK % 2 == 1)
+    assert (volume.dtype, volume.percentiles(), volume.data_range()) == (np.uint8, (0, 1), (0, 1))
+
+
 def test_grey_can_be_given_as_colour():
     assert to_uint8(np.array([[7]], np.uint8), (0, 255), rgb=True).tolist() == [[[7, 7, 7]]]
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seg_app.geometry import bits_of
 from seg_app.records import Box, Point, Prompts, Window
@@ -37,6 +39,16 @@ def test_the_window_holds_the_prompt_and_stays_on_the_plane(x, scale):
     assert y0 <= 2000 <= y1
     assert window.x0 >= 0
     assert window.x1 <= -(-PLANE[1] // window.factor)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-0.5, 6143.4), st.floats(-0.5, 4095.4)), min_size=1, max_size=3),
+    st.sampled_from([0.3, 1.0, 2.7, 6.0]),
+)
+def test_every_prompt_is_inside_its_window(places, scale):
+    window = locate(Prompts(tuple(Point(x, y) for x, y in places)), scale=scale)
+    x0, y0, x1, y1 = window.extent
+    assert all(x0 <= x <= x1 and y0 <= y <= y1 for x, y in places)
 
 
 def test_neighbouring_clicks_share_a_window():

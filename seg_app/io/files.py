@@ -61,7 +61,11 @@ def _open_npy(path: Path) -> Content:
 
 
 def _open_picture(path: Path) -> Content:
-    with Image.open(path, formats=("PNG", "JPEG")) as picture:
+    try:
+        picture = Image.open(path, formats=("PNG", "JPEG"))
+    except Image.DecompressionBombError as error:
+        raise UnreadableError(f"Cannot open {path.name}: {error}. Save it as TIFF, which is read in parts.") from error
+    with picture:
         wanted = {"1": "L", "P": "RGB", "PA": "RGBA", "LA": "L", "CMYK": "RGB", "YCbCr": "RGB"}.get(picture.mode)
         pixels = np.asarray(picture.convert(wanted) if wanted else picture)
     return [Stored(pixels.shape, pixels.dtype, pixels.__getitem__)], {}

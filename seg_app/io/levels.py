@@ -131,7 +131,10 @@ def _is_size(value: object) -> bool:
 
 
 def _as_planes(stored: Stored, path: str) -> Stored:
-    """Return the array with its axes in the order (z, y, x[, c]), adding z and leaving out axes of one element."""
+    """Return the array with its axes in the order (z, y, x[, c]), adding z and leaving out axes of one element.
+
+    Numbers come in the byte order of this machine, False and True as 0 and 1.
+    """
     _check_pixels(stored, path)
     axes = _axes(stored)
     sizes = dict(zip(axes, stored.shape, strict=True))
@@ -141,7 +144,7 @@ def _as_planes(stored: Stored, path: str) -> Stored:
             f"Cannot open {path}: beside planes (z, y, x) and 8-bit colour it has {extra}. Save one of them on its own."
         )
     order = [axes.index(name) for name in wanted if name in axes] + [axes.index(n) for n in axes if n not in wanted]
-    shape, dtype = tuple(sizes.get(name, 1) for name in wanted), stored.dtype.newbyteorder("=")
+    shape, dtype = tuple(sizes.get(name, 1) for name in wanted), _pixel_dtype(stored)
 
     def read(key: Key) -> NDArray[Any]:
         by_name: dict[str, slice] = dict(zip(wanted, key, strict=True))
@@ -150,6 +153,11 @@ def _as_planes(stored: Stored, path: str) -> Stored:
         return part.transpose(order).reshape(parts).astype(dtype, copy=False)
 
     return Stored(shape, dtype, read, wanted)
+
+
+def _pixel_dtype(stored: Stored) -> np.dtype[Any]:
+    # Truth values have no difference and no mean, which grey values and smaller levels are made of.
+    return np.dtype(np.uint8) if stored.dtype.kind == "b" else stored.dtype.newbyteorder("=")
 
 
 def _check_pixels(stored: Stored, path: str) -> None:

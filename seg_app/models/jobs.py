@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -64,14 +65,19 @@ class Latest:
     def __init__(self, name: str):
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._wanted: Callable[[], None] | None = None
+        self._closed = False
+        self._lock = threading.Lock()
 
     def ask(self, task: Callable[[], None]) -> None:
         """Do a task as soon as the current one ends, unless another one is asked for until then."""
-        self._wanted = task
-        self._pool.submit(self._do_wanted)
+        with self._lock:
+            if not self._closed:
+                self._wanted = task
+                self._pool.submit(self._do_wanted)
 
     def _do_wanted(self) -> None:
-        task, self._wanted = self._wanted, None
+        with self._lock:
+            task, self._wanted = self._wanted, None
         if task:
             try:
                 task()
@@ -79,5 +85,7 @@ class Latest:
                 log.exception("A picture could not be drawn")
 
     def close(self, *, wait: bool = False) -> None:
-        """End the thread; with `wait`, after the latest task is done."""
+        """End the thread; with `wait`, after the latest task is done. What is asked for later is not done."""
+        with self._lock:
+            self._closed = True
         self._pool.shutdown(wait=wait, cancel_futures=not wait)

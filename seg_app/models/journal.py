@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Literal
 
@@ -55,10 +56,11 @@ class Journal:
     def of_image(cls, folder: Path, image: ImageId) -> Journal:
         """Return the journal of an image below a folder; the folder is made where it is missing.
 
-        The name begins with the image's own, for people; a hash of source and path keeps two images of one name
-        apart, and keeps any character of theirs out of the file system.
+        The name begins with the image's own, for people; a hash of source, path and shape keeps two images of one
+        name apart, also an image made anew in another size, and keeps any character of theirs out of the file system.
         """
-        digest = hashlib.sha256(f"{image.source}\n{image.path}".encode()).hexdigest()[:12]
+        identity = f"{image.source}\n{image.path}\n{tuple(image.shape)}"
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
         readable = re.sub(r"[^\w.-]+", "_", image.stem)[:60]
         with _as_storage_error(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -103,21 +105,54 @@ class Journal:
     def append(self, change: Change) -> None:
         """Put one change on disk, completely or not at all; hold the lock and have read all before.
 
-        Raises StorageError when the disk is full or the folder is read-only; the file is then as it was.
+        Raises StorageError when the disk is full, the folder is read-only or the change cannot be read back from its
+        line; the file is then as it was.
         """
-        line = _CHANGE.dump_json(change) + b"\n"
-        with _as_storage_error(self.path), self.path.open("ab") as file:
-            before = file.tell()
+        line = _line(change)
+        # Without a buffer, which would try to write what does not fit once more after the file was cut.
+        with _as_storage_error(self.path), self.path.open("ab", buffering=0) as file:
+            before = file.seek(0, os.SEEK_END)
             # A line that a crash cut off is made void, also one that lacks its end only: nobody has seen its change.
             start = VOID if before > self._read_to else b""
             try:
-                file.write(start + line)
-                file.flush()
+                _write_all(file, start + line)
                 os.fsync(file.fileno())
+                if before == 0:
+                    _sync_folder(self.path.parent)
             except OSError:
                 file.truncate(before)
                 raise
         self._read_to = before + len(start) + len(line)
+
+
+def _line(change: Change) -> bytes:
+    """Return the line of a change. Raises StorageError when it would be read back as another one, as with NaN."""
+    line = _CHANGE.dump_json(change)
+    try:
+        same = _CHANGE.validate_json(line) == change
+    except ValidationError:
+        same = False
+    if not same:
+        raise StorageError(f"Cannot keep this '{change.op}': it holds a number that is none. Draw the object again.")
+    return line + b"\n"
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    """Write all bytes to an unbuffered file, which may take them in several parts."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the name of a new file on disk; Windows opens no folders, and needs it not."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

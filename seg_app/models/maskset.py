@@ -72,40 +72,43 @@ class MaskSet(param.Parameterized):
 
     def refresh(self) -> None:
         """Take over what others wrote into the journal."""
-        self._commit(lambda: None)
+        self._commit(lambda _: None)
 
     def add(self, masks: Iterable[Mask]) -> Masks:
         """Append masks, numbered on from the highest number; return them as they are in the set.
 
         Raises StorageError, and changes nothing, when the journal cannot be written.
         """
-        change = self._commit(lambda: Change("add", masks=self._numbered(masks)))
+        change = self._commit(lambda _: Change("add", masks=self._numbered(masks)))
         return change.masks if change else ()
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take masks out; ids that are not in the set are ignored. Raises StorageError."""
         gone = tuple(id_ for id_ in ids if self.get(id_))
         if gone:
-            self._commit(lambda: Change("remove", ids=gone))
+            self._commit(lambda _: Change("remove", ids=gone))
 
     def classify(self, ids: Iterable[str], class_name: str) -> None:
         """Give masks a class. Raises StorageError."""
         masks = [mask for id_ in ids if (mask := self.get(id_)) and mask.class_name != class_name]
         if masks:
             new = tuple(dataclasses.replace(mask, class_name=class_name) for mask in masks)
-            self._commit(lambda: Change("edit", masks=new))
+            self._commit(lambda _: Change("edit", masks=new))
 
     def load(self, masks: Iterable[Mask]) -> None:
         """Replace all masks; undo brings the old ones back. Raises StorageError."""
-        self._commit(lambda: Change("load", masks=tuple(masks)))
+        self._commit(lambda _: Change("load", masks=tuple(masks)))
 
     def undo(self) -> None:
-        """Return to the masks before the last change. Raises StorageError."""
-        self._commit(lambda: Change("undo") if self._history.past else None)
+        """Return to the masks before the last change; one of others that was never shown here is shown instead.
+
+        Raises StorageError.
+        """
+        self._commit(lambda has_news: Change("undo") if self._history.past and not has_news else None)
 
     def redo(self) -> None:
         """Take the last undo back. Raises StorageError."""
-        self._commit(lambda: Change("redo") if self._history.future else None)
+        self._commit(lambda has_news: Change("redo") if self._history.future and not has_news else None)
 
     def get(self, id_: str) -> Mask | None:
         """Return the mask of an id, or None."""
@@ -125,7 +128,7 @@ class MaskSet(param.Parameterized):
         top = max((mask.number for state in seen for mask in state), default=0)
         return tuple(dataclasses.replace(mask, number=top + i) for i, mask in enumerate(masks, start=1))
 
-    def _commit(self, decide: Callable[[], Change | None]) -> Change | None:
+    def _commit(self, decide: Callable[[bool], Change | None]) -> Change | None:
         """Read what others did, decide on a change, write it, then show all of it."""
         with self._lock:
             try:
@@ -134,10 +137,11 @@ class MaskSet(param.Parameterized):
             finally:
                 self._show()
 
-    def _write(self, decide: Callable[[], Change | None]) -> Change | None:
-        for change in self._journal.read_new() if self._journal else ():
+    def _write(self, decide: Callable[[bool], Change | None]) -> Change | None:
+        news = self._journal.read_new() if self._journal else []
+        for change in news:
             self._history = self._history.after(change)
-        change = decide()
+        change = decide(bool(news))
         if change:
             if self._journal:
                 self._journal.append(change)

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 import param
 
 from seg_app.records import Mask, Point, Prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An object that was taken out of the draft to be accepted, as it was at that moment."""
+
+    prompts: Prompts
+    mask: Mask | None
+    """None where the prompts are not answered yet."""
+    z: int
+    class_name: str
 
 
 class Draft(param.Parameterized):
@@ -58,6 +70,26 @@ class Draft(param.Parameterized):
             if prompts is not self.prompts:
                 return False
             self._set(prompts, mask)
+            return True
+
+    def take(self, *, z: int, class_name: str) -> Taken | None:
+        """Empty the draft and return the object that was in it, outlined or not; None, and keep all, without one."""
+        with self._lock:
+            mask = self.mask if self.answered else None
+            if not self.prompts.asks or (self.answered and mask is None):
+                return None
+            taken = Taken(self.prompts, mask, z, class_name)
+            self._set(Prompts(), None)
+            return taken
+
+    def put_back(self, taken: Taken) -> bool:
+        """Return an object to the draft, unless another one is begun there; say whether it was put back."""
+        with self._lock:
+            if self.prompts:
+                return False
+            self.prompts = taken.prompts
+            if taken.mask:
+                self._set(taken.prompts, taken.mask)
             return True
 
     def _set(self, prompts: Prompts, mask: Mask | None) -> None:

@@ -11,7 +11,7 @@ import param
 
 from seg_app.errors import SegAppError
 from seg_app.models.maskset import Masks, MaskSet
-from seg_app.models.prompts import Draft
+from seg_app.models.prompts import Draft, Taken
 from seg_app.models.volume import Volume, to_uint8
 from seg_app.records import Mask, MaskFile, Point, Prompts, Provenance, Window
 from seg_app.sam import windows
@@ -53,7 +53,6 @@ class Session(param.Parameterized):
         super().__init__(z=volume.n_planes // 2, limits=volume.percentiles())
         self.volume, self.segmenter, self.store = volume, segmenter, store
         self.masks = masks or MaskSet()
-        self.kept = self.masks.masks
         self.draft = Draft()
         self.user = user or getpass.getuser()
         self._seen: tuple[object, NDArray[np.uint8]] | None = None
@@ -83,7 +82,7 @@ class Session(param.Parameterized):
         """Ask the model for the mask of the prompts; an answer that the prompts have outrun is dropped."""
         prompts = self.draft.prompts
         if not self.draft.answered and prompts.asks:
-            self.draft.answer(prompts, self._solve(prompts))
+            self.draft.answer(prompts, self._solve(prompts, self.z))
         return self.draft.mask
 
     def take_back(self) -> Mask | None:
@@ -102,22 +101,36 @@ class Session(param.Parameterized):
     def accept(self) -> Mask | None:
         """Move the prompted object into the mask set; return it, or None when there is none.
 
-        Raises StorageError, and keeps the object prompted, when it cannot be put on disk.
+        Raises SegAppError, and keeps the object prompted, when it cannot be outlined or put on disk.
         """
-        mask = self.draft.mask
-        if mask is None or not self.draft.answered:
-            return None
-        (accepted,) = self.masks.add([self._signed(mask)])
-        self.draft.clear()
-        return accepted
+        taken = self.take()
+        return self.keep(taken) if taken else None
 
-    def _signed(self, mask: Mask) -> Mask:
+    def take(self) -> Taken | None:
+        """Take the prompted object to `keep` it later, without waiting: what comes next is for another object."""
+        return self.draft.take(z=self.z, class_name=self.class_name)
+
+    def keep(self, taken: Taken) -> Mask | None:
+        """Outline an object, unless it is outlined, and move it into the mask set; return it, or None when empty.
+
+        Raises SegAppError, and returns the object to the draft if that is free, like `accept`.
+        """
+        accepted: tuple[Mask, ...] = ()
+        try:
+            mask = taken.mask or self._solve(taken.prompts, taken.z)
+            accepted = self.masks.add([self._signed(mask, taken.class_name)]) if mask else ()
+        finally:
+            if not accepted and taken.z == self.z:
+                self.draft.put_back(taken)
+        return accepted[0] if accepted else None
+
+    def _signed(self, mask: Mask, class_name: str) -> Mask:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         provenance = Provenance(engine=self.segmenter.name, user=self.user, created=now)
-        return replace(mask, class_name=self.class_name, provenance=provenance)
+        return replace(mask, class_name=class_name, provenance=provenance)
 
-    def _solve(self, prompts: Prompts) -> Mask | None:
-        plane, size, z = self.volume.shape[1:], self.segmenter.input_size, self.z
+    def _solve(self, prompts: Prompts, z: int) -> Mask | None:
+        plane, size = self.volume.shape[1:], self.segmenter.input_size
         window = windows.locate(prompts, plane, scale=self.scale, size=size)
         best = self._best(prompts, window, z)
         while windows.is_cut(best.logits, window, plane) and (larger := windows.coarser(window, plane, size)):
@@ -175,8 +188,12 @@ class Session(param.Parameterized):
 
     def save(self) -> str:
         """Store the masks under the next free name and return where. Raises SegAppError."""
+        store = self._store
+        self.masks.refresh()  # another tab may have added to them
+        if not self.masks.masks:
+            raise SegAppError("There is nothing to save yet. Accept an object first.")
         file = MaskFile(self.volume.image, self.masks.masks, self.volume.calibration)
-        path = self._store.save(file)
+        path = store.save(file)
         self.param.update(saved_as=path, kept=file.masks)
         return path
 

@@ -31,9 +31,10 @@ class RemoteSegmenter:
     def __init__(self, url: str, *, token: str | None = None, timeout_s: float = 120.0) -> None:
         """Greet the server at 'http://host:port'. timeout_s: how long it may take to answer.
 
+        A user and password in the address are left out: a token is what the server asks for.
         Raises SegmenterError when none answers, or it does not accept the token.
         """
-        self._url = url.rstrip("/")
+        self._url = _without_credentials(url)
         self._http = httpx.Client(
             base_url=self._url,
             headers={"Authorization": f"Bearer {token}"} if token else {},
@@ -118,6 +119,17 @@ class RemoteSegmenter:
 
     def _port(self) -> int:
         return httpx.URL(self._url).port or 8001
+
+
+def _without_credentials(url: str) -> str:
+    """Return an address without user, password and last slash, so that no message shows them."""
+    try:
+        address = httpx.URL(url.strip())
+    except httpx.InvalidURL as error:
+        raise SegmenterError("BACKEND_URL is no address. Write it as http://host:8001.") from error
+    if address.scheme not in ("http", "https") or not address.host:
+        raise SegmenterError("BACKEND_URL must begin with http:// or https://, as in http://host:8001.")
+    return str(address.copy_with(username=None, password=None)).rstrip("/")
 
 
 def _reason(answer: httpx.Response) -> str:

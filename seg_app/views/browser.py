@@ -21,7 +21,8 @@ WAITING = {"label": "…", "disabled": True}
 def size_of(shape: tuple[int, ...]) -> str:
     """Return the size of an image as the bar on top says it: columns × rows, and planes where there are several."""
     is_colour = len(shape) > 2 and shape[-1] in (3, 4)
-    *planes, rows, columns = shape[:-1] if is_colour else shape
+    last = 3 if is_colour else 2
+    rows, columns, planes = shape[-last], shape[1 - last], shape[:-last]
     return " × ".join(map(str, (columns, rows, *(n for n in planes[-1:] if n > 1))))
 
 
@@ -47,6 +48,8 @@ class Browser(Viewer):
 
     def _on_read(self, path: str, entries: list[Entry] | None) -> None:
         if entries is None:
+            self._folders.pop(path, None)  # the worker has said why; unfolding it again tries again
+            self._tree.expanded = []
             return
         self._folders[path] = entries
         self._show()
@@ -100,7 +103,8 @@ class Browser(Viewer):
     def _on_active(self, event: Any) -> None:
         entry = self._entry_at(tuple(event.new[0])) if event.new else None
         if entry and entry.kind == "image" and entry.path != self._open_path():
-            self._worker.run(f"Opening {entry.title}", self._desk.open, entry.path)
+            opening = self._worker.run(f"Opening {entry.title}", self._desk.open, entry.path)
+            opening.add_done_callback(lambda _: self._courier(self._mark_open))
 
     def _open_path(self) -> str | None:
         return self._desk.path

@@ -7,8 +7,27 @@ import threading
 from collections.abc import Callable
 
 import panel as pn
+import param
 
 log = logging.getLogger(__name__)
+
+
+class Watches:
+    """Watchers of models that end together, so that a view that was closed hears of nothing any more."""
+
+    def __init__(self) -> None:
+        self._ends: list[Callable[[], None]] = []
+
+    def add(self, model: param.Parameterized, names: str | list[str], react: Callable[..., None]) -> None:
+        """Call `react` with the events of changes."""
+        watcher = model.param.watch(react, names)
+        self._ends.append(lambda: model.param.unwatch(watcher))
+
+    def end(self) -> None:
+        """Stop watching."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
 
 
 class Courier:
@@ -24,6 +43,7 @@ class Courier:
         self._thread = threading.get_ident()
         self._waiting: list[Callable[[], None]] | None = []
         self._lock = threading.Lock()
+        self.on_error: Callable[[str], None] = lambda _: None
         self.pushed: list[pn.pane.HoloViews] = []
         pn.state.onload(self._on_load)
 
@@ -48,9 +68,16 @@ class Courier:
         else:
             self._doc.add_next_tick_callback(lambda: self._carry_out(change))
 
-    @staticmethod
-    def _carry_out(change: Callable[[], None]) -> None:
+    def later(self, wait_s: float, change: Callable[[], None]) -> None:
+        """Call `change` after a while; at once where there is nothing to wait for, or no page."""
+        if wait_s <= 0 or self._doc is None or self._doc.session_context is None:
+            self(change)
+        else:
+            self._doc.add_timeout_callback(lambda: self._carry_out(change), round(wait_s * 1000))
+
+    def _carry_out(self, change: Callable[[], None]) -> None:
         try:
             change()
         except Exception:  # the edge of the page: Bokeh would drop it without a word
             log.exception("The page could not be changed")
+            self.on_error("The page could not show what has changed. Reload it; nothing that was accepted is lost.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from seg_app.geometry import outline
 from seg_app.models import Latest, Session, Worker
 from seg_app.records import Mask, Prompts
 from seg_app.views import theme
-from seg_app.views.courier import Courier
+from seg_app.views.courier import Courier, Watches
 from seg_app.views.gestures import Gesture, Gestures
 from seg_app.views.render import (
     BLANK,
@@ -68,7 +69,9 @@ class ImageView(Viewer):
         self._frame = BLANK_RGB if session.volume.is_rgb else BLANK
         self._viewport: Viewport | None = None
         self._stale: set[str] = set()
-        self._latest = Latest("seg-app-canvas")
+        self._latest, self._latest_outline = Latest("seg-app-canvas"), Latest("seg-app-outline")
+        self._lock = threading.Lock()
+        self._watches = Watches()
         self._figure: Any = None
         self._mapper: Any = None
         self._on_key = on_key
@@ -76,6 +79,8 @@ class ImageView(Viewer):
         self._make_sources()
         self._make_pane()
         self._watch()
+        self._show_prompts(session.draft.prompts)
+        self._show_outline(session.draft.mask)
 
     def _make_sources(self) -> None:
         self._points = ColumnDataSource(data={"x": [], "y": [], "color": [], "marker": []})
@@ -166,12 +171,12 @@ class ImageView(Viewer):
     # Session -> picture
 
     def _watch(self) -> None:
-        session = self.session
-        session.param.watch(lambda _: self._redraw("frame", "overlay"), "z")
-        session.param.watch(lambda _: self._on_limits(), "limits")
-        session.masks.param.watch(lambda *_: self._redraw("overlay"), ["masks", "selected"])
-        session.draft.param.watch(lambda event: self._show_prompts(event.new), "prompts")
-        session.draft.param.watch(lambda event: self._show_outline(event.new), "mask")
+        session, watch = self.session, self._watches.add
+        watch(session, "z", lambda _: self._redraw("frame", "overlay"))
+        watch(session, "limits", lambda _: self._on_limits())
+        watch(session.masks, ["masks", "selected"], lambda *_: self._redraw("overlay"))
+        watch(session.draft, "prompts", lambda event: self._show_prompts(event.new))
+        watch(session.draft, "mask", lambda event: self._latest_outline.ask(lambda: self._show_outline(event.new)))
 
     def _look(self) -> None:
         figure = self._figure
@@ -186,23 +191,25 @@ class ImageView(Viewer):
             self._redraw("frame", "overlay")
 
     def _redraw(self, *what: str) -> None:
-        self._stale.update(what)
+        with self._lock:
+            self._stale.update(what)
         if self._viewport:
             self._latest.ask(self._draw)
 
     def _draw(self) -> None:
-        stale, self._stale = self._stale, set()
-        session, viewport = self.session, self._viewport
+        with self._lock:
+            stale, self._stale = self._stale, set()
+        session, viewport, z = self.session, self._viewport, self.session.z
         assert viewport is not None  # noqa: S101 - for the type checker: `_redraw` has seen it
-        frame = self._read_frame(viewport) if "frame" in stale else None
-        masks = session.masks.on_plane(session.z)
+        frame = self._read_frame(viewport, z) if "frame" in stale else None
+        masks = session.masks.on_plane(z)
         overlay = make_overlay(masks, session.masks.selected, viewport, session.volume.shape[1:])
         self._courier(lambda: self._show(frame, overlay))
 
-    def _read_frame(self, viewport: Viewport) -> Frame:
+    def _read_frame(self, viewport: Viewport, z: int) -> Frame:
         session = self.session
         try:
-            return make_frame(session.volume, session.z, viewport, session.limits)
+            return make_frame(session.volume, z, viewport, session.limits)
         except SegAppError as error:
             self._worker.complain(str(error))
             return BLANK_RGB if session.volume.is_rgb else BLANK
@@ -281,8 +288,11 @@ class ImageView(Viewer):
         return f"x {round(x)}  y {round(y)}  value {shown}"
 
     def close(self) -> None:
-        """Stop drawing."""
+        """Stop watching and drawing."""
+        self._watches.end()
         self._latest.close()
+        self._latest_outline.close()
+        self._courier.pushed.remove(self._pane)
 
     def __panel__(self) -> Gestures:
         return self._gestures

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from seg_app.views.workbench import Workbench
 
 ROWS_PER_PAGE = 20
+TABLE_REST_S = 0.3
+"""Tabulator takes new rows in steps of its own; what comes while it is at it may be lost in the browser."""
 COLUMNS = ["#", "colour", "class", "area", "score", "plane"]
 
 
@@ -65,6 +67,8 @@ class MaskList(Viewer):
         self.dialog = self._saved.dialog
         self._refreshing = False
         self._shown: tuple[Mask, ...] = ()
+        self._drawn: tuple[Mask, ...] | None = None
+        self._is_due, self._next_s = False, 0.0
         self.refresh()
 
     def _make_table(self) -> pn.widgets.Tabulator:
@@ -94,19 +98,27 @@ class MaskList(Viewer):
     def refresh(self) -> None:
         """Show the masks and the selection as they are now."""
         masks = self._session.masks
-        positions = {mask.id: i for i, mask in enumerate(masks.masks)}
-        self._refreshing = True
-        try:
-            if masks.masks is not self._shown:
-                self._shown = masks.masks
-                self._table.value = table_of(masks.masks, self._pixel_area_um2)
-            self._table.selection = [positions[id_] for id_ in masks.selected]
-        finally:
-            self._refreshing = False
-        self._turn_to(self._table.selection)
         chosen = f" · {len(masks.selected)} selected" if masks.selected else ""
         self._saved.refresh()
         self._title.text = f"Objects · {len(masks.masks)}{chosen}"
+        if not self._is_due:
+            self._is_due = True
+            wait_s = self._next_s - time.monotonic()
+            self._bench.courier.later(max(0.0, wait_s), self._draw)
+
+    def _draw(self) -> None:
+        self._is_due, self._next_s = False, time.monotonic() + TABLE_REST_S
+        masks, shown = self._session.masks, self._session.masks.masks
+        positions = {mask.id: i for i, mask in enumerate(shown)}
+        self._refreshing = True
+        try:
+            if shown is not self._drawn:
+                self._shown = self._drawn = shown
+                self._table.value = table_of(shown, self._pixel_area_um2)
+            self._table.selection = [positions[id_] for id_ in masks.selected if id_ in positions]
+        finally:
+            self._refreshing = False
+        self._turn_to(self._table.selection)
 
     def _turn_to(self, selection: list[int]) -> None:
         if len(selection) == 1:
@@ -115,13 +127,14 @@ class MaskList(Viewer):
     def _on_selection(self, event: Any) -> None:
         if not self._refreshing:
             masks = self._session.masks
-            masks.selected = tuple(masks.masks[i].id for i in event.new)
+            masks.selected = tuple(self._shown[i].id for i in event.new)
             if len(event.new) == 1 and not self._session.draft.prompts:
-                self._session.go_to(masks.masks[event.new[0]].z)
+                self._session.go_to(self._shown[event.new[0]].z)
 
     def _on_edit(self, event: Any) -> None:
-        mask = self._session.masks.masks[event.row]
-        self._bench.do("Classifying", self._session.masks.classify, [mask.id], str(event.value or "").strip())
+        mask, name = self._shown[event.row], str(event.value or "").strip()
+        self._drawn = None  # the table shows what was typed, whether it will be kept or not: draw it again
+        self._bench.do("Classifying", self._session.masks.classify, [mask.id], name, then=lambda _: self.refresh())
 
     def _select_all(self, _: Any) -> None:
         masks = self._session.masks

@@ -11,9 +11,11 @@ from panel.viewable import Viewer
 from seg_app.models import Desk, Session, Worker
 from seg_app.views import theme
 from seg_app.views.browser import Browser
-from seg_app.views.courier import Courier
+from seg_app.views.courier import Courier, Watches
 from seg_app.views.text import Text
 from seg_app.views.workbench import Workbench
+
+NOTHING_OPEN = "Choose an image on the left. When there is none, the data server has none yet."
 
 
 class Page(Viewer):
@@ -24,6 +26,7 @@ class Page(Viewer):
         self._open_desk = open_desk
         self.worker = Worker()
         self._courier = courier = Courier()
+        courier.on_error = self.worker.complain
         self.bench: Workbench | None = None
         self._about = Text(kind="bar", margin=(0, 16))
         self._engine = pmui.Chip(label="", size="small", variant="outlined", visible=False, margin=(0, 8))
@@ -41,7 +44,8 @@ class Page(Viewer):
         self.start()
 
     def start(self) -> None:
-        """Connect, then open the first image."""
+        """Connect, then open the first image; what went wrong the last time is forgotten."""
+        self.worker.trouble = ""
         self.worker.run("Starting", self._open_desk).add_done_callback(
             lambda done: self._courier(lambda: self._on_desk(done.result()))
         )
@@ -55,11 +59,12 @@ class Page(Viewer):
         self.worker.run("Opening the first image", desk.open_first)
 
     def _on_session(self, session: Session) -> None:
-        if self.bench:
-            self.bench.close()
-        self.bench = Workbench(session, self.worker, self._courier)
+        before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         self._about.text = describe(session)
         self._main[:] = [self.bench]
+        self._welcome.close()
+        if before:
+            before.close()
 
     def close(self) -> None:
         """End the threads of this tab."""
@@ -83,17 +88,16 @@ class Welcome(Viewer):
             objects=[self._message], severity="error", visible=False, sizing_mode="stretch_width"
         )
         self._retry = pmui.Button(label="Try again", icon="refresh", visible=False, on_click=lambda _: retry())
-        worker.param.watch(lambda *_: self._courier(self._show), ["doing", "trouble"])
+        self._watches = Watches()
+        self._watches.add(worker, ["doing", "trouble"], lambda *_: self._courier(self._show))
+
+    def close(self) -> None:
+        """Hear of nothing any more: a workbench has taken its place."""
+        self._watches.end()
 
     def _show(self) -> None:
         doing, trouble = self._worker.doing, self._worker.trouble
-        self._doing.text = (
-            f"{doing} …"
-            if doing
-            else ""
-            if trouble
-            else "Choose an image on the left; an empty list means that the data server has none yet."
-        )
+        self._doing.text = f"{doing} …" if doing else "" if trouble else NOTHING_OPEN
         self._message.text = trouble
         self._trouble.visible = bool(trouble)
         self._retry.visible = bool(trouble) and not doing

@@ -60,13 +60,13 @@ TOOLS = (
     Tool("mode", "Switch between include and exclude", lambda b: b.session.switch_mode(), ("t",)),
     Tool("back", "Take the last point back", lambda b: b.take_back(), ("Backspace",), "backspace", _has_draft),
     Tool("drop", "Drop all points", lambda b: b.session.drop(), ("Escape",), "close", _has_draft),
-    Tool("accept", "Accept the object", lambda b: b.do("Accepting the object", b.session.accept), ("Enter",), "check",
+    Tool("accept", "Accept the object", lambda b: b.accept(), ("Enter",), "check",
          _has_draft, "success"),
     Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",
          lambda s: s.masks.can_undo),
     Tool("redo", "Redo", lambda b: b.do("Redoing", b.session.redo), ("ctrl+y", "ctrl+shift+z"), "redo",
          lambda s: s.masks.can_redo),
-    Tool("delete", "Delete the selected objects", lambda b: b.do("Deleting", b.session.delete_selected), ("Delete",),
+    Tool("delete", "Delete the selected objects", lambda b: b.delete_selected(), ("Delete",),
          "delete_outline", lambda s: bool(s.masks.selected), "error"),
     Tool("fit", "Show the whole plane", lambda b: b.image.fit(), ("0",), "fit_screen"),
     Tool("previous", "Previous plane", _step(-1), ("ArrowLeft", "d"), repeats=True),
@@ -110,7 +110,7 @@ class Toolbar(Viewer):
             color=tool.colour,
             size="medium",
             margin=(4, 0),
-            on_click=lambda _: self._bench.use(tool),
+            on_click=lambda _: tool.verb(self._bench),
         )
 
     def refresh(self) -> None:

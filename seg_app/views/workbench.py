@@ -11,11 +11,11 @@ from panel.viewable import Viewer
 
 from seg_app.models import Session, Worker
 from seg_app.views import theme
-from seg_app.views.courier import Courier
+from seg_app.views.courier import Courier, Watches
 from seg_app.views.image import ImageView
 from seg_app.views.masklist import MaskList
 from seg_app.views.text import Text
-from seg_app.views.toolbar import Tool, Toolbar, help_text, hints, tool_of_key
+from seg_app.views.toolbar import Toolbar, help_text, hints, tool_of_key
 
 
 class Workbench(Viewer):
@@ -26,6 +26,7 @@ class Workbench(Viewer):
         self.session = session
         self.worker = worker or Worker()
         self.courier = courier or Courier()
+        self.watches = Watches()
         self.image = ImageView(session, self.worker, self.courier, on_key=self._on_key)
         self._toolbar = Toolbar(self)
         self._masklist = MaskList(self)
@@ -39,9 +40,9 @@ class Workbench(Viewer):
     def _watch(self) -> None:
         session = self.session
         refresh = lambda *_: self.courier(self._refresh)  # noqa: E731 - one name for all the watchers
-        session.masks.param.watch(refresh, ["masks", "selected", "can_undo", "can_redo"])
-        session.draft.param.watch(refresh, ["prompts", "mask", "include"])
-        session.param.watch(refresh, ["z", "limits", "saved_as", "kept"])
+        self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo"], refresh)
+        self.watches.add(session.draft, ["prompts", "mask", "include"], refresh)
+        self.watches.add(session, ["z", "limits", "saved_as", "kept"], refresh)
 
     def _refresh(self) -> None:
         for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._status):
@@ -60,17 +61,21 @@ class Workbench(Viewer):
         self.session.draft.take_back()
         self.do("Outlining the object", self.session.outline)
 
-    def use(self, tool: Tool) -> None:
-        """Use a tool, if it makes sense now."""
-        if tool.ready(self.session):
-            tool.verb(self)
+    def accept(self) -> None:
+        """Take the object at once, then outline it if it is not yet, and keep it: nobody has to wait for a model."""
+        if taken := self.session.take():
+            self.do("Accepting the object", self.session.keep, taken)
+
+    def delete_selected(self) -> None:
+        """Delete what is selected now, whatever is selected when the worker comes to it."""
+        self.do("Deleting", self.session.masks.remove, self.session.masks.selected)
 
     def _on_key(self, key: str) -> None:
         dialog = next((dialog for dialog in (self._help, self._masklist.dialog) if dialog.open), None)
         if dialog:
             dialog.open = key != "Escape"
         elif tool := tool_of_key(key):
-            self.use(tool)
+            tool.verb(self)  # ready or not: what makes it ready may still wait in the worker, before it
 
     def save(self) -> None:
         """Save the masks and say where."""
@@ -81,7 +86,8 @@ class Workbench(Viewer):
         self._help.open = True
 
     def close(self) -> None:
-        """End the threads of this bench."""
+        """End the threads of this bench, and hear of nothing any more."""
+        self.watches.end()
         self.image.close()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -168,8 +174,8 @@ class Status(Viewer):
         self._bar = pmui.LinearProgress(
             variant="indeterminate", sx=theme.HIDDEN, sizing_mode="stretch_width", height=3, margin=(0, 8)
         )
-        worker.param.watch(lambda _: bench.courier(self._show_doing), "doing")
-        worker.param.watch(lambda _: bench.courier(self._show_trouble), "trouble")
+        bench.watches.add(worker, "doing", lambda _: bench.courier(self._show_doing))
+        bench.watches.add(worker, "trouble", lambda _: bench.courier(self._show_trouble))
         bench.image.readout.rx.watch(lambda text: self._readout.param.update(text=text))
 
     def refresh(self) -> None:

@@ -7,11 +7,27 @@ import driver
 import pytest
 from app_process import App
 from drops_server import DropsServer
+from playwright.sync_api import Error
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")
 def chromium():
-    with driver.browser() as running:
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(driver.browser())
+        except Error as error:
+            pytest.fail(
+                "No Chromium starts. Install it (Debian: apt install chromium) or set CHROMIUM to its path; "
+                f'tests/run.sh -m "not browser" runs all tests that need none.\n{error}'
+            )
         yield running
 
 

@@ -188,6 +188,24 @@ def test_enter_right_after_the_click_waits_for_the_outline(tab, particles):
     tab.wait_for_rows(1)
 
 
+def test_a_click_right_after_enter_begins_another_object(tab, particles):
+    (_, x0, y0), (_, x1, y1) = particles[:2]
+    tab.click(x0, y0)
+    tab.press("Enter")
+    tab.page.mouse.click(*tab.place(x1, y1))
+    tab.wait_for_rows(1)
+    tab.wait_until(lambda: len(tab.points()) == 1)
+    assert tab.points()[0][:2] == pytest.approx((x1, y1), abs=1)
+
+
+def test_saving_right_after_enter_saves_the_object(tab, drops, particles):
+    before = len(sets_on(drops))
+    tab.click(*particles[0][1:])
+    tab.press("Enter")
+    tab.press("Control+s")
+    tab.wait_until(lambda: len(sets_on(drops)) == before + 1)
+
+
 def test_a_ticked_row_is_highlighted_on_the_image(tab, particles):
     accept(tab, particles[0])
     assert tab.overlay_pixels(1) == 0

@@ -33,6 +33,11 @@ def odd_home(tmp_path_factory, samples):
     about.write_text(about.read_text().replace("Battery electrode (FIB-SEM)", "Broken"))
     for chunk in (folder / "broken.zarr").glob("*/c/3/*/*"):
         chunk.write_bytes(b"damaged")
+    shutil.copytree(samples / "coins.zarr", folder / "ruined.zarr")
+    about = folder / "ruined.zarr" / "zarr.json"
+    about.write_text(about.read_text().replace("Coins (photograph)", "Ruined"))
+    for chunk in (folder / "ruined.zarr").glob("*/c/*/*/*"):
+        chunk.write_bytes(b"damaged")
     return home
 
 
@@ -44,7 +49,7 @@ def lab_drops(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def odd_app(start_app, odd_home, lab_drops):
-    return start_app(odd_home, DROPS_URL=lab_drops.url, DROPS_USER="ada", DROPS_PASSWORD="hush-drops")
+    return start_app(odd_home, DROPS_URL=lab_drops.url, DROPS_USER="ada", DROPS_PASSWORD="hush-drops", PYTHONFAULTHANDLER="1")
 
 
 @pytest.fixture
@@ -84,6 +89,29 @@ def test_a_damaged_plane_is_said_and_the_others_work(odd_tab):
     odd_tab.press("d")
     odd_tab.wait_for_text("Plane: 3")
     odd_tab.wait_for_picture()
+    accept_one(odd_tab)
+    odd_tab.delete_all()
+
+
+def test_html_in_a_class_is_text(odd_tab):
+    odd_tab.show("Broken")
+    field = odd_tab.page.get_by_label("Class of new objects")
+    field.fill(NAME)
+    field.press("Enter")
+    accept_one(odd_tab)
+    assert NAME in odd_tab.rows()[0]
+    assert odd_tab.page.locator("b", has_text="bold").count() == 0
+    odd_tab.delete_all()
+
+
+def test_an_image_that_cannot_be_opened_is_said_each_time_and_the_open_one_stays(odd_tab):
+    odd_tab.show("Broken")
+    for _ in range(2):
+        odd_tab.page.get_by_text("Ruined", exact=True).click()
+        odd_tab.wait_for_text("cannot read")
+        odd_tab.page.get_by_role("button", name="Close", exact=True).click()
+        expect(odd_tab.page.get_by_text("cannot read")).to_be_hidden()
+    odd_tab.wait_for_text("Broken · ")
     accept_one(odd_tab)
     odd_tab.delete_all()
 
@@ -128,7 +156,7 @@ def port():
 def lonely_app(start_app, tmp_path_factory, port):
     """An app whose Tiled server is not there yet, and whose key will be wrong."""
     home = tmp_path_factory.mktemp("lonely")
-    return start_app(home, DATA_TILED_URI=f"http://127.0.0.1:{port}", DATA_TILED_API_KEY="wrong")
+    return start_app(home, DATA_TILED_URI=f"http://127.0.0.1:{port}", DATA_TILED_API_KEY="key1")
 
 
 def test_without_a_tiled_server_the_page_says_what_to_do_and_tries_again(lonely_app, open_tab, port, tmp_path):
@@ -139,6 +167,14 @@ def test_without_a_tiled_server_the_page_says_what_to_do_and_tries_again(lonely_
         tab.page.get_by_role("button", name="Try again").click()
         tab.wait_for_text("DATA_TILED_API_KEY")
         expect(tab.page.get_by_role("button", name="Try again")).to_be_visible()
+    finally:
+        server.stop()
+    (tmp_path / "api_key").write_text("key1")
+    server = EmbeddedTiled.start(tmp_path, port=port)
+    try:
+        tab.page.get_by_role("button", name="Try again").click()
+        tab.wait_for_text("Choose an image on the left")
+        expect(tab.page.get_by_role("button", name="Try again")).to_be_hidden()
     finally:
         server.stop()
 

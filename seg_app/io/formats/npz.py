@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import operator
 import re
 import struct
@@ -139,7 +140,7 @@ def _header(file: MaskFile) -> bytes:
         "version": VERSION,
         "image": {"source": image.source, "path": image.path, "shape": image.shape, "dtype": image.dtype},
         "calibration": {
-            "pixel_size_nm": size and [None if nm is None else float(nm) for nm in size],
+            "pixel_size_nm": size and [None if nm is None else _finite(nm) for nm in size],
             "source": calibration.source,
         },
         "masks": [_mask_fields(mask) for mask in file.masks],
@@ -156,9 +157,9 @@ def _mask_fields(mask: Mask) -> dict[str, Any]:
         "box": (mask.y0, mask.x0, mask.height, mask.width),
         "number": mask.number,
         "class_name": mask.class_name,
-        "score": None if mask.score is None else float(mask.score),
-        "points": [(float(point.x), float(point.y), bool(point.include)) for point in mask.prompts.points],
-        "prompt_box": box and [float(edge) for edge in (box.x0, box.y0, box.x1, box.y1)],
+        "score": None if mask.score is None else _finite(mask.score),
+        "points": [(_finite(point.x), _finite(point.y), bool(point.include)) for point in mask.prompts.points],
+        "prompt_box": box and [_finite(edge) for edge in (box.x0, box.y0, box.x1, box.y1)],
         "provenance": {"engine": made.engine, "user": made.user, "created": made.created},
     }
 
@@ -262,4 +263,11 @@ def _whole(value: object) -> int:
 def _real(value: object) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError(f"{value!r:.40} is no number")
+    return _finite(value)
+
+
+def _finite(value: float) -> float:
+    """Return a number as a float of Python. Raises ValueError for NaN and the infinities."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no finite number")
     return float(value)

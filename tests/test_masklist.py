@@ -1,0 +1,203 @@
+"""The list of objects: right areas, plain text, and a selection that is the session's."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+from builders import square
+
+from seg_app.errors import StorageError
+from seg_app.io import LocalFolder, MaskStore
+from seg_app.models import MaskSet, Session, Volume
+from seg_app.sam import connect_sam
+from seg_app.views import Workbench, load_extensions
+from seg_app.views.masklist import ROWS_PER_PAGE, swatch, table_of
+from seg_app.views.theme import OBJECTS
+
+NASTY = "<img src=x onerror=alert(1)> & <b>pore</b>"
+
+
+@pytest.fixture
+def bench_of(tmp_path):
+    """Return a function that makes a workbench for an image, with two objects on plane 0 and one on plane 2."""
+    load_extensions()
+    benches = []
+
+    def make(image):
+        session = Session(Volume.from_array(image), connect_sam(), store=MaskStore(LocalFolder(tmp_path)))
+        session.masks.add([square(2, 3), square(20, 30, 8, class_name=NASTY, score=0.987), square(40, 5, z=2)])
+        benches.append(Workbench(session))
+        return benches[-1]
+
+    yield make
+    for bench in benches:
+        bench.close()
+        bench.worker.close()
+
+
+@pytest.fixture
+def bench(bench_of):
+    return bench_of(np.zeros((3, 64, 96), np.uint8))
+
+
+@pytest.fixture
+def listed(bench):
+    return bench._masklist
+
+
+def finish(bench):
+    bench.worker.run("Waiting", lambda: None).result(30)
+
+
+# The table
+
+
+def test_areas_are_pixels_where_no_pixel_size_is_known():
+    assert table_of((square(size=4), square(size=10)), None)["area"].tolist() == [16, 100]
+
+
+def test_areas_are_µm2_with_three_digits_where_the_pixel_size_is_known():
+    # 100 × 100 pixels of 12.3 nm: 1.23 µm × 1.23 µm
+    assert table_of((square(size=100), square(size=1)), 12.3**2 / 1e6)["area"].tolist() == [1.51, 0.000151]
+
+
+def test_a_row_says_number_class_score_and_plane():
+    mask = square(z=4, number=21, class_name="pore", score=0.876)
+    row = table_of((mask,), None).iloc[0]
+    assert row.to_dict() == {
+        "#": 21, "colour": swatch(21), "class": "pore", "area": 16, "score": 0.88, "plane": 5
+    }  # fmt: skip
+
+
+def test_colours_repeat_after_the_last():
+    assert OBJECTS[0] in swatch(1)
+    assert swatch(1) == swatch(1 + len(OBJECTS)) != swatch(2)
+
+
+def test_a_number_is_all_that_gets_into_html(bench_of):
+    table = table_of((square(class_name=NASTY),), None)
+    html = [cell for cell in table.iloc[0] if isinstance(cell, str) and "<" in cell]
+    assert html == [swatch(0), NASTY]
+    assert bench_of(np.zeros((3, 64, 96), np.uint8))._masklist._table.formatters["class"] == {"type": "plaintext"}
+
+
+def test_only_the_colour_is_shown_as_html(listed):
+    kinds = {column: formatter["type"] for column, formatter in listed._table.formatters.items()}
+    assert [column for column, kind in kinds.items() if kind == "html"] == ["colour"]
+    assert kinds["class"] == "plaintext"
+
+
+@pytest.mark.parametrize(("size", "title"), [(None, "Area, px"), (10.0, "Area, µm²")])
+def test_the_title_says_the_unit(bench_of, size, title):
+    attributes = {"pixel_size_nm": [size, size, size]} if size else {}
+    image = xr.DataArray(np.zeros((3, 64, 96), np.uint8), dims=("z", "y", "x"), attrs=attributes)
+    listed = bench_of(image)._masklist
+    assert listed._table.titles["area"] == title
+    assert listed._table.value["area"].tolist() == ([0.0016, 0.0064, 0.0016] if size else [16, 64, 16])
+
+
+# The session's list
+
+
+def test_the_title_counts(listed, bench):
+    assert listed._title.text == "Objects · 3"
+    bench.session.go_to(0)
+    bench.session.select_at(3, 4)
+    assert listed._title.text == "Objects · 3 · 1 selected"
+
+
+def test_a_ticked_row_is_selected_and_its_plane_shown(listed, bench):
+    listed._table.selection = [2]
+    assert bench.session.masks.selected == (bench.session.masks.masks[2].id,)
+    assert bench.session.z == 2
+
+
+def test_ticking_a_row_drops_no_points(listed, bench):
+    bench.session.go_to(0)
+    bench.session.add_point(50, 50)
+    listed._table.selection = [2]
+    assert (bench.session.z, len(bench.session.draft.prompts.points)) == (0, 1)
+
+
+def test_a_selected_object_is_ticked_on_its_page(listed, bench):
+    bench.session.masks.add([square(i % 90, i // 90) for i in range(3 * ROWS_PER_PAGE)])
+    bench.session.masks.selected = (bench.session.masks.masks[2 * ROWS_PER_PAGE].id,)
+    assert (listed._table.selection, listed._table.page) == ([2 * ROWS_PER_PAGE], 3)
+
+
+def test_all_and_none(listed, bench):
+    listed._select_all(None)
+    assert len(bench.session.masks.selected) == 3
+    listed._select_none(None)
+    assert (bench.session.masks.selected, listed._table.selection) == ((), [])
+
+
+def edit(listed, row, text):
+    """Do what the table does when a class was typed: its own value changes, then it tells."""
+    listed._table.value.loc[row, "class"] = text
+    listed._on_edit(SimpleNamespace(row=row, column="class", value=text))
+
+
+def test_a_typed_class_is_the_objects_and_can_be_undone(listed, bench):
+    edit(listed, 0, "  grain ")
+    finish(bench)
+    classes = [mask.class_name for mask in bench.session.masks.masks]
+    bench.session.undo()
+    assert (classes, bench.session.masks.masks[0].class_name) == (["grain", NASTY, ""], "")
+    assert listed._table.value["class"].tolist() == ["", NASTY, ""]
+
+
+@pytest.mark.parametrize("text", ["  ", "grain"])
+def test_a_class_that_was_not_taken_over_is_not_shown(listed, bench, monkeypatch, text):
+    def full(*_):
+        raise StorageError("full")
+
+    monkeypatch.setattr(MaskSet, "_write", full)
+    edit(listed, 0, text)
+    finish(bench)
+    assert listed._table.value["class"].tolist() == ["", NASTY, ""]
+
+
+def test_new_objects_get_the_class_that_is_set(listed, bench):
+    listed._class.value = " pore "
+    assert bench.session.class_name == "pore"
+
+
+# Saving and loading
+
+
+def test_where_masks_go_is_said_then_where_they_are_then_that_they_changed(listed, bench):
+    said = [listed._saved._where.text]
+    bench.session.save()
+    said.append(listed._saved._where.text)
+    bench.session.undo()
+    said.append(listed._saved._where.text)
+    assert said == [f"Saves to {bench.session.store.where}", "Saved as array.npz", "Changed since array.npz"]
+
+
+def test_loading_the_same_set_again_says_that_it_is_saved(listed, bench):
+    path = bench.session.save()
+    bench.session.undo()
+    bench.session.load(path)
+    assert listed._saved._where.text == "Saved as array.npz"
+
+
+def test_saved_sets_are_offered_and_the_chosen_one_is_loaded(listed, bench):
+    bench.session.save()
+    bench.session.undo()
+    listed._saved._on_load(None)
+    finish(bench)
+    (item,) = listed._saved._sets.items
+    listed._saved._on_choice(item)
+    finish(bench)
+    assert (item["label"], listed.dialog.open, len(bench.session.masks.masks)) == ("array.npz", False, 3)
+
+
+def test_without_any_saved_set_the_list_says_so(listed, bench):
+    listed._saved._on_load(None)
+    finish(bench)
+    (item,) = listed._saved._sets.items
+    listed._saved._on_choice(item)
+    assert item["label"] == "Nothing saved yet"
+    assert bench.worker.trouble == ""

@@ -1,0 +1,126 @@
+"""The workbench without a server, as a notebook has it: it is drawn, and follows what Python does."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from bokeh.models import GlyphRenderer, MultiPolygons, Scatter
+
+import seg_app
+from seg_app.errors import UnreadableError
+from seg_app.models import Session, Volume
+from seg_app.sam import connect_sam
+from seg_app.views import Workbench
+
+
+@pytest.fixture
+def pixels():
+    pixels = np.full((60, 80), 20, np.uint8)
+    pixels[20:40, 30:50] = 220
+    return pixels
+
+
+@pytest.fixture
+def bench(pixels):
+    bench = seg_app.view(pixels)
+    yield bench
+    bench.close()
+    bench.worker.close()
+
+
+def drawn(bench, glyph):
+    """Return the data of the glyphs of a kind, in the Bokeh model that a notebook would get."""
+    bench.image._latest_outline._pool.submit(lambda: None).result(30)  # outlines are made beside
+    (renderer,) = [
+        found
+        for found in bench.__panel__().get_root().select({"type": GlyphRenderer})
+        if isinstance(found.glyph, glyph)
+    ]
+    return renderer.data_source.data
+
+
+def test_an_array_is_shown(bench):
+    assert isinstance(bench, Workbench)
+    assert bench.session.volume.shape == (1, 60, 80)
+    assert list(drawn(bench, Scatter)["x"]) == []
+
+
+def test_a_click_in_python_is_on_the_canvas(bench):
+    bench.session.click(40, 30)
+    bench.session.add_point(5, 6, include=False)
+    points = drawn(bench, Scatter)
+    assert (list(points["x"]), list(points["y"])) == ([40, 5], [30, 6])
+    assert list(points["marker"]) == ["circle_cross", "circle_x"]
+    ((ring,),) = drawn(bench, MultiPolygons)["xs"][0]
+    assert (round(min(ring)), round(max(ring))) == (pytest.approx(30, abs=1), pytest.approx(49, abs=1))
+
+
+def test_a_click_changes_what_was_drawn_before(bench):
+    root = bench.__panel__().get_root()
+    bench.session.click(40, 30)
+    (scatter,) = [r for r in root.select({"type": GlyphRenderer}) if isinstance(r.glyph, Scatter)]
+    assert list(scatter.data_source.data["x"]) == [40]
+
+
+def test_an_accepted_object_leaves_the_canvas_and_is_in_the_list(bench):
+    bench.session.click(40, 30)
+    mask = bench.session.accept()
+    assert len(drawn(bench, Scatter)["x"]) == len(drawn(bench, MultiPolygons)["xs"]) == 0
+    assert bench.session.masks.masks == (mask,)
+    assert bench._masklist._title.text == "Objects · 1"
+
+
+@pytest.mark.parametrize(
+    ("shape", "dims", "planes"),
+    [((60, 80), ("y", "x"), 1), ((4, 60, 80), ("z", "y", "x"), 4), ((60, 80, 3), ("y", "x", "c"), 1)],
+)
+@pytest.mark.parametrize("labelled", [False, True])
+def test_arrays_of_every_kind_are_shown(shape, dims, planes, labelled):
+    array = np.zeros(shape, np.uint8)
+    bench = seg_app.view(xr.DataArray(array, dims=dims) if labelled else array)
+    assert bench.session.volume.shape == (planes, 60, 80)
+    assert bench.__panel__().get_root()
+    bench.close()
+    bench.worker.close()
+
+
+@pytest.mark.parametrize("value", [0, np.nan, -3.5])
+def test_a_constant_image_is_shown(value):
+    bench = seg_app.view(np.full((60, 80), value, np.float32))
+    assert bench.__panel__().get_root()
+    bench.close()
+    bench.worker.close()
+
+
+def test_a_session_is_shown_with_what_it_has(pixels):
+    session = Session(Volume.from_array(pixels), connect_sam())
+    session.click(40, 30)
+    session.accept()
+    bench = seg_app.view(session)
+    assert bench.session is session
+    assert bench._masklist._title.text == "Objects · 1"
+    bench.close()
+    bench.worker.close()
+
+
+def test_a_session_with_a_point_shows_it(pixels):
+    session = Session(Volume.from_array(pixels), connect_sam())
+    session.click(40, 30)
+    bench = seg_app.view(session)
+    assert list(drawn(bench, Scatter)["x"]) == [40]
+    assert len(drawn(bench, MultiPolygons)["xs"]) == 1
+    bench.close()
+    bench.worker.close()
+
+
+def test_a_volume_and_a_segmenter_of_ones_own_are_used(pixels):
+    volume, segmenter = Volume.from_array(pixels), connect_sam()
+    bench = seg_app.view(volume, segmenter=segmenter)
+    assert (bench.session.volume, bench.session.segmenter) == (volume, segmenter)
+    bench.close()
+    bench.worker.close()
+
+
+@pytest.mark.parametrize("array", [np.zeros(7), np.zeros((2, 3, 4, 5)), np.zeros((0, 5)), np.zeros((4, 5), complex)])
+def test_what_is_no_image_is_refused(array):
+    with pytest.raises(UnreadableError):
+        seg_app.view(array)
