@@ -112,6 +112,7 @@ class Tab:
 
     def figure(self, expression: str) -> Any:
         """Evaluate JavaScript with `f`, the view of the figure."""
+        self.page.wait_for_function(f"() => {FIGURE}")  # while another image opens there is none
         return self.page.evaluate(f"() => {{ const f = {FIGURE}; return {expression} }}")
 
     def ranges(self) -> tuple[float, ...]:
@@ -206,6 +207,7 @@ class Tab:
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Return where an image pixel is on the screen."""
+        self.page.wait_for_function(f"() => {FIGURE}")
         left, top = self.page.evaluate(PLACE, [x, y])
         return left, top
 

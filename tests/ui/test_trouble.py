@@ -49,7 +49,9 @@ def lab_drops(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def odd_app(start_app, odd_home, lab_drops):
-    return start_app(odd_home, DROPS_URL=lab_drops.url, DROPS_USER="ada", DROPS_PASSWORD="hush-drops", PYTHONFAULTHANDLER="1")
+    return start_app(
+        odd_home, DROPS_URL=lab_drops.url, DROPS_USER="ada", DROPS_PASSWORD="hush-drops", PYTHONFAULTHANDLER="1"
+    )
 
 
 @pytest.fixture
