@@ -74,6 +74,9 @@ def _open_picture(path: Path) -> Content:
 def _open_zarr(path: Path) -> Content:
     import zarr  # weight: 0.2 s, and other files need none of it
 
+    from seg_app.io.blosc import refuse_damaged_chunks  # weight: zarr
+
+    refuse_damaged_chunks()
     node = zarr.open(path, mode="r")
     if isinstance(node, zarr.Array):
         return [_zarr_level(node, path.name, getattr(node.metadata, "dimension_names", None))], dict(node.attrs)

@@ -196,6 +196,9 @@ def _server(root: Path, api_key: str, readable: Sequence[Path]) -> uvicorn.Serve
     from tiled.server.app import build_app
     from tiled.server.settings import get_settings
 
+    from seg_app.io.blosc import refuse_damaged_chunks  # weight: zarr
+
+    refuse_damaged_chunks()
     catalog = from_uri(
         _database(root / "catalog.db"),
         writable_storage=[str(root / "data")],

@@ -101,7 +101,7 @@ def test_html_in_a_class_is_text(odd_tab):
     field.fill(NAME)
     field.press("Enter")
     accept_one(odd_tab)
-    assert NAME in odd_tab.rows()[0]
+    odd_tab.wait_until(lambda: any(NAME in row for row in odd_tab.rows()))
     assert odd_tab.page.locator("b", has_text="bold").count() == 0
     odd_tab.delete_all()
 
