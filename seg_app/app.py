@@ -50,17 +50,21 @@ def lab_of(settings: Settings) -> Lab:
         return _LABS[settings]
 
 
-def warm_up(connect: Callable[[], object]) -> None:
-    """Connect in a thread while the server starts, so that the first visitor finds everything ready."""
+def warm_up(connect: Callable[[], object], then: Callable[[], object]) -> None:
+    """Connect in a thread while the server starts, so that the first visitor finds everything ready; then go on."""
 
     def quietly() -> None:
         try:
+            compiling = threading.Thread(target=resample, args=(np.zeros((64, 64)), 2), daemon=True)
+            compiling.start()  # what the first picture needs: mostly outside of Python, so beside the connecting
             connect()
-            resample(np.zeros((64, 64)), 2)  # compiles what the first picture needs
+            compiling.join()
         except SegAppError as error:  # the page of each visitor tries again, and shows it
             log.warning("%s", error)
         except Exception:  # the edge of the thread: what nobody foresaw must not vanish with it
             log.exception("The app could not prepare itself; the page of each visitor tries again.")
+        finally:
+            then()
 
     threading.Thread(target=quietly, name="seg-app-warm-up", daemon=True).start()
 

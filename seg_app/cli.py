@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import ipaddress
 import logging
 import secrets
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(settings: Settings, options: argparse.Namespace) -> None:
+    gc.disable()  # what is made until the first picture stays: looking through it again and again costs 1.5 s
     import panel as pn  # weight: 3 s, and only this command needs it
 
     from seg_app.app import lab_of, page, warm_up
@@ -54,7 +56,7 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
     host, port = options.host or settings.host, settings.port if options.port is None else options.port
     _check_address(host, port)
     login = _login(settings)
-    warm_up(partial(lab_of, settings))
+    warm_up(partial(lab_of, settings), then=_collect_garbage)
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104
     sys.stdout.write(f"seg_app is at http://{shown}:{port}  (stop it with Ctrl+C)\n")
     sys.stdout.flush()
@@ -70,6 +72,11 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
         websocket_compression_level=1,
         **login,
     )
+
+
+def _collect_garbage() -> None:
+    gc.freeze()  # what is there stays: it is never looked through again
+    gc.enable()
 
 
 def _check_address(host: str, port: int) -> None:

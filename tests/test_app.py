@@ -1,5 +1,6 @@
 """From settings to what a lab shares and what a browser tab shows; a lab that is not there is tried again."""
 
+import gc
 import logging
 import socket
 import threading
@@ -11,6 +12,7 @@ import uvicorn
 from builders import square
 
 from seg_app.app import data_of, lab_of, model_of, page, store_of, warm_up
+from seg_app.cli import _collect_garbage
 from seg_app.errors import (
     RefusedError,
     SegAppError,
@@ -235,11 +237,34 @@ def test_a_folder_that_drops_cannot_have_is_an_error_of_ours(settings_of, root):
 # Warming up
 
 
+def warmed_up(connect):
+    """Warm up to the end; return how often the rest was told to go on."""
+    calls = []
+    warm_up(connect, then=lambda: calls.append(1))
+    next((t.join() for t in threading.enumerate() if t.name == "seg-app-warm-up"), None)
+    return len(calls)
+
+
 def test_warming_up_tells_the_log_and_nobody_else(caplog):
     def connect():
         raise UnreachableError("not there")
 
     with caplog.at_level(logging.WARNING):
-        warm_up(connect)
-        next((t.join() for t in threading.enumerate() if t.name == "seg-app-warm-up"), None)
+        assert warmed_up(connect) == 1
     assert caplog.messages == ["not there"]
+
+
+def test_what_nobody_foresaw_is_logged_while_warming_up(caplog):
+    def connect():
+        raise LookupError("a bug")
+
+    assert warmed_up(connect) == 1
+    assert "LookupError: a bug" in caplog.text
+
+
+def test_garbage_is_collected_again_after_the_start():
+    gc.disable()
+    warm_up(lambda: None, then=_collect_garbage)
+    next((t.join() for t in threading.enumerate() if t.name == "seg-app-warm-up"), None)
+    assert gc.isenabled()
+    gc.unfreeze()

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from seg_app import app
-from seg_app.app import data_of, served_settings, warm_up
+from seg_app.app import data_of, served_settings
 from seg_app.cli import _origins, main
 from seg_app.errors import SettingsError
 from seg_app.io import EmbeddedTiled
@@ -49,15 +49,6 @@ def test_an_embedded_server_whose_samples_fail_is_stopped(monkeypatch, error):
         data_of(Settings.read())
     assert len(started) == 1
     assert not [thread for thread in set(threading.enumerate()) - before if "tiled" in thread.name]
-
-
-def test_what_nobody_foresaw_is_logged_while_warming_up(caplog):
-    def connect():
-        raise LookupError("a bug")
-
-    warm_up(connect)
-    next((t.join() for t in threading.enumerate() if t.name == "seg-app-warm-up"), None)
-    assert "LookupError: a bug" in caplog.text
 
 
 def test_panel_serve_does_not_ignore_a_password(monkeypatch):

@@ -158,6 +158,14 @@ def test_dropping_leaves_nothing_to_accept(session):
     assert session.masks.masks == ()
 
 
+def test_an_answer_tells_nobody_that_the_points_have_changed(session):
+    told = []
+    session.add_point(60, 50)
+    session.draft.param.watch(lambda *events: told.extend(event.name for event in events), ["prompts", "mask"])
+    session.outline()
+    assert told == ["mask"]
+
+
 def test_an_answer_that_was_outrun_by_another_point_is_dropped(session, segmenter):
     session.add_point(60, 50)
     segmenter.meanwhile = lambda: session.add_point(150, 140)

@@ -94,4 +94,6 @@ class Draft(param.Parameterized):
 
     def _set(self, prompts: Prompts, mask: Mask | None) -> None:
         self._answered = prompts
-        self.param.update(prompts=prompts, mask=mask)
+        # Param takes an equal value for a change, and the page would paint the points once more before the outline.
+        changed = {} if prompts is self.prompts else {"prompts": prompts}
+        self.param.update(mask=mask, **changed)
