@@ -60,6 +60,12 @@ class Volume(param.Parameterized):
     def _from(cls, opened: Opened) -> Volume:
         return cls(image=opened.image, levels=opened.levels, calibration=opened.calibration, metadata=opened.metadata)
 
+    def __repr__(self) -> str:
+        planes, height, width = self.shape
+        return (
+            f"<Volume '{self.image.path}': {planes} × {height} × {width} (z, y, x), {self.dtype}, {self.calibration}>"
+        )
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(planes, rows, columns)."""

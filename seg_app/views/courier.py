@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable
@@ -34,18 +35,25 @@ class Courier:
     """Call functions where a page may be changed: in its own thread, holding the document, once a browser is there.
 
     What a server changes while a browser connects is lost: the browser has asked for the document already, and drops
-    what comes before the answer. In a notebook or without any page a function is called at once, and the panes of
-    `pushed` are sent to the notebook's front end, which does not follow Bokeh models by itself.
+    what comes before the answer. A notebook's messages are sent in parts, which must not mix: there functions are
+    called in the thread of its loop, and the panes of `pushed` are sent to its front end, which does not follow Bokeh
+    models by itself. Without page and loop a function is called at once.
     """
 
     def __init__(self) -> None:
         self._doc = pn.state.curdoc
         self._thread = threading.get_ident()
+        self._loop = None if self.is_served else _running_loop()
         self._waiting: list[Callable[[], None]] | None = []
         self._lock = threading.Lock()
         self.on_error: Callable[[str], None] = lambda _: None
         self.pushed: list[pn.pane.HoloViews] = []
         pn.state.onload(self._on_load)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a server keeps the page; else it is in a notebook, or there is none."""
+        return self._doc is not None and self._doc.session_context is not None
 
     def _on_load(self) -> None:
         with self._lock:
@@ -59,25 +67,40 @@ class Courier:
             if self._waiting is not None:
                 self._waiting.append(change)
                 return
-        if self._doc is None or self._doc.session_context is None:
-            change()
-            for pane in self.pushed:
-                pn.io.push_notebook(pane)
-        elif threading.get_ident() == self._thread:
-            change()
-        else:
+        elsewhere = threading.get_ident() != self._thread
+        if elsewhere and self._loop:
+            self._loop.call_soon_threadsafe(self._carry_out, change)
+        elif elsewhere and self._doc and self.is_served:
             self._doc.add_next_tick_callback(lambda: self._carry_out(change))
+        else:
+            change()
+            self._push()
 
     def later(self, wait_s: float, change: Callable[[], None]) -> None:
         """Call `change` after a while; at once where there is nothing to wait for, or no page."""
-        if wait_s <= 0 or self._doc is None or self._doc.session_context is None:
-            self(change)
-        else:
+        if wait_s > 0 and self._loop:
+            self._loop.call_soon_threadsafe(self._loop.call_later, wait_s, self._carry_out, change)
+        elif wait_s > 0 and self._doc and self.is_served:
             self._doc.add_timeout_callback(lambda: self._carry_out(change), round(wait_s * 1000))
+        else:
+            self(change)
 
     def _carry_out(self, change: Callable[[], None]) -> None:
         try:
             change()
+            self._push()
         except Exception:  # the edge of the page: Bokeh would drop it without a word
             log.exception("The page could not be changed")
             self.on_error("The page could not show what has changed. Reload it; nothing that was accepted is lost.")
+
+    def _push(self) -> None:
+        if not self.is_served:
+            pn.io.push_notebook(*self.pushed)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs in this thread, as one does below every cell of a notebook."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

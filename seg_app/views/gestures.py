@@ -14,6 +14,8 @@ from bokeh.models import CustomJS
 from panel.custom import JSComponent
 from panel.viewable import Child
 
+from seg_app.views.courier import Courier
+
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +45,7 @@ class Gestures(JSComponent):
     keys = param.List(default=[], doc="Keys to report, e.g. 'Enter', 'ctrl+z'. All others stay the browser's.")
     repeating = param.List(default=[], doc="Keys that repeat while they are held.")
     place = param.String(doc="Names this figure among those of the page.")
+    in_notebook = param.Boolean(doc="Whether the page belongs to a notebook: keys count after a click only.")
 
     _esm = """
     export function render({ model, el }) {
@@ -72,42 +75,51 @@ class Gestures(JSComponent):
         }
         send(10)
       }
+      const outermost = () => {
+        let node = el
+        while (node.getRootNode() instanceof ShadowRoot) node = node.getRootNode().host
+        return node
+      }
       const nameOf = (e) => [
         (e.ctrlKey || e.metaKey) && 'ctrl',
         e.altKey && 'alt',
         e.shiftKey && (e.ctrlKey || e.metaKey || e.key.length > 1 || /[a-z]/i.test(e.key)) && 'shift',
         e.key.length === 1 ? e.key.toLowerCase() : e.key,
       ].filter(Boolean).join('+')
-      // What was clicked before, e.g. an item of a tree, must not get the keys that are meant for the canvas.
-      const takeFocus = () => {
-        let active = document.activeElement
-        while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement
-        active?.blur()
-      }
+      // What was clicked before, e.g. a cell of a notebook, must not get the keys that are meant for the canvas.
+      el.tabIndex = -1
+      el.style.outline = 'none'
+      const takeFocus = () => el.focus({ preventScroll: true })
       const onKey = (e) => {
         if (e.defaultPrevented) return
         const target = e.composedPath()[0]
         if (target?.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target?.tagName ?? '')) return
         if (target?.tagName === 'INPUT' && !/^(checkbox|radio|range|button)$/.test(target.type)) return
         if (!el.isConnected || el.offsetParent === null) return
+        if (model.in_notebook && !e.composedPath().includes(outermost())) return
         const key = nameOf(e)
         if (target?.type === 'range' && /Arrow|Home|End/.test(key)) return
         if (!model.keys.includes(key)) return
         e.preventDefault()
+        if (model.in_notebook) e.stopPropagation()  // else D, D deletes the cell
         if (!e.repeat || model.repeating.includes(key)) model.send_msg({ kind: 'key', key })
       }
       el.addEventListener('contextmenu', onContextMenu)
-      el.addEventListener('pointerdown', takeFocus)
-      takeFocus()
-      window.addEventListener('keydown', onKey)
-      model.on('remove', () => { window.removeEventListener('keydown', onKey); delete places[model.place] })
+      // A notebook takes the focus for its cell when the button goes down, and looks at keys before anybody else.
+      for (const kind of ['pointerdown', 'click']) el.addEventListener(kind, takeFocus)
+      if (!model.in_notebook) takeFocus()
+      window.addEventListener('keydown', onKey, model.in_notebook)
+      model.on('remove', () => {
+        window.removeEventListener('keydown', onKey, model.in_notebook)
+        delete places[model.place]
+      })
       return model.get_child('object')
     }
     """
 
-    def __init__(self, report: Callable[[Gesture], None], **params: Any):
-        super().__init__(place=uuid.uuid4().hex, **params)
-        self._report = report
+    def __init__(self, report: Callable[[Gesture], None], courier: Courier, **params: Any):
+        super().__init__(place=uuid.uuid4().hex, in_notebook=not courier.is_served, **params)
+        self._report, self._courier = report, courier
 
     def listen(self, figure: Any) -> None:
         """Attach to a Bokeh figure; once for each figure."""
@@ -122,9 +134,14 @@ class Gestures(JSComponent):
     def _on_click(self, event: Any) -> None:
         held = event.modifiers or {}
         shift, ctrl, alt = (bool(held.get(name)) for name in ("shift", "ctrl", "alt"))
-        self._report(Gesture("click", event.x, event.y, shift, ctrl, alt))
+        gesture = Gesture("click", event.x, event.y, shift, ctrl, alt)
+        self._courier(lambda: self._report(gesture))
 
     def _handle_msg(self, data: dict[str, Any]) -> None:
+        # a notebook hears of events in any thread
+        self._courier(lambda: self._answer(data))
+
+    def _answer(self, data: dict[str, Any]) -> None:
         try:
             self._report(Gesture(**data))
         finally:

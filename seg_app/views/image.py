@@ -94,6 +94,7 @@ class ImageView(Viewer):
         self._pane = pn.pane.HoloViews(picture, sizing_mode="stretch_both", linked_axes=False, margin=0)
         self._gestures = Gestures(
             self._on_gesture,
+            self._courier,
             object=self._pane,
             keys=[key for tool in TOOLS for key in tool.keys],
             repeating=[key for tool in TOOLS for key in tool.keys if tool.repeats],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models.widgets.tables import HTMLTemplateFormatter
 from panel.viewable import Viewer
 
 from seg_app.records import Mask
@@ -24,6 +25,10 @@ TABLE_REST_S = 0.3
 COLUMNS = ["#", "colour", "class", "area", "score", "plane"]
 
 
+THREE_DIGITS = HTMLTemplateFormatter(template="<%= value < 100 ? value.toPrecision(3) : value.toFixed(0) %>")
+"""For areas in µm², which go from pores to the whole plane; the table sorts by the values themselves."""
+
+
 def table_of(masks: tuple[Mask, ...], pixel_area_um2: float | None) -> pd.DataFrame:
     """Return one row for each mask, indexed by position; area in µm² where the pixel size is known, else in pixels."""
     rows = [
@@ -31,7 +36,7 @@ def table_of(masks: tuple[Mask, ...], pixel_area_um2: float | None) -> pd.DataFr
             mask.number,
             swatch(mask.number),
             mask.class_name,
-            float(f"{mask.area * pixel_area_um2:.3g}") if pixel_area_um2 else mask.area,
+            mask.area * pixel_area_um2 if pixel_area_um2 else mask.area,
             None if mask.score is None else round(mask.score, 2),
             mask.z + 1,
         )
@@ -84,6 +89,7 @@ class MaskList(Viewer):
             titles={"colour": "", "area": "Area, µm²" if self._pixel_area_um2 else "Area, px", "class": "Class",
                     "score": "Score", "plane": "Plane"},
             formatters={"colour": {"type": "html"}, "class": {"type": "plaintext"},
+                        "area": THREE_DIGITS if self._pixel_area_um2 else {"type": "plaintext"},
                         "score": {"type": "money", "precision": 2}},
             text_align={"#": "right", "area": "right", "score": "right", "plane": "right"},
             editors={column: None for column in COLUMNS if column != "class"} | {"class": {"type": "input"}},

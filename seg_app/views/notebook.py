@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import holoviews as hv
 import panel as pn
+import panel_material_ui as pmui
 
 from seg_app.models import Session, Volume
 from seg_app.sam import Segmenter, connect_sam
@@ -16,15 +20,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def view(image: Session | Volume | NDArray[Any] | xr.DataArray, *, segmenter: Segmenter | None = None) -> Workbench:
+def view(
+    image: Session | Volume | NDArray[Any] | xr.DataArray, *, segmenter: Segmenter | None = None, height: int = 720
+) -> Workbench:
     """Return a workbench for an image; as the last line of a cell it is shown.
 
     image: a session, a volume, or an array (y, x) or (z, y, x), of 8-bit colour also (y, x, c) or (z, y, x, c).
-    segmenter: what answers clicks; without one, the classical segmenter. What is accepted is in
-    `workbench.session.masks.masks`. Raises UnreadableError when the array is no image.
+    segmenter: what answers clicks; without one, the classical segmenter. height: of the workbench, in pixels of the
+    screen. What is accepted is in `workbench.session.masks.masks`. Raises UnreadableError when the array is no image.
     """
     load_extensions()
-    return Workbench(_session(image, segmenter))
+    _publish_icons()
+    bench = Workbench(_session(image, segmenter))
+    bench.height = height
+    return bench
 
 
 def _session(image: Any, segmenter: Segmenter | None) -> Session:
@@ -38,3 +47,16 @@ def load_extensions() -> None:
     """Load what the browser needs; in a notebook everything goes into the page, so that none of it comes from a CDN."""
     hv.extension("bokeh", inline=True, logo=False)
     pn.extension("tabulator", inline=True)
+
+
+def _publish_icons() -> None:
+    """Give a notebook the font of the icons: the library's style sheet points to a file that only a server has."""
+    ipython = sys.modules.get("IPython")  # whoever is in a notebook has it
+    if ipython and ipython.get_ipython():
+        ipython.display.publish_display_data({"text/html": f"<style>{_icon_style()}</style>"})
+
+
+def _icon_style() -> str:
+    (font,) = (Path(pmui.__file__).parent / "dist").glob("material-icons-[A-Z0-9]*.woff2")
+    data = base64.b64encode(font.read_bytes()).decode()
+    return f"@font-face {{ font-family: 'Material Icons'; src: url(data:font/woff2;base64,{data}); }}"

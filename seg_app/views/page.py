@@ -28,7 +28,7 @@ class Page(Viewer):
         self._courier = courier = Courier()
         courier.on_error = self.worker.complain
         self.bench: Workbench | None = None
-        self._about = Text(kind="bar", margin=(0, 16))
+        self._about = Text(kind="bar", margin=(0, 16), align="center")
         self._engine = pmui.Chip(label="", size="small", variant="outlined", visible=False, margin=(0, 8))
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
         self._welcome = Welcome(self.worker, courier, retry=self.start)
@@ -87,7 +87,9 @@ class Welcome(Viewer):
         self._trouble = pmui.Alert(
             objects=[self._message], severity="error", visible=False, sizing_mode="stretch_width"
         )
-        self._retry = pmui.Button(label="Try again", icon="refresh", visible=False, on_click=lambda _: retry())
+        self._retry = pmui.Button(
+            label="Try again", icon="refresh", visible=False, margin=(8, 0), on_click=lambda _: retry()
+        )
         self._watches = Watches()
         self._watches.add(worker, ["doing", "trouble"], lambda *_: self._courier(self._show))
 

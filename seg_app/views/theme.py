@@ -12,6 +12,8 @@ COMPONENTS = {
     # In the dark theme Material lays a grey veil over bar and dialogs, and the cross of a dialog cannot be seen.
     "MuiPaper": {"styleOverrides": {"root": {"backgroundImage": "none"}}},
     "MuiDialog": {"styleOverrides": {"paper": {"& .MuiDialogTitle-root + .MuiIconButton-root": {"color": "inherit"}}}},
+    # Said again for notebooks, which have the font but not the library's style sheet.
+    "MuiIcon": {"styleOverrides": {"root": {"fontFamily": "'Material Icons'", "fontFeatureSettings": "'liga'"}}},
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models import PrintfTickFormatter
 from panel.viewable import Viewer
 
 from seg_app.models import Session, Worker
@@ -20,6 +21,9 @@ from seg_app.views.toolbar import Toolbar, help_text, hints, tool_of_key
 
 class Workbench(Viewer):
     """The bench that masks are worked on. Every verb is the session's; here is where they are reached."""
+
+    height: int | None = None
+    """In pixels, for a bench that stands alone; None fills its place in a page."""
 
     def __init__(self, session: Session, worker: Worker | None = None, courier: Courier | None = None):
         super().__init__()
@@ -83,7 +87,7 @@ class Workbench(Viewer):
 
     def show_help(self) -> None:
         """Show all keys and gestures."""
-        self._help.open = True
+        self.courier(lambda: setattr(self._help, "open", True))
 
     def close(self) -> None:
         """End the threads of this bench, and hear of nothing any more."""
@@ -96,7 +100,10 @@ class Workbench(Viewer):
             self._toolbar, self.image, sliders, sizing_mode="stretch_both", elevation=0, sx=theme.PAPER, margin=8
         )
         bench = pmui.Row(canvas, self._masklist, sizing_mode="stretch_both", margin=0)
-        return pmui.Column(bench, self._status, self._help, sizing_mode="stretch_both", margin=0, min_height=520)
+        root = pmui.Column(bench, self._status, self._help, sizing_mode="stretch_both", margin=0, min_height=520)
+        if self.height:
+            root.param.update(sizing_mode="stretch_width", height=self.height, theme_config=theme.THEME)
+        return root
 
 
 class Planes(Viewer):
@@ -108,7 +115,7 @@ class Planes(Viewer):
         n = session.volume.n_planes
         self._slider = pmui.IntSlider(
             label="Plane", start=1, end=max(n, 2), value=session.z + 1, size="small", sizing_mode="stretch_width",
-            margin=(4, 24, 8, 24), visible=n > 1, format="0",
+            margin=(4, 24, 8, 24), visible=n > 1, format=PrintfTickFormatter(format=f"%d of {n}"),
         )  # fmt: skip
         self._slider.param.watch(lambda event: session.go_to(event.new - 1), "value")
 

@@ -199,10 +199,10 @@ class Tab:
 
     def go_to_plane(self, plane: int) -> None:
         """Step to a plane, counted from 1."""
-        now = int(self.page.get_by_text("Plane: ").inner_text().removeprefix("Plane: "))
+        now = int(self.page.get_by_text("Plane: ").inner_text().split()[1])
         for _ in range(abs(plane - now)):
             self.press("f" if plane > now else "d")
-        self.wait_for_text(f"Plane: {plane}")
+        self.wait_for_text(f"Plane: {plane} of")
         self.settle()
 
     def place(self, x: float, y: float) -> tuple[float, float]:
