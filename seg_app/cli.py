@@ -130,17 +130,17 @@ def _kept_secret(path: Path) -> str:
 
 
 def _sam(settings: Settings, options: argparse.Namespace) -> None:
-    from seg_app.sam import connect_sam
+    from seg_app.sam import connect_best
     from seg_app.sam.server import serve
 
     host = options.host or settings.host
     token = settings.backend_token.get_secret_value() if settings.backend_token else None
     if not token and not _is_loopback(host):
         raise SettingsError(f"On {host} anybody could use the model. Set BACKEND_TOKEN, here and where the app runs.")
-    if not settings.checkpoint_path:
-        sys.stderr.write("seg-app: CHECKPOINT_PATH is not set: the classical segmenter is served, not SAM.\n")
-    uri = f"local:{settings.checkpoint_path}" if settings.checkpoint_path else "classical:"
-    segmenter = connect_sam(uri, config=settings.sam_config, device=settings.device)
+    segmenter = connect_best(
+        settings.checkpoint_path, settings.checkpoints, config=settings.sam_config, device=settings.device
+    )
+    sys.stderr.write(f"seg-app: {segmenter.name} is served.\n")
     serve(segmenter, host=host, port=options.port, token=token)
 
 

@@ -20,7 +20,7 @@ def view(image: Session | Volume | NDArray[Any] | xr.DataArray, *, segmenter: Se
     """Return a workbench for an image; as the last line of a cell it is shown.
 
     image: a session, a volume, or an array (y, x) or (z, y, x), of 8-bit colour also (y, x, c) or (z, y, x, c).
-    segmenter: what answers clicks; without one, the classical segmenter. What is accepted is in
+    segmenter: what answers clicks; without one, what `connect_sam()` returns. What is accepted is in
     `workbench.session.masks.masks`. Raises UnreadableError when the array is no image.
     """
     load_extensions()
