@@ -16,7 +16,7 @@ from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, register_folder
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk
-from seg_app.sam import Segmenter, connect_sam
+from seg_app.sam import Segmenter, connect_best, connect_sam
 from seg_app.settings import Settings
 from seg_app.views import Page, load_extensions
 from seg_app.views.render import resample
@@ -91,16 +91,13 @@ def data_of(settings: Settings) -> TiledSource:
 
 
 def model_of(settings: Settings) -> Segmenter:
-    """Connect to the SAM server or load the checkpoint that is set, else the segmenter without weights.
-
-    Raises SegmenterError.
-    """
+    """Connect to the SAM server that is set, or load the best model that is here. Raises SegmenterError."""
     if settings.backend_url:
         token = settings.backend_token.get_secret_value() if settings.backend_token else None
         return connect_sam(settings.backend_url, token=token)
-    if settings.checkpoint_path:
-        return connect_sam(f"local:{settings.checkpoint_path}", config=settings.sam_config, device=settings.device)
-    return connect_sam("classical:")
+    return connect_best(
+        settings.checkpoint_path, settings.checkpoints, config=settings.sam_config, device=settings.device
+    )
 
 
 def store_of(settings: Settings) -> MaskStore:

@@ -1,4 +1,4 @@
-"""The command line: `seg-app serve` for people, `seg-app sam` for a model in a process of its own."""
+"""The command line: `serve` for people, `sam` for a model in a process of its own, `evaluate` to measure one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seg_app.errors import SegAppError, SettingsError, StorageError
+from seg_app.evaluation import command as evaluation
 from seg_app.settings import Settings
+
+if TYPE_CHECKING:
+    from seg_app.sam import Segmenter
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--port", type=int, default=port, help="port to listen on")
     commands.choices["sam"].set_defaults(command=_sam)
+    evaluate = commands.add_parser("evaluate", help="measure how well simulated clicks outline labelled objects")
+    evaluate.set_defaults(command=_evaluate)
+    evaluation.add_arguments(evaluate)
     return parser
 
 
@@ -137,18 +144,34 @@ def _kept_secret(path: Path) -> str:
 
 
 def _sam(settings: Settings, options: argparse.Namespace) -> None:
-    from seg_app.sam import connect_sam
     from seg_app.sam.server import serve
 
     host = options.host or settings.host
     token = settings.backend_token.get_secret_value() if settings.backend_token else None
     if not token and not _is_loopback(host):
         raise SettingsError(f"On {host} anybody could use the model. Set BACKEND_TOKEN, here and where the app runs.")
-    if not settings.checkpoint_path:
-        sys.stderr.write("seg-app: CHECKPOINT_PATH is not set: the classical segmenter is served, not SAM.\n")
-    uri = f"local:{settings.checkpoint_path}" if settings.checkpoint_path else "classical:"
-    segmenter = connect_sam(uri, config=settings.sam_config, device=settings.device)
+    segmenter = _segmenter(settings, None)
+    sys.stderr.write(f"seg-app: {segmenter.name} is served.\n")
     serve(segmenter, host=host, port=options.port, token=token)
+
+
+def _segmenter(settings: Settings, uri: str | None) -> Segmenter:
+    """Return the segmenter at an address, or the best that is here."""
+    from seg_app.sam import connect_best, connect_sam  # weight: numpy, 0.2 s
+
+    config, device = settings.sam_config, settings.device
+    if uri:
+        token = settings.backend_token.get_secret_value() if settings.backend_token else None
+        return connect_sam(uri, config=config, device=device, token=token)
+    return connect_best(settings.checkpoint_path, settings.checkpoints, config=config, device=device)
+
+
+def _evaluate(settings: Settings, options: argparse.Namespace) -> None:
+    keep = None
+    if options.held_out:
+        # weight: the other commands need none of it
+        from seg_app.training.split import held_out as keep  # pyright: ignore[reportMissingImports]
+    evaluation.run(options, partial(_segmenter, settings), keep=keep)
 
 
 def _is_loopback(host: str) -> bool:

@@ -43,13 +43,15 @@ class Settings(BaseSettings):
     checkpoint_path: Path | None = Field(
         None,
         alias="CHECKPOINT_PATH",
-        description="A SAM 2.1 checkpoint. Unset: the classical segmenter.",
+        description="A SAM 2.1 checkpoint. Unset: an official one in SEG_APP_HOME/checkpoints, else the bundled one.",
     )
     sam_config: str | None = Field(
         None, alias="MODEL_CONFIG", description="The model configuration of CHECKPOINT_PATH. Unset: told by its name."
     )
     backend_url: str | None = Field(
-        None, alias="BACKEND_URL", description="A SAM server (`seg-app sam`), instead of a model in this process."
+        None,
+        alias="BACKEND_URL",
+        description="A SAM server (`seg-app sam`), instead of a model in this process; or `classical:`, which is none.",
     )
     backend_token: SecretStr | None = Field(
         None, alias="BACKEND_TOKEN", description="The token that the SAM server asks for."
@@ -71,6 +73,11 @@ class Settings(BaseSettings):
         alias="SEG_APP_ORIGINS",
         description="host:port names that browsers use, with commas; behind a proxy.",
     )
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder in which official checkpoints are looked for."""
+        return self.home / "checkpoints"
 
     @classmethod
     def read(cls) -> Settings:

@@ -15,6 +15,12 @@ settings.register_profile("seg_app", deadline=None)
 settings.load_profile("seg_app")
 
 
+@pytest.fixture
+def without_sam2(monkeypatch):
+    """As where the extra `sam` is not installed: the classical segmenter is the best there is."""
+    monkeypatch.setitem(sys.modules, "sam2", None)
+
+
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory):
     """The folder of the small sample images."""

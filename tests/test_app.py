@@ -3,6 +3,7 @@
 import gc
 import logging
 import socket
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -24,10 +25,12 @@ from seg_app.errors import (
 from seg_app.io import ome_zarr
 from seg_app.records import ImageId, MaskFile
 from seg_app.sam.classical import ClassicalSegmenter
+from seg_app.sam.connect import ENGINES
 from seg_app.sam.server import create_app
 from seg_app.settings import Settings
 
 pytestmark = [
+    pytest.mark.usefixtures("without_sam2"),
     # Tiled's own Alembic configuration is of the style before path_separator.
     pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
     # ome-zarr uses its own deprecated class when it is imported.
@@ -197,6 +200,20 @@ def test_a_checkpoint_of_an_unknown_name_needs_its_configuration(settings_of, tm
     (tmp_path / "ours.pt").write_bytes(b"")
     with pytest.raises(SegmenterError, match="MODEL_CONFIG"):
         model_of(settings_of(CHECKPOINT_PATH=tmp_path / "ours.pt"))
+
+
+def test_an_official_checkpoint_in_the_home_is_used_with_its_own_configuration(settings_of, monkeypatch, tmp_path):
+    monkeypatch.delitem(sys.modules, "sam2")  # it is installed after all
+    monkeypatch.setitem(ENGINES, "local", lambda address: address)
+    tiny = tmp_path / "home" / "checkpoints" / "sam2.1_hiera_tiny.pt"
+    tiny.parent.mkdir(parents=True)
+    tiny.touch()
+    address = model_of(settings_of(MODEL_CONFIG="of another.yaml", SEG_APP_DEVICE="cpu"))
+    assert (address.path, address.config, address.device) == (str(tiny), None, "cpu")
+
+
+def test_the_classical_segmenter_can_be_asked_for(settings_of):
+    assert model_of(settings_of(BACKEND_URL="classical:")).name == "Classical · no weights"
 
 
 # The masks

@@ -47,8 +47,8 @@ def source(server):
 
 @pytest.fixture
 def desk_of(source, tmp_path):
-    store = MaskStore(LocalFolder(tmp_path / "masks"))
-    return lambda user="ada": Desk(source, connect_sam(), store=store, journals=tmp_path / "journals", user=user)
+    store, segmenter = MaskStore(LocalFolder(tmp_path / "masks")), connect_sam("classical:")
+    return lambda user="ada": Desk(source, segmenter, store=store, journals=tmp_path / "journals", user=user)
 
 
 @pytest.fixture

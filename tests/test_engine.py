@@ -101,12 +101,12 @@ model:
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Checkpoint:
-    """A tiny SAM 2.1 with random weights."""
+def checkpoint(request, tmp_path_factory) -> Checkpoint:
+    """A tiny SAM 2.1 with random weights, of the input size of the official ones unless a test asks for another."""
     folder = tmp_path_factory.mktemp("model") / "of our own, v=1"
     folder.mkdir()
     config, weights = folder / "tiny.yaml", folder / "tiny.pt"
-    config.write_text(TINY)
+    config.write_text(TINY.replace("image_size: 1024", f"image_size: {getattr(request, 'param', 1024)}"))
     torch.save({"model": bare_model(config).state_dict()}, weights)
     return Checkpoint.at(weights, config=config)
 
@@ -132,7 +132,10 @@ def predictor(checkpoint):
     model.load_state_dict(torch.load(checkpoint.weights, weights_only=True)["model"])
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 
-    return SAM2ImagePredictor(model)
+    predictor = SAM2ImagePredictor(model)
+    if model.image_size == 512:  # it is written for 1024
+        predictor._bb_feat_sizes = [(128, 128), (64, 64), (32, 32)]
+    return predictor
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +181,7 @@ QUESTIONS = {
 }
 
 
+@pytest.mark.parametrize("checkpoint", [1024, 512], indirect=True, scope="module")
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("turned", [False, True], ids=["wide", "tall"])
 def test_answers_are_those_of_the_bare_package(engine, predictor, question, turned) -> None:
@@ -234,7 +238,28 @@ def test_only_the_last_windows_are_kept(checkpoint) -> None:
 
 def test_says_which_model_runs_where(engine) -> None:
     assert engine.name == "SAM 2.1 tiny · cpu"
-    assert engine.input_size == 1024
+
+
+@pytest.mark.parametrize("checkpoint", [1024, 512], indirect=True, scope="module")
+def test_the_input_size_is_that_of_the_model(checkpoint, engine) -> None:
+    assert f"image_size: {engine.input_size}\n" in Path(checkpoint.config).read_text()
+
+
+def test_weights_of_half_precision_compute_in_single_precision(checkpoint, tmp_path) -> None:
+    weights = torch.load(checkpoint.weights, weights_only=True)["model"]
+    torch.save({"model": {name: tensor.half() for name, tensor in weights.items()}}, tmp_path / "half.pt")
+    engine = Sam2Segmenter(Checkpoint(tmp_path / "half.pt", checkpoint.config), device="cpu")
+    assert {parameter.dtype for parameter in engine._predictor.model.parameters()} == {torch.float32}
+    assert engine.predict(disc_on_noise(), Prompts((CENTRE,)))[0].logits.dtype == np.float32
+
+
+@pytest.mark.skipif(Checkpoint.bundled() is None, reason="this checkout has no weights")
+def test_the_bundled_weights_outline_what_is_clicked() -> None:
+    engine = connect_sam("bundled:", device="cpu")
+    assert engine.name == "SAM 2.1 micro (bundled) · cpu"
+    disc = disc_on_noise()[..., 0] > 120
+    inside = engine.predict(disc_on_noise(), Prompts((CENTRE,)))[0].logits > 0
+    assert (inside & disc).sum() / (inside | disc).sum() > 0.8
 
 
 def test_a_failing_device_is_a_segmenter_error(engine, monkeypatch) -> None:
@@ -315,7 +340,7 @@ def test_weights_and_configuration_must_fit(checkpoint) -> None:
             "asks for 'builtins.eval'",
         ),
         ("defaults: [x]\nmodel: {_target_: sam2.x}", "no 'defaults'"),
-        (TINY.replace("image_size: 1024", "image_size: 512"), "image_size 512"),
+        (TINY.replace("image_size: 1024", "image_size: 1040"), r"image_size 1040\. It must be a multiple of 32"),
     ],
 )
 def test_a_configuration_that_cannot_be_used_is_refused(checkpoint, tmp_path, config, message) -> None:

@@ -40,7 +40,7 @@ def test_importing_the_package_imports_nothing_heavy():
     ("code", "allowed"),
     [
         ("import seg_app; seg_app.Session; seg_app.open_volume", {"xarray"}),
-        ("import seg_app; seg_app.connect_sam(); seg_app.load_masks", {"skimage"}),
+        ("import seg_app; seg_app.connect_sam('classical:'); seg_app.load_masks", {"skimage"}),
         ("import seg_app.cli", set()),
         ("import seg_app.settings", set()),
     ],
@@ -68,7 +68,7 @@ def test_a_script_opens_clicks_accepts_and_keeps(tmp_path, as_path):
     pixels = np.full((60, 80), 20, np.uint8)
     pixels[20:40, 30:50] = 220
     np.save(tmp_path / "bright.npy", pixels)
-    session = seg_app.Session(seg_app.open_volume(as_path(tmp_path / "bright.npy")), seg_app.connect_sam())
+    session = seg_app.Session(seg_app.open_volume(as_path(tmp_path / "bright.npy")), seg_app.connect_sam("classical:"))
     session.click(40, 30)
     mask = session.accept()
     assert abs(mask.area - 400) < 60

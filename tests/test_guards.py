@@ -26,7 +26,7 @@ def bare_environment(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def served(monkeypatch):
+def served(monkeypatch, without_sam2):  # noqa: ARG001  # the classical segmenter is there at once
     """Keep the address and the token that a SAM server would be started with."""
     calls = []
     monkeypatch.setattr("seg_app.sam.server.serve", lambda _, **how: calls.append((how["host"], how["token"])))
@@ -76,7 +76,7 @@ def test_with_a_token_a_model_is_lent_to_the_network(served, monkeypatch):
 def test_this_machine_needs_no_token_and_hears_which_segmenter_it_gets(served, capsys, host):
     assert main(["sam", "--host", host]) == 0
     assert served == [(host, None)]
-    assert "the classical segmenter is served" in capsys.readouterr().err
+    assert "Classical · no weights is served" in capsys.readouterr().err
 
 
 def test_a_server_of_the_lab_is_reached_by_its_full_name_and_its_addresses(monkeypatch):

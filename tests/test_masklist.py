@@ -25,7 +25,7 @@ def bench_of(tmp_path):
     benches = []
 
     def make(image):
-        session = Session(Volume.from_array(image), connect_sam(), store=MaskStore(LocalFolder(tmp_path)))
+        session = Session(Volume.from_array(image), connect_sam("classical:"), store=MaskStore(LocalFolder(tmp_path)))
         session.masks.add([square(2, 3), square(20, 30, 8, class_name=NASTY, score=0.987), square(40, 5, z=2)])
         benches.append(Workbench(session))
         return benches[-1]

@@ -11,6 +11,9 @@ from seg_app.models import Session, Volume
 from seg_app.sam import connect_sam
 from seg_app.views import Workbench
 
+# a view without a segmenter of its own takes the best there is, and none of these tests is about that
+pytestmark = pytest.mark.usefixtures("without_sam2")
+
 
 @pytest.fixture
 def pixels():
@@ -92,7 +95,7 @@ def test_a_constant_image_is_shown(value):
 
 
 def test_a_session_is_shown_with_what_it_has(pixels):
-    session = Session(Volume.from_array(pixels), connect_sam())
+    session = Session(Volume.from_array(pixels), connect_sam("classical:"))
     session.click(40, 30)
     session.accept()
     bench = seg_app.view(session)
@@ -103,7 +106,7 @@ def test_a_session_is_shown_with_what_it_has(pixels):
 
 
 def test_a_session_with_a_point_shows_it(pixels):
-    session = Session(Volume.from_array(pixels), connect_sam())
+    session = Session(Volume.from_array(pixels), connect_sam("classical:"))
     session.click(40, 30)
     bench = seg_app.view(session)
     assert list(drawn(bench, Scatter)["x"]) == [40]
@@ -113,7 +116,7 @@ def test_a_session_with_a_point_shows_it(pixels):
 
 
 def test_a_volume_and_a_segmenter_of_ones_own_are_used(pixels):
-    volume, segmenter = Volume.from_array(pixels), connect_sam()
+    volume, segmenter = Volume.from_array(pixels), connect_sam("classical:")
     bench = seg_app.view(volume, segmenter=segmenter)
     assert (bench.session.volume, bench.session.segmenter) == (volume, segmenter)
     bench.close()

@@ -104,7 +104,7 @@ def test_a_click_outlines_exactly_the_object_under_it(session):
 
 
 def test_the_classical_segmenter_outlines_a_disc(volume):
-    mask = Session(volume, connect_sam()).click(150, 140)
+    mask = Session(volume, connect_sam("classical:")).click(150, 140)
     found, (_, _, radius) = mask.area, DISCS[1]
     assert found == pytest.approx(np.pi * radius**2, rel=0.1)
 
@@ -259,7 +259,7 @@ def test_an_object_larger_than_the_window_is_answered_on_a_coarser_one():
 
 def test_an_object_larger_than_the_windows_of_the_classical_segmenter_is_whole():
     plane = discs((800, 700, 560), shape=(1400, 1600))
-    mask = Session(Volume.from_array(plane), connect_sam()).click(800, 700)
+    mask = Session(Volume.from_array(plane), connect_sam("classical:")).click(800, 700)
     assert mask.area == pytest.approx(np.pi * 560**2, rel=0.05)
 
 

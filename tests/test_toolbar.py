@@ -27,7 +27,7 @@ class Patient:
     name, input_size = "Patient", 1024
 
     def __init__(self):
-        self._inner = connect_sam()
+        self._inner = connect_sam("classical:")
         self.may_answer = Event()
         self.may_answer.set()
 

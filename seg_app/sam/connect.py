@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from seg_app.errors import SegmenterError
+from seg_app.sam.checkpoints import Checkpoint, installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from seg_app.sam.protocol import Segmenter
+
+log = logging.getLogger(__name__)
+
+INSTALL = "pip install 'seg-app[sam]'"
 
 
 @dataclass(frozen=True)
@@ -33,19 +40,63 @@ class Address:
 def connect_sam(
     uri: str | None = None, *, config: str | Path | None = None, device: str = "auto", token: str | None = None
 ) -> Segmenter:
-    """Return the segmenter at an address; without one, the classical segmenter, which needs no weights.
+    """Return the segmenter at an address; without one, the best that comes with the package (`best_address`).
 
-    uri: 'classical:', 'local:/path/to/checkpoint.pt' or a plain path, 'http://host:port' or 'https://…'.
+    uri: 'bundled:' (the weights of the package), 'classical:' (no weights, no torch), 'local:/path/to/checkpoint.pt'
+    or a plain path, 'http://host:port' or 'https://…'.
     config: for a checkpoint, its YAML file or the name of one in the `sam2` package, when the file's name does not
     tell. device: 'auto', 'cpu', 'cuda', 'mps'. token: what a server was told to ask for.
     Raises SegmenterError when there is nothing of the kind at the address.
     """
-    address = Address(uri or "classical:", config, device, token)
+    address = Address(uri or best_address(), config, device, token)
     scheme = _scheme(address.uri)
     if scheme not in ENGINES:
         known = ", ".join(f"'{name}:'" for name in ENGINES)
         raise SegmenterError(f"Cannot connect to '{uri}'. Known addresses begin with {known}, or are a path.")
     return ENGINES[scheme](address)
+
+
+def connect_best(
+    checkpoint: Path | None, folder: Path, *, config: str | Path | None = None, device: str = "auto"
+) -> Segmenter:
+    """Return the segmenter at `best_address`. `config` belongs to `checkpoint`. Raises SegmenterError."""
+    address = best_address(checkpoint, folder, device=device)
+    return connect_sam(address, config=config if checkpoint else None, device=device)
+
+
+def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, device: str = "auto") -> str:
+    """Return the address of the best segmenter that is here.
+
+    That is the first of: `checkpoint`, where one is given; an official checkpoint in `folder`, of several the largest
+    with CUDA and else the smallest, as a click should be answered at once; the weights that come with the package;
+    'classical:', and then the log says what is missing. Raises SegmenterError when there is no such device.
+    """
+    if checkpoint:
+        return f"local:{checkpoint}"
+    if lacking := _lacking():
+        log.warning("The classical segmenter answers: SAM 2.1 needs %s. Install it by: %s", lacking, INSTALL)
+        return "classical:"
+    if official := _official(folder, device) if folder else None:
+        return f"local:{official}"
+    if Checkpoint.bundled():
+        return "bundled:"
+    where = f", or put an official one into {folder}" if folder else ""
+    log.warning("The classical segmenter answers: there are no weights. Set CHECKPOINT_PATH to a checkpoint%s.", where)
+    return "classical:"
+
+
+def _lacking() -> str:
+    """Return which packages SAM 2.1 needs that are not installed: they are an extra of this one."""
+    return " and ".join(name for name in ("torch", "sam2") if not find_spec(name))
+
+
+def _official(folder: Path, device: str) -> Path | None:
+    found = installed(folder)
+    if len(found) > 1:
+        from seg_app.sam.engine import device_of  # weight: torch, and only who may choose needs it
+
+        found = installed(folder, largest_first=device_of(device).type == "cuda")
+    return found[0] if found else None
 
 
 def _scheme(uri: str) -> str:
@@ -61,10 +112,21 @@ def _classical(_address: Address) -> Segmenter:
 
 
 def _local(address: Address) -> Segmenter:
-    from seg_app.sam.checkpoints import Checkpoint
+    return _sam2(Checkpoint.at(address.path, config=address.config), address.device)
+
+
+def _bundled(address: Address) -> Segmenter:
+    if checkpoint := Checkpoint.bundled():
+        return _sam2(checkpoint, address.device)
+    raise SegmenterError("This installation has no weights in it. Install seg-app again, or set CHECKPOINT_PATH.")
+
+
+def _sam2(checkpoint: Checkpoint, device: str) -> Segmenter:
+    if lacking := _lacking():
+        raise SegmenterError(f"'{checkpoint.weights}' needs {lacking}, not installed here. Install it by: {INSTALL}")
     from seg_app.sam.engine import Sam2Segmenter  # weight: torch, 3 s
 
-    return Sam2Segmenter(Checkpoint.at(address.path, config=address.config), device=address.device)
+    return Sam2Segmenter(checkpoint, device=device)
 
 
 def _remote(address: Address) -> Segmenter:
@@ -74,6 +136,7 @@ def _remote(address: Address) -> Segmenter:
 
 
 ENGINES: dict[str, Callable[[Address], Segmenter]] = {
+    "bundled": _bundled,
     "classical": _classical,
     "local": _local,
     "http": _remote,

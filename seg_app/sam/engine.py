@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from seg_app.sam.checkpoints import Checkpoint
 
 KEPT_WINDOWS = 16
-INPUT_SIZE = 1024
-"""The package's image predictor is written for this size (`_bb_feat_sizes`)."""
+FEATURE_STRIDES = 4, 8, 16
+"""How many input pixels wide a pixel of each feature map of the image encoder is, finest first."""
+COARSEST_STRIDE = 32
+"""The last stage of Hiera halves once more; the neck adds it to the one before, which takes whole numbers."""
 
 UNREADABLE = (
     *(pickle.UnpicklingError, EOFError, OSError, RuntimeError),
@@ -41,7 +43,7 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class _Embedding:
-    """What the image encoder made of a window; 16 MiB on the device."""
+    """What the image encoder made of a window; with the official models 16 MiB on the device."""
 
     features: dict[str, Any]
     shape: tuple[int, int]
@@ -59,21 +61,21 @@ class Sam2Segmenter:
 
         Raises SegmenterError when the device, the checkpoint or its configuration cannot be used.
         """
-        self._device = _device(device)
+        self._device = device_of(device)
         self._predictor = _load(checkpoint, self._device)
         self._embeddings: Recent[_Embedding] = Recent(kept_windows)
         self._turn = Lock()
-        self._stem = checkpoint.weights.stem
+        self._title = checkpoint.title
 
     @property
     def name(self) -> str:
-        """The model and the device, e.g. 'SAM 2.1 sam2.1_hiera_tiny · cuda'."""
-        return f"SAM 2.1 {self._stem} · {self._device.type}"
+        """The model and the device, e.g. 'SAM 2.1 tiny · cuda'."""
+        return f"{self._title} · {self._device.type}"
 
     @property
     def input_size(self) -> int:
-        """1024: larger images are shrunk to it."""
-        return INPUT_SIZE
+        """Edge in pixels of what the model sees, 1024 for the official ones: larger images are shrunk to it."""
+        return int(self._predictor.model.image_size)
 
     def embed(self, image: NDArray[np.uint8]) -> None:
         """Encode a (rows, columns, 3) uint8 image, unless it is among the last ones. Raises SegmenterError."""
@@ -147,7 +149,8 @@ def _arrays(prompts: Prompts) -> dict[str, Any]:
     }
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Return a device of this machine by its name, or the best there is for 'auto'. Raises SegmenterError."""
     has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, there in has.items() if there))
@@ -163,9 +166,10 @@ def _load(checkpoint: Checkpoint, device: torch.device) -> SAM2ImagePredictor:
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 
     model = _built(checkpoint, device)
-    if model.image_size != INPUT_SIZE:
+    if model.image_size % COARSEST_STRIDE:
         raise SegmenterError(
-            f"'{checkpoint.config}' has image_size {model.image_size}. Only models of {INPUT_SIZE} can be used."
+            f"'{checkpoint.config}' has image_size {model.image_size}. It must be a multiple of {COARSEST_STRIDE}: "
+            "give the one that the checkpoint was trained with."
         )
     try:
         model.load_state_dict(_weights(checkpoint))
@@ -174,7 +178,10 @@ def _load(checkpoint: Checkpoint, device: torch.device) -> SAM2ImagePredictor:
             f"Cannot load '{checkpoint.weights}' into the model of '{checkpoint.config}': they do not fit. "
             "Set MODEL_CONFIG to the configuration that the checkpoint was made with."
         ) from error
-    return SAM2ImagePredictor(model)
+    predictor = SAM2ImagePredictor(model)
+    # a private name of the package, which writes down the sizes for an image_size of 1024
+    predictor._bb_feat_sizes = [(model.image_size // stride,) * 2 for stride in FEATURE_STRIDES]  # noqa: SLF001
+    return predictor
 
 
 def _built(checkpoint: Checkpoint, device: torch.device) -> Any:

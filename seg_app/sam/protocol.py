@@ -27,7 +27,7 @@ class Segmenter(Protocol):
 
     @property
     def name(self) -> str:
-        """What the page shows, e.g. 'SAM 2.1 tiny · cuda' or 'Classical · no weights'."""
+        """What the page shows, e.g. 'SAM 2.1 micro (bundled) · cpu' or 'Classical · no weights'."""
         ...
 
     @property

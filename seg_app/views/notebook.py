@@ -26,8 +26,9 @@ def view(
     """Return a workbench for an image; as the last line of a cell it is shown.
 
     image: a session, a volume, or an array (y, x) or (z, y, x), of 8-bit colour also (y, x, c) or (z, y, x, c).
-    segmenter: what answers clicks; without one, the classical segmenter. height: of the workbench, in pixels of the
-    screen. What is accepted is in `workbench.session.masks.masks`. Raises UnreadableError when the array is no image.
+    segmenter: what answers clicks; without one, what `connect_sam()` returns. height: of the workbench, in pixels of
+    the screen. What is accepted is in `workbench.session.masks.masks`. Raises UnreadableError when the array is no
+    image.
     """
     load_extensions()
     _publish_icons()

@@ -1,0 +1,106 @@
+"""`seg-app evaluate`: its arguments, and what it does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seg_app.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from seg_app.evaluation.trials import Evaluation
+    from seg_app.sam import Segmenter
+
+BUNDLED = "bundled:"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add = parser.add_argument
+    add("--images", type=Path, nargs="+", required=True, metavar="DIR", help="folders of images")
+    add("--labels", type=Path, nargs="+", required=True, metavar="DIR", help="folders of their label images")
+    add("--clicks", type=click_counts, default=(1, 3, 5), metavar="N,N", help="after how many (default: 1,3,5)")
+    add("--held-out", action="store_true", help="only images that `train-base` never trains on")
+    add("--limit", type=positive, metavar="N", help="at most so many images of a folder, spread over it")
+    add("--objects-per-image", type=positive, metavar="N", help="at most so many objects, spread over their sizes")
+    add("--engine", metavar="URI", help="'bundled:', 'classical:', a checkpoint, http://host:port (default: the best)")
+    add("--card", type=Path, metavar="FILE", help="write the model card of the bundled weights")
+
+
+def click_counts(text: str) -> tuple[int, ...]:
+    """Return numbers of clicks, rising, of a text like '1,3,5'. Raises ArgumentTypeError."""
+    return tuple(sorted({positive(part) for part in text.split(",")}))
+
+
+def positive(text: str) -> int:
+    """Return a whole number above 0 of a text. Raises ArgumentTypeError."""
+    if not (text.strip().isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def run(
+    options: argparse.Namespace,
+    connect: Callable[[str | None], Segmenter],
+    *,
+    keep: Callable[[str], bool] | None = None,
+) -> None:
+    """Evaluate the segmenter that `connect` returns for an address, or for None; write the report and the card.
+
+    keep: says of a file name whether the image is wanted. Raises SegAppError.
+    """
+    if len(options.images) != len(options.labels):
+        raise SettingsError(
+            f"There are {len(options.images)} folders of images and {len(options.labels)} of labels. Give as many."
+        )
+    weights = _weights(options.engine) if options.card else None
+    segmenter = connect(BUNDLED if weights else options.engine)
+    evaluations = list(_evaluations(options, segmenter, keep))
+    segmenter.close()
+    if weights:
+        _write_card(options, evaluations, weights)
+
+
+def _weights(engine: str | None) -> Path:
+    """Return the weights that a card is about. Raises SettingsError when there are none, or others are evaluated."""
+    from seg_app.sam.checkpoints import Checkpoint  # weight: the command line needs none of it
+
+    if engine not in (None, BUNDLED):
+        raise SettingsError(f"--card is about the bundled weights, not '{engine}'. Leave out one of the two.")
+    if checkpoint := Checkpoint.bundled():
+        return checkpoint.weights
+    raise SettingsError("--card is about the bundled weights, and this installation has none. Leave it out.")
+
+
+def _evaluations(
+    options: argparse.Namespace, segmenter: Segmenter, keep: Callable[[str], bool] | None
+) -> Iterator[Evaluation]:
+    """Yield the evaluation of each folder; report it as soon as it is there."""
+    from seg_app.evaluation.labelled import labelled_images, spread  # weight: the command line needs none of it
+    from seg_app.evaluation.report import report
+    from seg_app.evaluation.trials import evaluate
+
+    for images, labels in zip(options.images, options.labels, strict=True):
+        chosen = spread(labelled_images(images, labels, keep=keep), options.limit)
+        data = name_of(images) + (", held out" if keep else "")
+        found = evaluate(chosen, segmenter, data=data, clicks=max(options.clicks), objects=options.objects_per_image)
+        sys.stdout.write(report(found, options.clicks) + "\n")
+        sys.stdout.flush()
+        yield found
+
+
+def name_of(folder: Path) -> str:
+    """Return what a set of images is called: its folder, or the one above where that is just 'images'."""
+    path = folder.expanduser().resolve()
+    return path.parent.name if path.name == "images" else path.name
+
+
+def _write_card(options: argparse.Namespace, evaluations: list[Evaluation], weights: Path) -> None:
+    from seg_app.evaluation.report import model_card  # weight: the command line needs none of it
+    from seg_app.io.local import write_atomically
+
+    write_atomically(options.card, model_card(evaluations, options.clicks, weights=weights).encode())
