@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, register_folder
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk
-from seg_app.sam import Segmenter, connect_best, connect_sam
+from seg_app.sam import OnDemand, Segmenter, connect_best, connect_sam
 from seg_app.settings import Settings
 from seg_app.views import Page, load_extensions
 from seg_app.views.render import resample
@@ -36,17 +37,14 @@ class Lab:
 
 _LOCK = threading.Lock()
 _LABS: dict[Settings, Lab] = {}
-_MODELS: dict[Settings, Segmenter] = {}
 
 
 def lab_of(settings: Settings) -> Lab:
-    """Connect to everything that the settings name, once in a process. Raises SegAppError."""
+    """Connect to the data that the settings name, once in a process; to the model on demand. Raises SegAppError."""
     with _LOCK:
         if settings not in _LABS:
-            # Another try must neither load the model again, nor leave a second embedded server: the data come last.
-            store = store_of(settings)
-            model = _MODELS[settings] = _MODELS.get(settings) or model_of(settings)
-            _LABS[settings] = Lab(data_of(settings), model, store, settings.home)
+            store = store_of(settings)  # before the data: another try must not leave a second embedded server
+            _LABS[settings] = Lab(data_of(settings), OnDemand(partial(model_of, settings)), store, settings.home)
         return _LABS[settings]
 
 

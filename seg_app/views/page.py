@@ -24,7 +24,8 @@ class Page(Viewer):
     def __init__(self, open_desk: Callable[[], Desk]):
         super().__init__()
         self._open_desk = open_desk
-        self.worker = Worker()
+        self.worker, self._loader = Worker(), Worker()  # images can be looked at while the model is loaded
+        self._loader.param.watch(lambda event: event.new and self.worker.complain(event.new), "trouble")
         self._courier = courier = Courier()
         courier.on_error = self.worker.complain
         self.bench: Workbench | None = None
@@ -53,10 +54,18 @@ class Page(Viewer):
     def _on_desk(self, desk: Desk | None) -> None:
         if desk is None:
             return
-        self._engine.param.update(label=desk.segmenter.name, visible=True)
         desk.param.watch(lambda event: self._courier(lambda: self._on_session(event.new)), "session")
         self._sidebar[:] = [Browser(desk, self.worker, self._courier)]
-        self.worker.run("Opening the first image", desk.open_first)
+        self.worker.run("Opening the first image", desk.open_first).add_done_callback(
+            lambda _: self._courier(lambda: self._load_model(desk))
+        )
+
+    def _load_model(self, desk: Desk) -> None:
+        # after the image: whoever comes wants to see it first
+        self._engine.param.update(label="Loading the model …", visible=True)
+        self._loader.run("Loading the model", desk.warm_up).add_done_callback(
+            lambda done: self._courier(lambda: setattr(self._engine, "label", done.result() or "No model"))
+        )
 
     def _on_session(self, session: Session) -> None:
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
@@ -69,6 +78,7 @@ class Page(Viewer):
     def close(self) -> None:
         """End the threads of this tab."""
         self.worker.close()
+        self._loader.close()
         if self.bench:
             self.bench.close()
 

@@ -204,3 +204,12 @@ def test_a_failed_save_keeps_the_masks_and_a_later_one_works(hasty_app, open_tab
         tab.press("Control+s")
         tab.wait_until(lambda: list(server.root.rglob("fib_volume.npz")))
         tab.wait_for_text("Saved as fib_volume.npz")
+
+
+def test_without_the_model_images_are_there_and_the_page_says_what_to_do(start_app, open_tab, samples, tmp_path):
+    shutil.copytree(samples / "coins.zarr", tmp_path / "home" / "samples" / "coins.zarr")
+    app = start_app(tmp_path / "home", BACKEND_URL="", CHECKPOINT_PATH=str(tmp_path / "none.pt"))
+    tab = open_tab(app.url)
+    tab.wait_for_picture()
+    tab.wait_for_text("There is no checkpoint")
+    tab.wait_for_text("No model")

@@ -1,0 +1,32 @@
+"""A segmenter that is loaded on demand keeps the promises of what it stands for."""
+
+import pytest
+
+from seg_app.errors import SegmenterError
+from seg_app.records import Prompts
+from seg_app.sam import OnDemand, connect_sam
+from tests.contracts import CENTRE, SegmenterContract, disc_on_noise
+
+
+class TestOnDemand(SegmenterContract):
+    @pytest.fixture
+    def segmenter(self):
+        return OnDemand(lambda: connect_sam("classical:"))
+
+
+def test_it_is_loaded_once_and_when_it_is_needed():
+    loads = []
+    segmenter = OnDemand(lambda: loads.append(1) or connect_sam("classical:"))
+    segmenter.close()
+    assert (segmenter.name, loads) == ("Model not loaded yet", [])
+    segmenter.predict(disc_on_noise(), Prompts((CENTRE,)))
+    segmenter.embed(disc_on_noise())
+    assert (segmenter.name, loads) == ("Classical · no weights", [1])
+
+
+def test_what_could_not_be_loaded_is_tried_again():
+    ways = iter(["local:nowhere.pt", "classical:"])
+    segmenter = OnDemand(lambda: connect_sam(next(ways)))
+    with pytest.raises(SegmenterError, match=r"nowhere\.pt"):
+        segmenter.embed(disc_on_noise())
+    assert segmenter.input_size > 0
