@@ -118,6 +118,15 @@ def iou(a: Mask, b: Mask) -> float:
     return common / union if union else 0.0
 
 
+def distinct(masks: Sequence[Mask], *, alike: float = 0.9) -> list[Mask]:
+    """Return the masks without those that an earlier one overlaps by more than `alike` (intersection over union)."""
+    kept: list[Mask] = []
+    for mask in masks:
+        if all(iou(mask, other) <= alike for other in kept):
+            kept.append(mask)
+    return kept
+
+
 def outline(mask: Mask, *, tolerance: float = 0.0) -> list[NDArray[np.float64]]:
     """Return the closed outlines of a mask, outer ones and holes, each as (n, 2) points (x, y) in pixels.
 

@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import square
 from hypothesis import assume
 from hypothesis import strategies as st
 from masks import bits, given
@@ -12,6 +13,7 @@ from seg_app.geometry import (
     bits_of,
     contains,
     decode_rle,
+    distinct,
     encode_rle,
     iou,
     label_grid,
@@ -259,3 +261,9 @@ def distance(point: np.ndarray, ring: np.ndarray) -> float:
     length = (along**2).sum(axis=1)
     part = np.clip(((point - start) * along).sum(axis=1) / np.where(length == 0, 1, length), 0, 1)
     return float(np.sqrt(((start + part[:, None] * along - point) ** 2).sum(axis=1)).min())
+
+
+def test_masks_that_are_nearly_the_same_are_one():
+    ten, nearly, other = square(size=20), square(size=19), square(size=10)
+    assert distinct([ten, nearly, other]) == [ten, other]
+    assert distinct([nearly, ten]) == [nearly]

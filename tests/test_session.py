@@ -5,6 +5,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from builders import Nested
 from masks import SMALL
 from scipy.ndimage import label
 from skimage.draw import disk
@@ -107,6 +108,34 @@ def test_the_classical_segmenter_outlines_a_disc(volume):
     mask = Session(volume, connect_sam("classical:")).click(150, 140)
     found, (_, _, radius) = mask.area, DISCS[1]
     assert found == pytest.approx(np.pi * radius**2, rel=0.1)
+
+
+def test_the_sizes_of_a_click_are_gone_through_from_the_best_to_the_larger_ones_and_round(volume):
+    session = Session(volume, Nested())
+    areas = [session.click(60, 50).area]
+    for _ in range(3):
+        session.next_size()
+        areas.append(session.draft.mask.area)
+    assert areas == [16**2, 24**2, 8**2, 16**2]
+
+
+def test_the_chosen_size_is_what_is_accepted(volume):
+    session = Session(volume, Nested())
+    session.click(60, 50)
+    session.next_size()
+    assert (session.accept().area, session.draft.choice) == (24**2, (0, 0))
+
+
+def test_a_size_that_the_window_cuts_is_no_choice(volume):
+    session = Session(volume, Nested())
+    session.segmenter.input_size = 32
+    session.click(36, 50)  # in the window from 16 to 48, which the largest square touches
+    assert session.draft.choice == (2, 2)
+
+
+def test_without_an_outline_there_is_no_next_size(session):
+    session.next_size()
+    assert session.draft.choice == (0, 0)
 
 
 def test_a_second_point_adds_and_an_excluding_one_takes_away(session):

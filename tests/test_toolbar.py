@@ -6,6 +6,7 @@ from threading import Event
 
 import numpy as np
 import pytest
+from builders import Nested
 
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Session, Volume
@@ -162,8 +163,14 @@ def test_the_readme_has_every_key(key):
     assert f"`{last if shifted_step else spoken(key)}`" in table
 
 
-def test_the_hint_names_keys_that_are_there():
-    assert all(word in hints() for word in ("Enter", "Esc", "?"))
+def test_the_hint_names_keys_that_are_there(session):
+    assert all(word in hints(session) for word in ("Enter", "Esc", "?"))
+
+
+def test_the_hint_tells_the_score_of_an_outline_and_how_many_sizes_there_are(session):
+    session.segmenter = Nested()
+    session.click(40, 40)
+    assert hints(session).startswith("Score 0.80 · size 2 of 3, G for the next · Enter")
 
 
 # The keys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import param
@@ -36,12 +37,26 @@ class Draft(param.Parameterized):
     def __init__(self):
         super().__init__()
         self._answered = self.prompts
+        self._choices: tuple[Mask, ...] = ()
         self._lock = threading.RLock()
 
     @property
     def answered(self) -> bool:
         """Whether `mask` answers `prompts` as they are now."""
         return self._answered is self.prompts
+
+    @property
+    def choice(self) -> tuple[int, int]:
+        """Which mask of how many that answer `prompts`, counted from 1, is `mask`; (0, 0) without any."""
+        ids = [mask.id for mask in self._choices]
+        return (ids.index(self.mask.id) + 1 if self.mask and self.mask.id in ids else 0, len(ids))
+
+    def next_choice(self) -> None:
+        """Choose the next larger mask that answers `prompts`; after the largest, the smallest."""
+        with self._lock:
+            place, n = self.choice
+            if n > 1:
+                self.mask = self._choices[place % n]
 
     def add(self, point: Point) -> Prompts:
         """Add a point; return all prompts."""
@@ -56,20 +71,20 @@ class Draft(param.Parameterized):
             if rest.asks:
                 self.prompts = rest
             else:
-                self._set(rest, None)
+                self._set(rest)
             return rest
 
     def clear(self) -> None:
         """Drop everything."""
         with self._lock:
-            self._set(Prompts(), None)
+            self._set(Prompts())
 
-    def answer(self, prompts: Prompts, mask: Mask | None) -> bool:
-        """Set the mask of prompts, unless they have changed since; say whether it was set."""
+    def answer(self, prompts: Prompts, masks: Sequence[Mask]) -> bool:
+        """Set the masks that answer prompts, best first, unless these have changed since; say whether they were set."""
         with self._lock:
             if prompts is not self.prompts:
                 return False
-            self._set(prompts, mask)
+            self._set(prompts, *masks)
             return True
 
     def take(self, *, z: int, class_name: str) -> Taken | None:
@@ -79,7 +94,7 @@ class Draft(param.Parameterized):
             if not self.prompts.asks or (self.answered and mask is None):
                 return None
             taken = Taken(self.prompts, mask, z, class_name)
-            self._set(Prompts(), None)
+            self._set(Prompts())
             return taken
 
     def put_back(self, taken: Taken) -> bool:
@@ -92,8 +107,8 @@ class Draft(param.Parameterized):
                 self._set(taken.prompts, taken.mask)
             return True
 
-    def _set(self, prompts: Prompts, mask: Mask | None) -> None:
-        self._answered = prompts
+    def _set(self, prompts: Prompts, *masks: Mask) -> None:
+        self._answered, self._choices = prompts, tuple(sorted(masks, key=lambda mask: mask.area))
         # Param takes an equal value for a change, and the page would paint the points once more before the outline.
         changed = {} if prompts is self.prompts else {"prompts": prompts}
-        self.param.update(mask=mask, **changed)
+        self.param.update(mask=masks[0] if masks else None, **changed)

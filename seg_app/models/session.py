@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import param
 
 from seg_app.errors import SegAppError
+from seg_app.geometry import distinct
 from seg_app.models.maskset import Masks, MaskSet
 from seg_app.models.prompts import Draft, Taken
 from seg_app.models.volume import Volume, to_uint8
@@ -85,6 +86,10 @@ class Session(param.Parameterized):
             self.draft.answer(prompts, self._solve(prompts, self.z))
         return self.draft.mask
 
+    def next_size(self) -> None:
+        """Choose the next larger object that the model sees in a single click, after the largest the smallest."""
+        self.draft.next_choice()
+
     def take_back(self) -> Mask | None:
         """Drop the last point and return the mask of the others."""
         self.draft.take_back()
@@ -117,7 +122,7 @@ class Session(param.Parameterized):
         """
         accepted: tuple[Mask, ...] = ()
         try:
-            mask = taken.mask or self._solve(taken.prompts, taken.z)
+            mask = taken.mask or next(iter(self._solve(taken.prompts, taken.z)), None)
             accepted = self.masks.add([self._signed(mask, taken.class_name)]) if mask else ()
         finally:
             if not accepted and taken.z == self.z:
@@ -129,17 +134,20 @@ class Session(param.Parameterized):
         provenance = Provenance(engine=self.segmenter.name, user=self.user, created=now)
         return replace(mask, class_name=class_name, provenance=provenance)
 
-    def _solve(self, prompts: Prompts, z: int) -> Mask | None:
+    def _solve(self, prompts: Prompts, z: int) -> list[Mask]:
+        """Return the masks that prompts can mean, best first."""
         plane, size = self.volume.shape[1:], self.segmenter.input_size
         window = windows.locate(prompts, plane, scale=self.scale, size=size)
-        best = self._best(prompts, window, z)
-        while windows.is_cut(best.logits, window, plane) and (larger := windows.coarser(window, plane, size)):
-            window, best = larger, self._best(prompts, larger, z)
-        return windows.to_mask(best, window, plane, z=z, prompts=prompts)
+        found = self._ask(prompts, window, z)
+        while windows.is_cut(found[0].logits, window, plane) and (larger := windows.coarser(window, plane, size)):
+            window, found = larger, self._ask(prompts, larger, z)
+        # what else is cut may be anything beyond the window
+        whole = [candidate for candidate in found[1:] if not windows.is_cut(candidate.logits, window, plane)]
+        masks = [windows.to_mask(c, window, plane, z=z, prompts=prompts) for c in (found[0], *whole)]
+        return distinct([mask for mask in masks if mask]) if masks[0] else []
 
-    def _best(self, prompts: Prompts, window: Window, z: int) -> Candidate:
-        image = self._as_seen(window, z)
-        return self.segmenter.predict(image, window.to_window(prompts))[0]
+    def _ask(self, prompts: Prompts, window: Window, z: int) -> list[Candidate]:
+        return self.segmenter.predict(self._as_seen(window, z), window.to_window(prompts))
 
     def _as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:
         # The clicks on one object, and on its neighbours, share a window: it is read once.

@@ -60,6 +60,8 @@ TOOLS = (
     Tool("mode", "Switch between include and exclude", lambda b: b.session.switch_mode(), ("t",)),
     Tool("back", "Take the last point back", lambda b: b.take_back(), ("Backspace",), "backspace", _has_draft),
     Tool("drop", "Drop all points", lambda b: b.session.drop(), ("Escape",), "close", _has_draft),
+    Tool("size", "Next size of what was clicked", lambda b: b.session.next_size(), ("g",), "zoom_out_map",
+         lambda s: s.draft.choice[1] > 1),
     Tool("accept", "Accept the object", lambda b: b.accept(), ("Enter",), "check",
          _has_draft, "success"),
     Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",
@@ -132,6 +134,11 @@ def help_text() -> str:
     return "\n".join(["| Gesture | What it does |", "|---|---|", *lines])
 
 
-def hints() -> str:
-    """Return the bindings that matter most, for the status line."""
+def hints(session: Session) -> str:
+    """Return what the next key or gesture can do, for the status line."""
+    mask, (place, n) = session.draft.mask, session.draft.choice
+    if mask and session.draft.answered:
+        score = "" if mask.score is None else f"Score {mask.score:.2f} · "
+        sizes = f"size {place} of {n}, G for the next · " if n > 1 else ""
+        return f"{score}{sizes}Enter to accept · Backspace to take the last point back · Esc to drop"
     return "Click to outline · right-click to exclude · Enter to accept · Esc to drop · ? for all keys"

@@ -172,7 +172,7 @@ class Status(Viewer):
         super().__init__()
         self._bench = bench
         worker = bench.worker
-        self._hint = Text(text=hints(), kind="caption", margin=(2, 12))
+        self._hint = Text(text=hints(bench.session), kind="caption", margin=(2, 12))
         self._readout = Text(kind="caption", margin=(2, 12))
         self._message = Text(margin=0)
         self._trouble = pmui.Alert(
@@ -191,7 +191,7 @@ class Status(Viewer):
 
     def _show_doing(self) -> None:
         doing = self._bench.worker.doing
-        self._hint.text = f"{doing} …" if doing else hints()
+        self._hint.text = f"{doing} …" if doing else hints(self._bench.session)
         self._bar.sx = {} if doing else theme.HIDDEN
 
     def _show_trouble(self) -> None:
