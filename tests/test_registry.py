@@ -28,12 +28,12 @@ def test_saved_masks_are_loaded(tmp_path: Path, as_type: type):
 
 
 def test_a_file_of_an_unknown_format_is_not_read():
-    with pytest.raises(UnreadableError, match=r"^Cannot read 'a\.docx'\. Known formats: \.npz\.$"):
+    with pytest.raises(UnreadableError, match=r"^Cannot read 'a\.docx'\. Known formats: \.json, \.npz\.$"):
         load_masks("a.docx")
 
 
 def test_a_file_of_an_unknown_format_is_not_written(tmp_path: Path):
-    with pytest.raises(StorageError, match=r"^Cannot write '.*a\.docx'\. Known formats: \.npz\.$"):
+    with pytest.raises(StorageError, match=r"^Cannot write '.*a\.docx'\. Known formats: \.json, \.npz\.$"):
         save_masks(tmp_path / "a.docx", SMALL)
     assert list(tmp_path.iterdir()) == []
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from seg_app.records import MaskFile
 
 FORMATS = {
+    ".json": "seg_app.io.formats.coco",
     ".npz": "seg_app.io.formats.npz",
 }
 """Suffix -> module with `encode` and `decode`, imported on first use, because some need heavy libraries."""
