@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,11 +14,12 @@ import numpy as np
 import panel as pn
 import requests
 
+from seg_app.engine import engine_of
 from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, register_folder
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk
-from seg_app.sam import OnDemand, Segmenter, connect_best, connect_sam
+from seg_app.sam import OnDemand, Segmenter
 from seg_app.settings import Settings
 from seg_app.views import Page, load_extensions
 from seg_app.views.render import resample
@@ -44,19 +46,19 @@ def lab_of(settings: Settings) -> Lab:
     with _LOCK:
         if settings not in _LABS:
             store = store_of(settings)  # before the data: another try must not leave a second embedded server
-            _LABS[settings] = Lab(data_of(settings), OnDemand(partial(model_of, settings)), store, settings.home)
+            _LABS[settings] = Lab(data_of(settings), OnDemand(partial(engine_of, settings)), store, settings.home)
         return _LABS[settings]
 
 
 def warm_up(connect: Callable[[], object], then: Callable[[], object]) -> None:
-    """Connect in a thread while the server starts, so that the first visitor finds everything ready; then go on."""
+    """Get the data, and what pictures need, ready in a thread while the server starts; then go on."""
 
     def quietly() -> None:
         try:
-            compiling = threading.Thread(target=resample, args=(np.zeros((64, 64)), 2), daemon=True)
-            compiling.start()  # what the first picture needs: mostly outside of Python, so beside the connecting
-            connect()
-            compiling.join()
+            with ThreadPoolExecutor(1) as aside:  # compiling is mostly done outside of Python: beside the connecting
+                compiled = aside.submit(resample, np.zeros((64, 64)), 2)
+                connect()
+                compiled.result()
         except SegAppError as error:  # the page of each visitor tries again, and shows it
             log.warning("%s", error)
         except Exception:  # the edge of the thread: what nobody foresaw must not vanish with it
@@ -86,16 +88,6 @@ def data_of(settings: Settings) -> TiledSource:
         server.stop()
         raise
     return source
-
-
-def model_of(settings: Settings) -> Segmenter:
-    """Connect to the SAM server that is set, or load the best model that is here. Raises SegmenterError."""
-    if settings.backend_url:
-        token = settings.backend_token.get_secret_value() if settings.backend_token else None
-        return connect_sam(settings.backend_url, token=token)
-    return connect_best(
-        settings.checkpoint_path, settings.checkpoints, config=settings.sam_config, device=settings.device
-    )
 
 
 def store_of(settings: Settings) -> MaskStore:

@@ -12,14 +12,11 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.evaluation import command as evaluation
 from seg_app.settings import Settings
-
-if TYPE_CHECKING:
-    from seg_app.sam import Segmenter
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,14 +52,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(settings: Settings, options: argparse.Namespace) -> None:
+    host, port = options.host or settings.host, settings.port if options.port is None else options.port
+    _check_address(host, port)
+    login = _login(settings)
     gc.disable()  # what is made until the first picture stays: looking through it again and again costs 1.5 s
     import panel as pn  # weight: 3 s, and only this command needs it
 
     from seg_app.app import lab_of, page, warm_up
 
-    host, port = options.host or settings.host, settings.port if options.port is None else options.port
-    _check_address(host, port)
-    login = _login(settings)
     warm_up(partial(lab_of, settings), then=_collect_garbage)
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104
     sys.stdout.write(f"seg_app is at http://{shown}:{port}  (stop it with Ctrl+C)\n")
@@ -144,26 +141,16 @@ def _kept_secret(path: Path) -> str:
 
 
 def _sam(settings: Settings, options: argparse.Namespace) -> None:
+    from seg_app.engine import best_engine
     from seg_app.sam.server import serve
 
     host = options.host or settings.host
     token = settings.backend_token.get_secret_value() if settings.backend_token else None
     if not token and not _is_loopback(host):
         raise SettingsError(f"On {host} anybody could use the model. Set BACKEND_TOKEN, here and where the app runs.")
-    segmenter = _segmenter(settings, None)
+    segmenter = best_engine(settings)  # never BACKEND_URL: that is this server
     sys.stderr.write(f"seg-app: {segmenter.name} is served.\n")
     serve(segmenter, host=host, port=options.port, token=token)
-
-
-def _segmenter(settings: Settings, uri: str | None) -> Segmenter:
-    """Return the segmenter at an address, or the best that is here."""
-    from seg_app.sam import connect_best, connect_sam  # weight: numpy, 0.2 s
-
-    config, device = settings.sam_config, settings.device
-    if uri:
-        token = settings.backend_token.get_secret_value() if settings.backend_token else None
-        return connect_sam(uri, config=config, device=device, token=token)
-    return connect_best(settings.checkpoint_path, settings.checkpoints, config=config, device=device)
 
 
 def _evaluate(settings: Settings, options: argparse.Namespace) -> None:
@@ -171,7 +158,9 @@ def _evaluate(settings: Settings, options: argparse.Namespace) -> None:
     if options.held_out:
         # weight: the other commands need none of it
         from seg_app.training.split import held_out as keep  # pyright: ignore[reportMissingImports]
-    evaluation.run(options, partial(_segmenter, settings), keep=keep)
+    from seg_app.engine import engine_of  # weight: numpy, 0.2 s
+
+    evaluation.run(options, partial(engine_of, settings), keep=keep)
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,5 @@
 """From settings to what a lab shares and what a browser tab shows; a lab that is not there is tried again."""
 
-import gc
 import logging
 import socket
 import sys
@@ -12,8 +11,8 @@ import pytest
 import uvicorn
 from builders import square
 
-from seg_app.app import data_of, lab_of, model_of, page, store_of, warm_up
-from seg_app.cli import _collect_garbage
+from seg_app.app import data_of, lab_of, page, store_of, warm_up
+from seg_app.engine import engine_of
 from seg_app.errors import (
     RefusedError,
     SegAppError,
@@ -25,6 +24,7 @@ from seg_app.errors import (
 from seg_app.io import ome_zarr
 from seg_app.models import Desk
 from seg_app.records import ImageId, MaskFile
+from seg_app.sam import get_ready
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.connect import ENGINES
 from seg_app.sam.server import create_app
@@ -159,7 +159,7 @@ def test_images_are_there_without_a_model_which_is_tried_again(settings_of, home
     assert desk.open_first()
     for _ in range(2):
         with pytest.raises(SegmenterError, match="There is no checkpoint"):
-            desk.warm_up()
+            get_ready(desk.segmenter)
 
 
 # The model
@@ -182,8 +182,8 @@ def sam_server(token):
 def test_a_sam_server_gets_its_token(settings_of):
     with sam_server("hush") as url:
         with pytest.raises(SegmenterError, match="token is missing"):
-            model_of(settings_of(BACKEND_URL=url))
-        segmenter = model_of(settings_of(BACKEND_URL=url, BACKEND_TOKEN="hush"))
+            engine_of(settings_of(BACKEND_URL=url))
+        segmenter = engine_of(settings_of(BACKEND_URL=url, BACKEND_TOKEN="hush"))
         assert segmenter.name.startswith("Classical")
         segmenter.close()
 
@@ -191,7 +191,7 @@ def test_a_sam_server_gets_its_token(settings_of):
 def test_a_checkpoint_of_an_unknown_name_needs_its_configuration(settings_of, tmp_path):
     (tmp_path / "ours.pt").write_bytes(b"")
     with pytest.raises(SegmenterError, match="MODEL_CONFIG"):
-        model_of(settings_of(CHECKPOINT_PATH=tmp_path / "ours.pt"))
+        engine_of(settings_of(CHECKPOINT_PATH=tmp_path / "ours.pt"))
 
 
 def test_an_official_checkpoint_in_the_home_is_used_with_its_own_configuration(settings_of, monkeypatch, tmp_path):
@@ -200,12 +200,12 @@ def test_an_official_checkpoint_in_the_home_is_used_with_its_own_configuration(s
     tiny = tmp_path / "home" / "checkpoints" / "sam2.1_hiera_tiny.pt"
     tiny.parent.mkdir(parents=True)
     tiny.touch()
-    address = model_of(settings_of(MODEL_CONFIG="of another.yaml", SEG_APP_DEVICE="cpu"))
+    address = engine_of(settings_of(MODEL_CONFIG="of another.yaml", SEG_APP_DEVICE="cpu"))
     assert (address.path, address.config, address.device) == (str(tiny), None, "cpu")
 
 
 def test_the_classical_segmenter_can_be_asked_for(settings_of):
-    assert model_of(settings_of(BACKEND_URL="classical:")).name == "Classical · no weights"
+    assert engine_of(settings_of(BACKEND_URL="classical:")).name == "Classical · no weights"
 
 
 # The masks
@@ -269,11 +269,3 @@ def test_what_nobody_foresaw_is_logged_while_warming_up(caplog):
 
     assert warmed_up(connect) == 1
     assert "LookupError: a bug" in caplog.text
-
-
-def test_garbage_is_collected_again_after_the_start():
-    gc.disable()
-    warm_up(lambda: None, then=_collect_garbage)
-    next((t.join() for t in threading.enumerate() if t.name == "seg-app-warm-up"), None)
-    assert gc.isenabled()
-    gc.unfreeze()

@@ -1,8 +1,10 @@
 """The command line: one line for each error, a secret that lasts, and the names that browsers may use."""
 
+import gc
 import os
 import socket
 import stat
+import threading
 
 import pytest
 
@@ -138,3 +140,17 @@ def test_a_home_that_cannot_be_is_one_line(monkeypatch, capsys, tmp_path):
     assert main(["serve", "--port", "0"]) == 1
     (line,) = error_of(capsys)
     assert "home" in line
+
+
+def test_garbage_is_collected_again_after_a_start(monkeypatch):
+    monkeypatch.setattr("seg_app.app.lab_of", lambda _: None)
+    monkeypatch.setattr("panel.serve", lambda *_, **__: None)
+    assert main(["serve", "--port", "0"]) == 0
+    next((thread.join() for thread in threading.enumerate() if thread.name == "seg-app-warm-up"), None)
+    assert gc.isenabled()
+    gc.unfreeze()
+
+
+def test_garbage_is_still_collected_after_a_start_that_was_refused():
+    assert main(["serve", "--port", "70000"]) == 1
+    assert gc.isenabled()

@@ -334,7 +334,12 @@ def test_weights_and_configuration_must_fit(checkpoint) -> None:
         ("model:", "needs the key 'model'"),
         ("- 1", "needs the key 'model'"),
         ("model: {_target_: os.system, command: 'true'}", "asks for 'os.system'"),
-        ("model: {_target_: sam2.modeling.NoSuchThing}", "Cannot build a model"),
+        ("model: {_target_: sam2.modeling.NoSuchThing}", "Only classes of sam2"),
+        ("model: {_target_: sam2.modeling.no_such_module.Thing}", "Only classes of sam2"),
+        ("model: {_target_: sam2.build_sam.torch.load, f: evil.pt}", r"asks for 'sam2\.build_sam\.torch\.load'"),
+        ("model: {_target_: sam2.modeling.sam2_base.torch.load, f: evil.pt}", "Only classes of sam2"),
+        ("model: {_target_: sam2.modeling.sam2_base.trunc_normal_}", "Only classes of sam2"),
+        ("model: {_target_: sam2.modeling.sam2_base.SAM2Base, no_such: 3}", "Cannot build a model"),
         (
             "model: {_target_: sam2.modeling.sam2_base.SAM2Base, image_encoder: {_target_: builtins.eval}}",
             "asks for 'builtins.eval'",

@@ -348,6 +348,20 @@ def test_a_card_tells_of_the_very_file_and_of_every_set_of_images(weights) -> No
     assert "$" not in text
 
 
+def test_a_jpeg_holds_no_labels(tmp_path) -> None:
+    for name in ("a.png", "labels/a.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name)
+    with pytest.raises(MissingError, match="has labels in"):
+        labelled_images(tmp_path, tmp_path / "labels")
+
+
+def test_two_label_images_of_one_name_are_refused(folders) -> None:
+    shutil.copy(folders[1] / "a.npy", folders[1] / "a.tif")
+    with pytest.raises(UnreadableError, match=r"both labels of 'a'"):
+        labelled_images(*folders)
+
+
 # The command
 
 
@@ -383,7 +397,8 @@ def test_the_command_asks_for_the_engine_that_was_named(folders) -> None:
 def test_the_command_writes_the_card_of_the_bundled_weights(folders, tmp_path) -> None:
     asked = []
     card = tmp_path / "cards" / "MODEL_CARD.md"
-    command.run(options_of(folders, "--card", str(card)), lambda uri: asked.append(uri) or Oracle())
+    connect = lambda uri: asked.append(uri) or Oracle()  # noqa: E731
+    command.run(options_of(folders, "--card", str(card)), connect, keep=lambda _: True)
     assert card.read_text().startswith("# Model card: sam2.1_hiera_micro.pt\n")
     assert asked == ["bundled:"]
 
@@ -397,7 +412,17 @@ def test_a_card_of_another_engine_is_refused_before_anything_is_done(folders) ->
 def test_a_card_of_weights_that_are_not_there_is_refused(folders, monkeypatch) -> None:
     monkeypatch.setattr(Checkpoint, "bundled", staticmethod(lambda: None))
     with pytest.raises(SettingsError, match="this installation has none"):
+        command.run(options_of(folders, "--card", "card.md"), pytest.fail, keep=lambda _: True)
+
+
+def test_a_card_about_what_was_trained_on_is_refused(folders) -> None:
+    with pytest.raises(SettingsError, match="Add --held-out"):
         command.run(options_of(folders, "--card", "card.md"), pytest.fail)
+
+
+def test_a_wrong_folder_is_said_before_a_model_is_loaded(folders, tmp_path) -> None:
+    with pytest.raises(MissingError, match="There is no folder"):
+        command.run(options_of((tmp_path / "none", folders[1])), pytest.fail)
 
 
 def test_as_many_folders_of_labels_as_of_images_are_needed(folders) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from seg_app.errors import SegmenterError
 from seg_app.records import Prompts
-from seg_app.sam import OnDemand, connect_sam
+from seg_app.sam import OnDemand, connect_sam, get_ready
 from tests.contracts import CENTRE, SegmenterContract, disc_on_noise
 
 
@@ -18,15 +18,17 @@ def test_it_is_loaded_once_and_when_it_is_needed():
     loads = []
     segmenter = OnDemand(lambda: loads.append(1) or connect_sam("classical:"))
     segmenter.close()
-    assert (segmenter.name, loads) == ("Model not loaded yet", [])
+    assert (segmenter.name, loads) == ("Loading the model …", [])
     segmenter.predict(disc_on_noise(), Prompts((CENTRE,)))
     segmenter.embed(disc_on_noise())
     assert (segmenter.name, loads) == ("Classical · no weights", [1])
 
 
-def test_what_could_not_be_loaded_is_tried_again():
+def test_what_could_not_be_loaded_is_told_and_tried_again(caplog):
     ways = iter(["local:nowhere.pt", "classical:"])
     segmenter = OnDemand(lambda: connect_sam(next(ways)))
     with pytest.raises(SegmenterError, match=r"nowhere\.pt"):
-        segmenter.embed(disc_on_noise())
-    assert segmenter.input_size > 0
+        get_ready(segmenter)
+    assert (segmenter.name, caplog.messages[0][:23]) == ("No model", "There is no checkpoint '"[:23])
+    get_ready(segmenter)
+    assert segmenter.name == "Classical · no weights"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from seg_app.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from seg_app.evaluation.labelled import Labelled
     from seg_app.evaluation.trials import Evaluation
     from seg_app.sam import Segmenter
 
@@ -57,36 +59,44 @@ def run(
         raise SettingsError(
             f"There are {len(options.images)} folders of images and {len(options.labels)} of labels. Give as many."
         )
-    weights = _weights(options.engine) if options.card else None
-    segmenter = connect(BUNDLED if weights else options.engine)
-    evaluations = list(_evaluations(options, segmenter, keep))
-    segmenter.close()
+    weights = _weights(options.engine, is_held_out=keep is not None) if options.card else None
+    from seg_app.evaluation.labelled import labelled_images, spread  # weight: the command line needs none of it
+
+    # before the model is loaded: a wrong folder is said at once
+    sets = [
+        (
+            name_of(images) + (", held out" if keep else ""),
+            spread(labelled_images(images, labels, keep=keep), options.limit),
+        )
+        for images, labels in zip(options.images, options.labels, strict=True)
+    ]
+    with closing(connect(BUNDLED if weights else options.engine)) as segmenter:
+        evaluations = list(_evaluations(options, segmenter, sets))
     if weights:
         _write_card(options, evaluations, weights)
 
 
-def _weights(engine: str | None) -> Path:
-    """Return the weights that a card is about. Raises SettingsError when there are none, or others are evaluated."""
+def _weights(engine: str | None, *, is_held_out: bool) -> Path:
+    """Return the weights that a card is about. Raises SettingsError when there can be no such card."""
     from seg_app.sam.checkpoints import Checkpoint  # weight: the command line needs none of it
 
     if engine not in (None, BUNDLED):
         raise SettingsError(f"--card is about the bundled weights, not '{engine}'. Leave out one of the two.")
+    if not is_held_out:
+        raise SettingsError("--card must not praise what the weights were trained on. Add --held-out.")
     if checkpoint := Checkpoint.bundled():
         return checkpoint.weights
     raise SettingsError("--card is about the bundled weights, and this installation has none. Leave it out.")
 
 
 def _evaluations(
-    options: argparse.Namespace, segmenter: Segmenter, keep: Callable[[str], bool] | None
+    options: argparse.Namespace, segmenter: Segmenter, sets: list[tuple[str, list[Labelled]]]
 ) -> Iterator[Evaluation]:
-    """Yield the evaluation of each folder; report it as soon as it is there."""
-    from seg_app.evaluation.labelled import labelled_images, spread  # weight: the command line needs none of it
+    """Yield the evaluation of each named set of images; report it as soon as it is there."""
     from seg_app.evaluation.report import report
     from seg_app.evaluation.trials import evaluate
 
-    for images, labels in zip(options.images, options.labels, strict=True):
-        chosen = spread(labelled_images(images, labels, keep=keep), options.limit)
-        data = name_of(images) + (", held out" if keep else "")
+    for data, chosen in sets:
         found = evaluate(chosen, segmenter, data=data, clicks=max(options.clicks), objects=options.objects_per_image)
         sys.stdout.write(report(found, options.clicks) + "\n")
         sys.stdout.flush()

@@ -61,7 +61,7 @@ class Timing:
     """Seconds from a click to its mask; medians."""
 
     first_s: float
-    """Of the first click on each image: it is read and encoded."""
+    """Of the first click on each image: its window is cut out and encoded."""
     next_s: float | None
     """Of all others; None where there are none."""
 

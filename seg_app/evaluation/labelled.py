@@ -21,7 +21,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg")
+LABEL_SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+SUFFIXES = (*LABEL_SUFFIXES, ".jpg", ".jpeg")
+"""Images may be JPEG; labels not: its compression makes values that nobody drew, and each would be an object."""
 MIN_AREA_PX = 30
 """Smaller objects are left out: they are about 6 pixels wide, and a pixel of doubt at their edge is half of the IoU."""
 
@@ -42,15 +44,16 @@ class Labelled:
 def labelled_images(images: Path, labels: Path, *, keep: Callable[[str], bool] | None = None) -> list[Labelled]:
     """Return the images of a folder that have labels of the same name (but suffix) in another, in order of the names.
 
-    keep: says of a file name whether the image is wanted. Raises MissingError when there is none.
+    keep: says of a file name whether the image is wanted. Raises MissingError when there is none, UnreadableError when
+    two label images have one name.
     """
-    targets = {path.stem: path for path in _pictures(labels)}
-    sources = [path for path in _pictures(images) if keep is None or keep(path.name)]
+    targets = _by_stem(_pictures(labels, LABEL_SUFFIXES))
+    sources = [path for path in _pictures(images, SUFFIXES) if keep is None or keep(path.name)]
     found = [Labelled(path, targets[path.stem]) for path in sources if path.stem in targets]
     if not found:
         raise MissingError(
             f"No image in '{images}' has labels in '{labels}'. Give a folder of images, and one of label images "
-            f"({', '.join(SUFFIXES)}) of the same names."
+            f"({', '.join(LABEL_SUFFIXES)}) of the same names."
         )
     if len(found) < len(sources):
         log.warning("%d of %d images in '%s' have no labels in '%s'.", *_missing(sources, found), images, labels)
@@ -61,10 +64,19 @@ def _missing(sources: Sequence[Path], found: Sequence[Labelled]) -> tuple[int, i
     return len(sources) - len(found), len(sources)
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _by_stem(paths: Sequence[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in paths:
+        if other := found.get(path.stem):
+            raise UnreadableError(f"'{other}' and '{path.name}' are both labels of '{path.stem}'. Keep one of them.")
+        found[path.stem] = path
+    return found
+
+
+def _pictures(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     if not folder.is_dir():
         raise MissingError(f"There is no folder '{folder}'. Check the path.")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
 
 
 def read_labels(path: Path, shape: tuple[int, int]) -> NDArray[np.int64]:

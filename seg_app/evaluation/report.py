@@ -86,7 +86,7 @@ def _scores(evaluation: Evaluation) -> str:
 def _times(evaluation: Evaluation) -> str:
     times = timing(evaluation)
     further = "" if times.next_s is None else f", of all others {_seconds(times.next_s)}"
-    machine = f"{platform.machine()}, {os.cpu_count()} CPU cores"
+    machine = f"the program ran on {platform.machine()} with {os.cpu_count()} CPU cores"
     return f"Median time of the first click on an image {_seconds(times.first_s)}{further} ({machine})."
 
 

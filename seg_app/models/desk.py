@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import param
 
 from seg_app.io.maskstore import encoded
@@ -54,11 +53,6 @@ class Desk(param.Parameterized):
         volumes = [entry for entry in images if _is_volume(entry)]
         first = next(iter(volumes or images), None)
         return self.open(first.path) if first else None
-
-    def warm_up(self) -> str:
-        """Load the model, so that the first click need not wait for it; return its name. Raises SegmenterError."""
-        self.segmenter.embed(np.zeros((64, 64, 3), np.uint8))
-        return self.segmenter.name
 
     def _images(self, folder: str, depth: int) -> Iterator[Entry]:
         entries = self.browse(folder)

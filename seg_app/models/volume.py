@@ -61,10 +61,10 @@ class Volume(param.Parameterized):
         return cls(image=opened.image, levels=opened.levels, calibration=opened.calibration, metadata=opened.metadata)
 
     def __repr__(self) -> str:
-        planes, height, width = self.shape
-        return (
-            f"<Volume '{self.image.path}': {planes} × {height} × {width} (z, y, x), {self.dtype}, {self.calibration}>"
-        )
+        size = " × ".join(map(str, self.shape))
+        return f"<Volume '{self.image.path}': {size} (z, y, x), {self.image.dtype}, {self.calibration}>"
+
+    __str__ = __repr__
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from seg_app.errors import SegmenterError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OWN_CLASSES = "sam2."
+OWN_CLASSES = "sam2.modeling."
 _HYDRA = Lock()
 """Hydra has one search path for the whole process."""
 
@@ -58,10 +59,22 @@ def _check(path: Path) -> None:
             f"'{path}' is not a model configuration: it needs the key 'model' with a '_target_', and no 'defaults'."
         )
     for target in _targets(content):
-        if not target.startswith(OWN_CLASSES):
+        if not _is_own_class(target):
             raise SegmenterError(
-                f"'{path}' asks for '{target}'. Only classes of the sam2 package may be named in a configuration."
+                f"'{path}' asks for '{target}'. Only classes of {OWN_CLASSES}* may be named in a configuration."
             )
+
+
+def _is_own_class(target: str) -> bool:
+    """Say whether a target is a class where it is defined: from 'sam2.build_sam.torch.load' anything can be reached."""
+    module, _, name = target.rpartition(".")
+    if not module.startswith(OWN_CLASSES):
+        return False
+    try:
+        found = getattr(import_module(module), name, None)
+    except ImportError:
+        return False
+    return isinstance(found, type) and found.__module__ == module
 
 
 def _is_model(content: Any) -> bool:

@@ -69,7 +69,8 @@ def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, 
 
     That is the first of: `checkpoint`, where one is given; an official checkpoint in `folder`, of several the largest
     with CUDA and else the smallest, as a click should be answered at once; the weights that come with the package;
-    'classical:', and then the log says what is missing. Raises SegmenterError when there is no such device.
+    'classical:', and then the log says what is missing. Raises SegmenterError when the device has to be asked, and
+    there is none of this name.
     """
     if checkpoint:
         return f"local:{checkpoint}"

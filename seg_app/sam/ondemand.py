@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from threading import Lock
 from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seg_app.errors import SegmenterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from seg_app.records import Prompts
     from seg_app.sam.protocol import Candidate, Segmenter
 
-NOT_LOADED = "Model not loaded yet"
+log = logging.getLogger(__name__)
+
+NOT_LOADED, FAILED = "Loading the model …", "No model"
 
 
 class OnDemand:
@@ -24,12 +30,13 @@ class OnDemand:
         """connect: returns the segmenter, or raises SegmenterError, as every method here then does."""
         self._connect = connect
         self._segmenter: Segmenter | None = None
+        self._is_failed = False
         self._lock = Lock()
 
     @property
     def name(self) -> str:
-        """That of the segmenter, once it is there."""
-        return self._segmenter.name if self._segmenter else NOT_LOADED
+        """That of the segmenter once it is there; until then, how far it is."""
+        return self._segmenter.name if self._segmenter else FAILED if self._is_failed else NOT_LOADED
 
     @property
     def input_size(self) -> int:
@@ -52,5 +59,18 @@ class OnDemand:
     def _loaded(self) -> Segmenter:
         with self._lock:
             if self._segmenter is None:
-                self._segmenter = self._connect()
+                self._segmenter = self._tried()
             return self._segmenter
+
+    def _tried(self) -> Segmenter:
+        try:
+            return self._connect()
+        except SegmenterError as error:
+            self._is_failed = True
+            log.warning("%s", error)  # also for those who run the server
+            raise
+
+
+def get_ready(segmenter: Segmenter) -> None:
+    """Let a segmenter load what is slow to load, so that the first click need not wait. Raises SegmenterError."""
+    segmenter.embed(np.zeros((64, 64, 3), np.uint8))

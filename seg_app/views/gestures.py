@@ -89,13 +89,17 @@ class Gestures(JSComponent):
       // What was clicked before, e.g. a cell of a notebook, must not get the keys that are meant for the canvas.
       el.tabIndex = -1
       el.style.outline = 'none'
-      const takeFocus = () => el.focus({ preventScroll: true })
+      const takeFocus = () => {
+        globalThis.__segAppActive = model.place  // one output of a notebook may show several benches
+        el.focus({ preventScroll: true })
+      }
       const onKey = (e) => {
         if (e.defaultPrevented) return
         const target = e.composedPath()[0]
         if (target?.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target?.tagName ?? '')) return
         if (target?.tagName === 'INPUT' && !/^(checkbox|radio|range|button)$/.test(target.type)) return
         if (!el.isConnected || el.offsetParent === null) return
+        if (model.in_notebook && globalThis.__segAppActive !== model.place) return
         if (model.in_notebook && !e.composedPath().includes(outermost())) return
         const key = nameOf(e)
         if (target?.type === 'range' && /Arrow|Home|End/.test(key)) return

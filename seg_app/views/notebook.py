@@ -58,6 +58,9 @@ def _publish_icons() -> None:
 
 
 def _icon_style() -> str:
-    (font,) = (Path(pmui.__file__).parent / "dist").glob("material-icons-[A-Z0-9]*.woff2")
+    fonts = (Path(pmui.__file__).parent / "dist").glob("material-icons-[A-Z0-9]*.woff2")
+    font = next(fonts, None)  # a product of the library's own build, which may be called otherwise one day
+    if font is None:
+        return ""
     data = base64.b64encode(font.read_bytes()).decode()
     return f"@font-face {{ font-family: 'Material Icons'; src: url(data:font/woff2;base64,{data}); }}"

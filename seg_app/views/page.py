@@ -9,6 +9,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from seg_app.models import Desk, Session, Worker
+from seg_app.sam import Segmenter, get_ready
 from seg_app.views import theme
 from seg_app.views.browser import Browser
 from seg_app.views.courier import Courier, Watches
@@ -56,29 +57,30 @@ class Page(Viewer):
             return
         desk.param.watch(lambda event: self._courier(lambda: self._on_session(event.new)), "session")
         self._sidebar[:] = [Browser(desk, self.worker, self._courier)]
-        self.worker.run("Opening the first image", desk.open_first).add_done_callback(
-            lambda _: self._courier(lambda: self._load_model(desk))
-        )
+        self.worker.run("Opening the first image", desk.open_first)
 
-    def _load_model(self, desk: Desk) -> None:
-        # after the image: whoever comes wants to see it first
-        self._engine.param.update(label="Loading the model …", visible=True)
-        self._loader.run("Loading the model", desk.warm_up).add_done_callback(
-            lambda done: self._courier(lambda: setattr(self._engine, "label", done.result() or "No model"))
-        )
+    def _load_model(self, segmenter: Segmenter) -> None:
+        """Load it after the first image, which whoever comes wants to see first; say which it is, also later."""
+        show = lambda _: self._courier(lambda: setattr(self._engine, "label", segmenter.name))  # noqa: E731
+        self._engine.param.update(label=segmenter.name, visible=True)
+        for worker in (self.worker, self._loader):  # a click may load what could not be loaded before
+            worker.param.watch(show, "doing")
+        self._loader.run("Loading the model", get_ready, segmenter)
 
     def _on_session(self, session: Session) -> None:
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         self._about.text = describe(session)
         self._main[:] = [self.bench]
+        if not self._engine.visible:
+            self._load_model(session.segmenter)
         self._welcome.close()
         if before:
             before.close()
 
     def close(self) -> None:
         """End the threads of this tab."""
-        self.worker.close()
         self._loader.close()
+        self.worker.close()
         if self.bench:
             self.bench.close()
 

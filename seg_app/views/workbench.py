@@ -29,6 +29,7 @@ class Workbench(Viewer):
         super().__init__()
         self.session = session
         self.worker = worker or Worker()
+        self._own_worker = None if worker else self.worker
         self.courier = courier or Courier()
         self.watches = Watches()
         self.image = ImageView(session, self.worker, self.courier, on_key=self._on_key)
@@ -93,6 +94,8 @@ class Workbench(Viewer):
         """End the threads of this bench, and hear of nothing any more."""
         self.watches.end()
         self.image.close()
+        if self._own_worker:
+            self._own_worker.close()
 
     def __panel__(self) -> pn.viewable.Viewable:
         sliders = pmui.Row(self._plane, self._contrast, sizing_mode="stretch_width", margin=0)
@@ -102,7 +105,9 @@ class Workbench(Viewer):
         bench = pmui.Row(canvas, self._masklist, sizing_mode="stretch_both", margin=0)
         root = pmui.Column(bench, self._status, self._help, sizing_mode="stretch_both", margin=0, min_height=520)
         if self.height:
-            root.param.update(sizing_mode="stretch_width", height=self.height, theme_config=theme.THEME)
+            root.param.update(
+                sizing_mode="stretch_width", height=self.height, min_height=self.height, theme_config=theme.THEME
+            )
         return root
 
 
