@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -357,8 +358,9 @@ def test_a_jpeg_holds_no_labels(tmp_path) -> None:
 
 
 def test_two_label_images_of_one_name_are_refused(folders) -> None:
-    shutil.copy(folders[1] / "a.npy", folders[1] / "a.tif")
-    with pytest.raises(UnreadableError, match=r"both labels of 'a'"):
+    labels = next(folders[1].iterdir())
+    shutil.copy(labels, labels.with_suffix(".tif"))
+    with pytest.raises(UnreadableError, match=f"both labels of '{labels.stem}'"):
         labelled_images(*folders)
 
 
