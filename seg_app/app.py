@@ -17,7 +17,7 @@ from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, register_folder
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk
-from seg_app.sam import OnDemand, Segmenter, connect_best, connect_sam
+from seg_app.sam import CacheLimits, OnDemand, Segmenter, connect_best, connect_sam
 from seg_app.settings import Settings
 from seg_app.views import Page, load_extensions
 from seg_app.views.render import resample
@@ -94,7 +94,11 @@ def model_of(settings: Settings) -> Segmenter:
         token = settings.backend_token.get_secret_value() if settings.backend_token else None
         return connect_sam(settings.backend_url, token=token)
     return connect_best(
-        settings.checkpoint_path, settings.checkpoints, config=settings.sam_config, device=settings.device
+        settings.checkpoint_path,
+        settings.checkpoints,
+        config=settings.sam_config,
+        device=settings.device,
+        cache=CacheLimits(settings.cache, settings.cache_bytes),
     )
 
 

@@ -19,7 +19,7 @@ from seg_app.evaluation import command as evaluation
 from seg_app.settings import Settings
 
 if TYPE_CHECKING:
-    from seg_app.sam import Segmenter
+    from seg_app.sam import CacheLimits, Segmenter
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -144,26 +144,27 @@ def _kept_secret(path: Path) -> str:
 
 
 def _sam(settings: Settings, options: argparse.Namespace) -> None:
+    from seg_app.sam import CacheLimits  # weight: numpy, 0.2 s
     from seg_app.sam.server import serve
 
     host = options.host or settings.host
     token = settings.backend_token.get_secret_value() if settings.backend_token else None
     if not token and not _is_loopback(host):
         raise SettingsError(f"On {host} anybody could use the model. Set BACKEND_TOKEN, here and where the app runs.")
-    segmenter = _segmenter(settings, None)
+    segmenter = _segmenter(settings, None, cache=CacheLimits(settings.cache, settings.cache_bytes))
     sys.stderr.write(f"seg-app: {segmenter.name} is served.\n")
     serve(segmenter, host=host, port=options.port, token=token)
 
 
-def _segmenter(settings: Settings, uri: str | None) -> Segmenter:
+def _segmenter(settings: Settings, uri: str | None, *, cache: CacheLimits | None = None) -> Segmenter:
     """Return the segmenter at an address, or the best that is here."""
     from seg_app.sam import connect_best, connect_sam  # weight: numpy, 0.2 s
 
     config, device = settings.sam_config, settings.device
     if uri:
         token = settings.backend_token.get_secret_value() if settings.backend_token else None
-        return connect_sam(uri, config=config, device=device, token=token)
-    return connect_best(settings.checkpoint_path, settings.checkpoints, config=config, device=device)
+        return connect_sam(uri, config=config, device=device, token=token, cache=cache)
+    return connect_best(settings.checkpoint_path, settings.checkpoints, config=config, device=device, cache=cache)
 
 
 def _evaluate(settings: Settings, options: argparse.Namespace) -> None:

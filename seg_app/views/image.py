@@ -16,7 +16,7 @@ from panel.viewable import Viewer
 from seg_app.errors import SegAppError
 from seg_app.geometry import outline
 from seg_app.models import Latest, Session, Worker
-from seg_app.records import Mask, Prompts
+from seg_app.records import Box, Mask, Prompts
 from seg_app.views import theme
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.gestures import Gesture, Gestures
@@ -31,6 +31,7 @@ from seg_app.views.render import (
     make_overlay,
     needs_new_codes,
 )
+from seg_app.views.rest import AtRest
 from seg_app.views.toolbar import TOOLS
 
 SQUARE_PIXELS = """
@@ -70,6 +71,7 @@ class ImageView(Viewer):
         self._viewport: Viewport | None = None
         self._stale: set[str] = set()
         self._latest, self._latest_outline = Latest("seg-app-canvas"), Latest("seg-app-outline")
+        self._rest = AtRest(session.prepare, courier)
         self._lock = threading.Lock()
         self._watches = Watches()
         self._figure: Any = None
@@ -188,7 +190,7 @@ class ImageView(Viewer):
         viewport = Viewport((x0, y0, x1, y1), figure.inner_width, figure.inner_height)
         if viewport != self._viewport:
             self._viewport = viewport
-            self.session.scale = viewport.scale
+            self.session.param.update(scale=viewport.scale, view=Box(*viewport.extent))
             self._redraw("frame", "overlay")
 
     def _redraw(self, *what: str) -> None:
@@ -219,6 +221,7 @@ class ImageView(Viewer):
         if frame:
             self._frame = frame
             self._pipe.send(frame)
+            self._rest.moved()
         self._objects.update(data=_image(overlay.objects, overlay) if overlay else EMPTY_IMAGE)
         chosen = overlay if overlay and overlay.selection.any() else None
         self._selection.update(data=_image(chosen.selection, chosen) if chosen else EMPTY_IMAGE)
@@ -228,6 +231,7 @@ class ImageView(Viewer):
             self._redraw("frame")
         else:
             self._courier(self._apply_limits)
+            self._courier(self._rest.moved)  # the model sees the contrast that the user sees
 
     def _apply_limits(self) -> None:
         if self._mapper is not None:
@@ -293,6 +297,7 @@ class ImageView(Viewer):
         self._watches.end()
         self._latest.close()
         self._latest_outline.close()
+        self._rest.close()
         self._courier.pushed.remove(self._pane)
 
     def __panel__(self) -> Gestures:
