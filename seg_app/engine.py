@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seg_app.sam import Segmenter, connect_best, connect_sam
+from seg_app.sam import CacheLimits, Segmenter, connect_best, connect_sam
 
 if TYPE_CHECKING:
     from seg_app.settings import Settings
@@ -19,11 +19,20 @@ def engine_of(settings: Settings, address: str | None = None) -> Segmenter:
     if not address:
         return best_engine(settings)
     token = settings.backend_token if address == settings.backend_url else None
-    return connect_sam(address, device=settings.device, token=token.get_secret_value() if token else None)
+    return connect_sam(
+        address,
+        device=settings.device,
+        token=token.get_secret_value() if token else None,
+        cache=CacheLimits(settings.cache, settings.cache_bytes),
+    )
 
 
 def best_engine(settings: Settings) -> Segmenter:
     """Load the best model that is in this machine, see `connect_best`. Raises SegmenterError."""
     return connect_best(
-        settings.checkpoint_path, settings.checkpoints, config=settings.sam_config, device=settings.device
+        settings.checkpoint_path,
+        settings.checkpoints,
+        config=settings.sam_config,
+        device=settings.device,
+        cache=CacheLimits(settings.cache, settings.cache_bytes),
     )

@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         alias="SEG_APP_HOME",
         description="Where journals, the embedded Tiled and the samples are kept.",
     )
+    cache_gb: float = Field(
+        4.0,
+        alias="SEG_APP_CACHE_GB",
+        description="How many GB (10⁹ bytes) of images that SAM 2.1 has seen are kept in SEG_APP_HOME/cache; 0: none.",
+        ge=0,
+    )
     host: str = Field("127.0.0.1", alias="SEG_APP_HOST", description="The address to listen on; 0.0.0.0 for a lab.")
     port: int = Field(5006, alias="SEG_APP_PORT", description="The port to listen on.", ge=0, le=65535)
     origins: str = Field(
@@ -78,6 +84,16 @@ class Settings(BaseSettings):
     def checkpoints(self) -> Path:
         """The folder in which official checkpoints are looked for."""
         return self.home / "checkpoints"
+
+    @property
+    def cache(self) -> Path:
+        """The folder in which what a model made of images is kept."""
+        return self.home / "cache"
+
+    @property
+    def cache_bytes(self) -> int:
+        """The bound of that folder."""
+        return round(self.cache_gb * 10**9)
 
     @classmethod
     def read(cls) -> Settings:

@@ -1,4 +1,6 @@
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,97 +9,18 @@ import torch
 
 from seg_app.errors import SegmenterError
 from seg_app.records import Box, Point, Prompts
-from seg_app.sam import connect_sam
+from seg_app.sam import CacheLimits, connect_sam
 from seg_app.sam.checkpoints import Checkpoint
-from seg_app.sam.compat import ensure_torchvision
-from seg_app.sam.engine import Sam2Segmenter
+from seg_app.sam.engine import Sam2Segmenter, _Embedding, _packed
+from seg_app.sam.scheduler import Priority
 from tests.contracts import CENTRE, OUTSIDE, SegmenterContract, disc_on_noise
+from tests.threads import until
+from tests.tiny_sam import TINY, bare_predictor, tiny_checkpoint
 
 pytestmark = [
     # the sam2 package scripts its transforms
     pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
 ]
-
-# SAM 2.1 as in the official configurations, but with one block in each stage and 32 channels: 0.3 s an image.
-TINY = """
-model:
-  _target_: sam2.modeling.sam2_base.SAM2Base
-  image_encoder:
-    _target_: sam2.modeling.backbones.image_encoder.ImageEncoder
-    scalp: 1
-    trunk:
-      _target_: sam2.modeling.backbones.hieradet.Hiera
-      embed_dim: 8
-      num_heads: 1
-      stages: [1, 1, 1, 1]
-      global_att_blocks: []
-      window_pos_embed_bkg_spatial_size: [7, 7]
-    neck:
-      _target_: sam2.modeling.backbones.image_encoder.FpnNeck
-      position_encoding:
-        _target_: sam2.modeling.position_encoding.PositionEmbeddingSine
-        num_pos_feats: 32
-        normalize: true
-        scale: null
-        temperature: 10000
-      d_model: 32
-      backbone_channel_list: [64, 32, 16, 8]
-      fpn_top_down_levels: [2, 3]
-      fpn_interp_model: nearest
-  memory_attention:
-    _target_: sam2.modeling.memory_attention.MemoryAttention
-    d_model: 32
-    pos_enc_at_input: true
-    layer:
-      _target_: sam2.modeling.memory_attention.MemoryAttentionLayer
-      activation: relu
-      dim_feedforward: 32
-      dropout: 0.1
-      pos_enc_at_attn: false
-      self_attention:
-        _target_: sam2.modeling.sam.transformer.RoPEAttention
-        feat_sizes: [64, 64]
-        embedding_dim: 32
-        num_heads: 1
-      d_model: 32
-      pos_enc_at_cross_attn_keys: true
-      pos_enc_at_cross_attn_queries: false
-      cross_attention:
-        _target_: sam2.modeling.sam.transformer.RoPEAttention
-        feat_sizes: [64, 64]
-        rope_k_repeat: true
-        embedding_dim: 32
-        num_heads: 1
-        kv_in_dim: 16
-    num_layers: 1
-  memory_encoder:
-    _target_: sam2.modeling.memory_encoder.MemoryEncoder
-    out_dim: 16
-    in_dim: 32
-    position_encoding:
-      _target_: sam2.modeling.position_encoding.PositionEmbeddingSine
-      num_pos_feats: 16
-    mask_downsampler:
-      _target_: sam2.modeling.memory_encoder.MaskDownSampler
-      embed_dim: 32
-      kernel_size: 3
-      stride: 2
-      padding: 1
-    fuser:
-      _target_: sam2.modeling.memory_encoder.Fuser
-      layer:
-        _target_: sam2.modeling.memory_encoder.CXBlock
-        dim: 32
-      num_layers: 1
-  num_maskmem: 7
-  image_size: 1024
-  directly_add_no_mem_embed: true
-  use_high_res_features_in_sam: true
-  multimask_output_in_sam: true
-  iou_prediction_use_sigmoid: true
-  pred_obj_scores: true
-  pred_obj_scores_mlp: true
-"""
 
 
 @pytest.fixture(scope="module")
@@ -105,37 +28,13 @@ def checkpoint(request, tmp_path_factory) -> Checkpoint:
     """A tiny SAM 2.1 with random weights, of the input size of the official ones unless a test asks for another."""
     folder = tmp_path_factory.mktemp("model") / "of our own, v=1"
     folder.mkdir()
-    config, weights = folder / "tiny.yaml", folder / "tiny.pt"
-    config.write_text(TINY.replace("image_size: 1024", f"image_size: {getattr(request, 'param', 1024)}"))
-    torch.save({"model": bare_model(config).state_dict()}, weights)
-    return Checkpoint.at(weights, config=config)
-
-
-def bare_model(config: Path):
-    """Return the package's own model of a configuration, built without seg_app, with random weights."""
-    ensure_torchvision()
-    from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-
-    torch.manual_seed(0)
-    extra = "model.sam_mask_decoder_extra_args.dynamic_multimask"
-    # what build_sam2 adds to every configuration
-    options = [f"{extra}_via_stability=true", f"{extra}_stability_delta=0.05", f"{extra}_stability_thresh=0.98"]
-    full = OmegaConf.merge(OmegaConf.load(config), OmegaConf.from_dotlist(options))
-    return instantiate(full.model, _recursive_=True).eval()
+    return tiny_checkpoint(folder, image_size=getattr(request, "param", 1024))
 
 
 @pytest.fixture(scope="module")
 def predictor(checkpoint):
     """The package's own image predictor with the same weights."""
-    model = bare_model(Path(checkpoint.config))
-    model.load_state_dict(torch.load(checkpoint.weights, weights_only=True)["model"])
-    from sam2.sam2_image_predictor import SAM2ImagePredictor
-
-    predictor = SAM2ImagePredictor(model)
-    if model.image_size == 512:  # it is written for 1024
-        predictor._bb_feat_sizes = [(128, 128), (64, 64), (32, 32)]
-    return predictor
+    return bare_predictor(checkpoint)
 
 
 @pytest.fixture(scope="module")
@@ -229,11 +128,81 @@ def test_going_back_to_an_image_encodes_nothing_and_answers_as_before(engine, en
         np.testing.assert_array_equal(before, after)
 
 
-def test_only_the_last_windows_are_kept(checkpoint) -> None:
-    segmenter = Sam2Segmenter(checkpoint, device="cpu", kept_windows=2)
-    for grey in range(3):
+@pytest.mark.parametrize("checkpoint", [512], indirect=True, scope="module")
+def test_windows_are_kept_up_to_a_number_of_bytes(checkpoint) -> None:
+    segmenter = Sam2Segmenter(checkpoint, device="cpu", cache=CacheLimits(memory_bytes=1_200_000))
+    for grey in range(3):  # 32 × 32² + 8 × 64² + 4 × 128² numbers of 4 bytes each
         segmenter.embed(np.full((8, 8, 3), grey, dtype=np.uint8))
-    assert len(segmenter._embeddings) == 2
+    assert segmenter._embeddings.memory_bytes == 2 * 524_288
+
+
+@pytest.fixture
+def engines(checkpoint, tmp_path, monkeypatch):
+    """Return a function that makes engines on one folder, as a restart does, and the images that they encode."""
+    seen, limits = [], CacheLimits(tmp_path / "cache")
+
+    def start(of: Checkpoint = checkpoint) -> Sam2Segmenter:
+        segmenter = Sam2Segmenter(of, device="cpu", cache=limits)
+        model = segmenter._predictor.model
+        forward = model.forward_image
+        monkeypatch.setattr(model, "forward_image", lambda image: seen.append(image) or forward(image))
+        return segmenter
+
+    return start, seen
+
+
+def test_the_first_click_on_an_image_of_yesterday_encodes_nothing(engines) -> None:
+    start, encoded = engines
+    yesterday, today = start(), start()
+    before = yesterday.predict(disc_on_noise(), Prompts((CENTRE,)))[0]
+    yesterday.close()
+    after = today.predict(disc_on_noise(), Prompts((CENTRE,)))[0]
+    assert len(encoded) == 1
+    np.testing.assert_allclose(after.logits, before.logits, atol=0.01 * np.abs(before.logits).max())
+
+
+def test_another_checkpoint_encodes_for_itself(engines, tmp_path) -> None:
+    start, encoded = engines
+    (tmp_path / "other").mkdir()
+    for segmenter in (start(), start(tiny_checkpoint(tmp_path / "other", seed=1))):
+        segmenter.embed(disc_on_noise())
+        segmenter.close()
+    assert len(encoded) == 2
+
+
+def test_what_does_not_fit_half_precision_is_kept_as_it_is(engine) -> None:
+    features = {"high_res_feats": [torch.full((1, 2, 2, 2), 1e6)], "image_embed": torch.ones(1, 2, 1, 1)}
+    embedding = _Embedding(features, (8, 8))
+    back = engine._unpacked(_packed(embedding))
+    assert back.shape == (8, 8)
+    assert all(torch.equal(a, b) for a, b in zip(back.tensors, embedding.tensors, strict=True))
+
+
+def test_a_click_while_the_window_is_prepared_does_not_encode_it_again(engine, encoded, monkeypatch) -> None:
+    encoding, go = threading.Event(), threading.Event()
+    forward = engine._predictor.model.forward_image
+    monkeypatch.setattr(
+        engine._predictor.model, "forward_image", lambda image: (encoding.set(), go.wait(), forward(image))[-1]
+    )
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(engine.embed, disc_on_noise())
+        encoding.wait()
+        click = pool.submit(engine.predict, disc_on_noise(), Prompts((CENTRE,)))
+        until(lambda: engine._scheduler.waiting)
+        go.set()
+        assert len(click.result()) == 3
+    assert len(encoded) == 1
+
+
+def test_moving_on_gives_up_what_has_not_begun(engine, encoded) -> None:
+    here, there = disc_on_noise(), np.ascontiguousarray(disc_on_noise()[::-1])
+    with ThreadPoolExecutor(2) as pool, engine._scheduler.turn(Priority.CLICK):
+        first = pool.submit(engine.embed, here, client="ada")
+        until(lambda: engine._scheduler.waiting)
+        second = pool.submit(engine.embed, there, client="ada")
+        assert first.result() is None
+    second.result()
+    assert len(encoded) == 1
 
 
 def test_says_which_model_runs_where(engine) -> None:

@@ -99,7 +99,7 @@ class Oracle:
         self.part, self.score, self.input_size = part, score, input_size
         self.seen: list[tuple[tuple[int, ...], tuple[Point, ...]]] = []
 
-    def embed(self, image) -> None:
+    def embed(self, image, *, client="") -> None:
         pass
 
     def predict(self, image, prompts) -> list[Candidate]:

@@ -5,6 +5,7 @@ import pytest
 from seg_app.errors import SegmenterError
 from seg_app.records import Prompts
 from seg_app.sam import OnDemand, connect_sam, get_ready
+from seg_app.sam.classical import ClassicalSegmenter
 from tests.contracts import CENTRE, SegmenterContract, disc_on_noise
 
 
@@ -32,3 +33,13 @@ def test_what_could_not_be_loaded_is_told_and_tried_again(caplog):
     assert (segmenter.name, caplog.messages[0][:23]) == ("No model", "There is no checkpoint '"[:23])
     get_ready(segmenter)
     assert segmenter.name == "Classical · no weights"
+
+
+def test_who_asks_is_handed_on():
+    class Inner(ClassicalSegmenter):
+        def embed(self, image, *, client=""):
+            asked.append((image.shape, client))
+
+    asked = []
+    OnDemand(Inner).embed(disc_on_noise(), client="ada")
+    assert asked == [((96, 128, 3), "ada")]

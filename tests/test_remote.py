@@ -160,7 +160,7 @@ def test_a_server_that_is_too_slow_is_not_waited_for() -> None:
     asked, done = threading.Event(), threading.Event()
 
     class Slow(ClassicalSegmenter):
-        def embed(self, _image):
+        def embed(self, _image, *, client=""):  # noqa: ARG002
             asked.set()
             done.wait()
 
@@ -293,3 +293,16 @@ def _shortened(message: bytes) -> bytes:
     size = int.from_bytes(message[:4], "big")
     head = message[4 : 4 + size].replace(b"[10000000]", b"[10]")
     return len(head).to_bytes(4, "big") + head + message[4 + size :]
+
+
+def test_the_server_hears_who_asks_to_embed() -> None:
+    class Listening(ClassicalSegmenter):
+        def embed(self, image, *, client=""):
+            asked.append((image.shape, client))
+
+    asked: list = []
+    with running(create_app(Listening())) as url:
+        segmenter = RemoteSegmenter(url)
+        segmenter.embed(disc_on_noise(), client="ada")
+        segmenter.close()
+    assert asked == [((96, 128, 3), "ada")]

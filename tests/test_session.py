@@ -14,6 +14,7 @@ from seg_app.errors import RefusedError, SegAppError, SegmenterError, StorageErr
 from seg_app.geometry import bits_of
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Journal, MaskSet, Session, Volume
+from seg_app.records import Box, Window
 from seg_app.sam import Candidate, connect_sam
 
 DISCS = ((60, 50, 20), (150, 140, 30))
@@ -27,12 +28,12 @@ class Brightness:
 
     def __init__(self, input_size=1024):
         self.input_size = input_size
-        self.images = []
+        self.images, self.embedded = [], []
         self.meanwhile = lambda: None
         """Called while an answer is on its way."""
 
-    def embed(self, image):
-        """Not needed."""
+    def embed(self, image, *, client=""):
+        self.embedded.append((image, client))
 
     def predict(self, image, prompts):
         self.images.append(image)
@@ -319,6 +320,48 @@ def test_the_contrast_that_is_set_reaches_the_model(session, segmenter):
     session.limits = (250.0, 255.0)
     assert session.click(60, 50) is None
     assert segmenter.images[0].max() == 0
+
+
+@pytest.fixture
+def on_screen(segmenter):
+    """A session whose view shows a part of a large plane at twice its size."""
+    session = Session(Volume.from_array(discs((2000, 1500, 20), shape=(3000, 4000))), segmenter)
+    session.param.update(scale=0.5, view=Box(1700, 1300, 2300, 1700))
+    return session
+
+
+@pytest.mark.parametrize("place", [(2000, 1500), (1990, 1490), (2010, 1510)])
+def test_a_click_on_what_was_prepared_asks_about_the_same_pixels(on_screen, segmenter, place):
+    on_screen.prepare()
+    on_screen.click(*place)
+    ((prepared, _),) = segmenter.embedded
+    assert segmenter.images[0] is prepared
+
+
+def test_what_is_prepared_is_asked_for_in_the_name_of_the_session(on_screen, segmenter, session):
+    for one in (on_screen, on_screen, session):
+        one.prepare()
+    clients = [client for _, client in segmenter.embedded]
+    assert clients[0] == clients[1] != clients[2]
+
+
+def test_without_a_view_the_middle_of_the_plane_is_prepared(segmenter):
+    Session(Volume.from_array(discs((2000, 1500, 20), shape=(3000, 4000))), segmenter).prepare()
+    assert segmenter.embedded[0][0].max() > 200
+
+
+def test_what_the_user_has_left_while_it_was_read_is_not_prepared(on_screen, segmenter, monkeypatch):
+    read = on_screen.volume.read
+
+    def move_on(*where):
+        monkeypatch.setattr(on_screen.volume, "read", read)
+        on_screen.view = Box(100, 100, 700, 500)
+        on_screen.prepare()
+        return read(*where)
+
+    monkeypatch.setattr(on_screen.volume, "read", move_on)
+    on_screen.prepare()
+    assert [image.max() for image, _ in segmenter.embedded] == [on_screen._as_seen(Window(0, 0, 0, 9, 9), 0).max()]
 
 
 # Accepted masks

@@ -32,7 +32,7 @@ class Patient:
         self.may_answer = Event()
         self.may_answer.set()
 
-    def embed(self, image):
+    def embed(self, image, *, client=""):
         """Not needed."""
 
     def predict(self, image, prompts):

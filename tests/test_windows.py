@@ -17,8 +17,8 @@ def at(x, y):
     return Prompts((Point(x, y),))
 
 
-def locate(prompts, *, scale=1.0, plane=PLANE):
-    return windows.locate(prompts, plane, scale=scale, size=1024)
+def locate(prompts, *, scale=1.0, plane=PLANE, view=None):
+    return windows.locate(prompts, plane, scale=scale, size=1024, view=view)
 
 
 def test_zoomed_in_the_window_is_at_full_resolution():
@@ -64,12 +64,51 @@ def test_a_box_counts_like_its_corners():
     assert locate(Prompts(box=Box(100, 100, 3000, 200))).level == 2
 
 
+@pytest.mark.parametrize("scale", [0.3, 0.64, 2.4])
+def test_clicks_on_one_screen_share_the_window_in_its_middle(scale):
+    width, height = 1200 * scale, 800 * scale
+    view = Box(2800 - width / 2, 2000 - height / 2, 2800 + width / 2, 2000 + height / 2)
+    places = [(2800, 2000), (2800 - 0.31 * width, 2000), (2800, 2000 + 0.3 * height)]
+    assert len({locate(at(*place), scale=scale, view=view) for place in places}) == 1
+
+
+def test_a_click_near_the_edge_of_the_shared_window_gets_one_of_its_own():
+    view, far = Box(2000, 1000, 4000, 3000), at(3500, 2000)
+    assert locate(far, view=view) == locate(far) != locate(at(3000, 2000), view=view)
+
+
+def test_at_the_edge_of_the_plane_there_is_nothing_beyond_that_could_be_cut():
+    view = Box(0, 0, 800, 600)
+    assert locate(at(0, 0), view=view) == locate(at(400, 300), view=view)
+
+
+@given(st.floats(0, 6143), st.floats(0, 4095), st.floats(0.3, 9), st.floats(0, 1), st.floats(0, 1))
+def test_what_is_clicked_on_screen_is_inside_its_window(x, y, scale, u, v):
+    view = Box(x - 600 * scale, y - 400 * scale, x + 600 * scale, y + 400 * scale)
+    clicked = at(min(max(view.x0 + u * 1200 * scale, 0), 6143), min(max(view.y0 + v * 800 * scale, 0), 4095))
+    x0, y0, x1, y1 = locate(clicked, scale=scale, view=view).extent
+    assert x0 <= clicked.points[0].x <= x1
+    assert y0 <= clicked.points[0].y <= y1
+
+
+def test_the_middle_of_a_view_beyond_the_plane_is_that_of_what_is_seen():
+    assert windows.middle_of(Box(-1000.5, -0.5, 1999.5, 99.5), PLANE) == Point(999.5, 49.5)
+
+
+def test_an_object_that_the_shared_window_cuts_is_tried_around_the_click_and_then_coarser():
+    clicked = at(3350, 2000)
+    shared = locate(clicked, view=Box(2000, 1000, 4000, 3000))
+    own = windows.wider(shared, clicked, PLANE, 1024)
+    assert (own, shared.level) == (locate(clicked), 0)
+    assert windows.wider(own, clicked, PLANE, 1024) == locate(clicked, scale=2)
+
+
 def test_a_small_plane_is_one_window():
     assert locate(at(5, 5), plane=(64, 96)) == Window(0, 0, 0, 64, 96)
 
 
 def test_there_is_nothing_coarser_than_the_whole_plane():
-    assert windows.coarser(Window(0, 0, 0, 64, 96), (64, 96), 1024) is None
+    assert windows.wider(Window(0, 0, 0, 64, 96), at(5, 5), (64, 96), 1024) is None
 
 
 def test_an_object_on_an_inner_edge_is_cut():

@@ -62,8 +62,9 @@ class Latest:
     For pictures: while one is drawn the user moves on, and only the place where they rest matters.
     """
 
-    def __init__(self, name: str):
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+    def __init__(self, name: str, *, threads: int = 1):
+        """threads: two where a task that waits is given up by the next one, which therefore must come to ask."""
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._wanted: Callable[[], None] | None = None
         self._closed = False
         self._lock = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
@@ -14,7 +15,7 @@ from seg_app.geometry import distinct
 from seg_app.models.maskset import Masks, MaskSet
 from seg_app.models.prompts import Draft, Taken
 from seg_app.models.volume import Volume, to_uint8
-from seg_app.records import Mask, MaskFile, Point, Prompts, Provenance, Window
+from seg_app.records import Box, Mask, MaskFile, Point, Prompts, Provenance, Window
 from seg_app.sam import windows
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Session(param.Parameterized):
     z = param.Integer(default=0, doc="The plane on view, from 0.")
     limits = param.Tuple(default=(0.0, 1.0), length=2, doc="Contrast: the data values shown as black and white.")
     scale = param.Number(default=1.0, bounds=(0, None), doc="Full-resolution pixels that a screen pixel shows.")
+    view = param.ClassSelector(
+        class_=Box, allow_None=True, default=None, doc="What is on screen, as edges in pixels; None: nobody looks."
+    )
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
     saved_as = param.String(default="", doc="Where the masks were saved last.")
     kept = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="The masks as they were saved or loaded.")
@@ -57,6 +61,7 @@ class Session(param.Parameterized):
         self.draft = Draft()
         self.user = user or getpass.getuser()
         self._seen: tuple[object, NDArray[np.uint8]] | None = None
+        self._client, self._preparing = uuid.uuid4().hex, object()
 
     # The object that is being made
 
@@ -137,9 +142,11 @@ class Session(param.Parameterized):
     def _solve(self, prompts: Prompts, z: int) -> list[Mask]:
         """Return the masks that prompts can mean, best first."""
         plane, size = self.volume.shape[1:], self.segmenter.input_size
-        window = windows.locate(prompts, plane, scale=self.scale, size=size)
+        window = windows.locate(prompts, plane, scale=self.scale, size=size, view=self.view)
         found = self._ask(prompts, window, z)
-        while windows.is_cut(found[0].logits, window, plane) and (larger := windows.coarser(window, plane, size)):
+        while windows.is_cut(found[0].logits, window, plane) and (
+            larger := windows.wider(window, prompts, plane, size)
+        ):
             window, found = larger, self._ask(prompts, larger, z)
         # what else is cut may be anything beyond the window
         whole = [candidate for candidate in found[1:] if not windows.is_cut(candidate.logits, window, plane)]
@@ -152,13 +159,26 @@ class Session(param.Parameterized):
     def _as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:
         # The clicks on one object, and on its neighbours, share a window: it is read once.
         wanted = (z, window, self.limits)
-        if self._seen is None or self._seen[0] != wanted:
-            self._seen = (wanted, self._read(window, z))
-        return self._seen[1]
+        seen = self._seen
+        if seen is None or seen[0] != wanted:
+            seen = self._seen = (wanted, self._read(window, z))
+        return seen[1]
 
     def _read(self, window: Window, z: int) -> NDArray[np.uint8]:
         # SAM wants 8 bits: stretched to the displayed contrast, so that the model sees what the user sees.
         return to_uint8(self.volume.read(z, window), self.limits, rgb=True)
+
+    def prepare(self) -> None:
+        """Let the model look at what is on screen, so that a click on it is answered sooner; blocking.
+
+        What was to be prepared before, and has not begun, is given up. Raises SegAppError.
+        """
+        mine = self._preparing = object()
+        plane, size = self.volume.shape[1:], self.segmenter.input_size
+        middle = Prompts((windows.middle_of(self.view or Box(-0.5, -0.5, plane[1] - 0.5, plane[0] - 0.5), plane),))
+        image = self._as_seen(windows.locate(middle, plane, scale=self.scale, size=size, view=self.view), self.z)
+        if self._preparing is mine:  # else the user has moved on while it was read
+            self.segmenter.embed(image, client=self._client)
 
     # Accepted masks
 

@@ -42,7 +42,7 @@ class ClassicalSegmenter:
     def __init__(self) -> None:
         self._landscapes: Recent[Landscape] = Recent(KEPT_WINDOWS)
 
-    def embed(self, image: NDArray[np.uint8]) -> None:
+    def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:  # noqa: ARG002 - nobody waits for a device
         """Smooth a (rows, columns, 3) uint8 image and keep that for the clicks to come. Raises SegmenterError."""
         self._landscape(image)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from seg_app.sam.cache import CacheLimits
     from seg_app.sam.protocol import Segmenter
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Address:
     config: str | Path | None
     device: str
     token: str | None
+    cache: CacheLimits | None
 
     @property
     def path(self) -> str:
@@ -38,7 +40,12 @@ class Address:
 
 
 def connect_sam(
-    uri: str | None = None, *, config: str | Path | None = None, device: str = "auto", token: str | None = None
+    uri: str | None = None,
+    *,
+    config: str | Path | None = None,
+    device: str = "auto",
+    token: str | None = None,
+    cache: CacheLimits | None = None,
 ) -> Segmenter:
     """Return the segmenter at an address; without one, the best that comes with the package (`best_address`).
 
@@ -46,9 +53,10 @@ def connect_sam(
     or a plain path, 'http://host:port' or 'https://…'.
     config: for a checkpoint, its YAML file or the name of one in the `sam2` package, when the file's name does not
     tell. device: 'auto', 'cpu', 'cuda', 'mps'. token: what a server was told to ask for.
+    cache: where SAM 2.1 in this process keeps what it made of images; None keeps it in memory.
     Raises SegmenterError when there is nothing of the kind at the address.
     """
-    address = Address(uri or best_address(), config, device, token)
+    address = Address(uri or best_address(), config, device, token, cache)
     scheme = _scheme(address.uri)
     if scheme not in ENGINES:
         known = ", ".join(f"'{name}:'" for name in ENGINES)
@@ -57,11 +65,16 @@ def connect_sam(
 
 
 def connect_best(
-    checkpoint: Path | None, folder: Path, *, config: str | Path | None = None, device: str = "auto"
+    checkpoint: Path | None,
+    folder: Path,
+    *,
+    config: str | Path | None = None,
+    device: str = "auto",
+    cache: CacheLimits | None = None,
 ) -> Segmenter:
     """Return the segmenter at `best_address`. `config` belongs to `checkpoint`. Raises SegmenterError."""
     address = best_address(checkpoint, folder, device=device)
-    return connect_sam(address, config=config if checkpoint else None, device=device)
+    return connect_sam(address, config=config if checkpoint else None, device=device, cache=cache)
 
 
 def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, device: str = "auto") -> str:
@@ -113,21 +126,21 @@ def _classical(_address: Address) -> Segmenter:
 
 
 def _local(address: Address) -> Segmenter:
-    return _sam2(Checkpoint.at(address.path, config=address.config), address.device)
+    return _sam2(Checkpoint.at(address.path, config=address.config), address)
 
 
 def _bundled(address: Address) -> Segmenter:
     if checkpoint := Checkpoint.bundled():
-        return _sam2(checkpoint, address.device)
+        return _sam2(checkpoint, address)
     raise SegmenterError("This installation has no weights in it. Install seg-app again, or set CHECKPOINT_PATH.")
 
 
-def _sam2(checkpoint: Checkpoint, device: str) -> Segmenter:
+def _sam2(checkpoint: Checkpoint, address: Address) -> Segmenter:
     if lacking := _lacking():
         raise SegmenterError(f"'{checkpoint.weights}' needs {lacking}, not installed here. Install it by: {INSTALL}")
     from seg_app.sam.engine import Sam2Segmenter  # weight: torch, 3 s
 
-    return Sam2Segmenter(checkpoint, device=device)
+    return Sam2Segmenter(checkpoint, device=address.device, cache=address.cache)
 
 
 def _remote(address: Address) -> Segmenter:

@@ -1,23 +1,25 @@
-"""SAM 2.1 in this process: the official `sam2` package, with the embeddings of the last windows kept."""
+"""SAM 2.1 in this process: the official `sam2` package, with embeddings that are kept and clicks that go first."""
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import struct
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from threading import Lock
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from seg_app.errors import SegmenterError
-from seg_app.sam.cache import Recent, content_key
+from seg_app.sam.cache import Cache, CacheLimits, content_key
 from seg_app.sam.compat import ensure_torchvision
 from seg_app.sam.configs import hydra_config
 from seg_app.sam.protocol import Candidate
 from seg_app.sam.question import check_image, check_prompts
+from seg_app.sam.scheduler import Priority, Scheduler, SupersededError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 
     from seg_app.records import Prompts
     from seg_app.sam.checkpoints import Checkpoint
+    from seg_app.sam.diskcache import Arrays
 
-KEPT_WINDOWS = 16
+PREPROCESSING = 1
+"""To be raised when an image is prepared for the encoder in another way: what is on disk is of no use then."""
 FEATURE_STRIDES = 4, 8, 16
 """How many input pixels wide a pixel of each feature map of the image encoder is, finest first."""
 COARSEST_STRIDE = 32
@@ -48,23 +52,36 @@ class _Embedding:
     features: dict[str, Any]
     shape: tuple[int, int]
 
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        """The feature maps, the one that the decoder begins with last."""
+        return [*self.features["high_res_feats"], self.features["image_embed"]]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on the device."""
+        return sum(tensor.nbytes for tensor in self.tensors)
+
 
 class Sam2Segmenter:
     """SAM 2.1 on a device of this machine.
 
-    Clicks of several threads take turns on the device. A window that was embedded is not encoded again while it is
-    among the last `kept_windows`.
+    What several threads ask for takes turns on the device, clicks first. A window that was embedded is not encoded
+    again while it is in memory or on disk.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, device: str = "auto", kept_windows: int = KEPT_WINDOWS) -> None:
-        """Load a checkpoint. device: 'auto' (the best there is), 'cuda', 'mps', 'cpu'.
+    def __init__(self, checkpoint: Checkpoint, *, device: str = "auto", cache: CacheLimits | None = None) -> None:
+        """Load a checkpoint. device: 'auto' (the best there is), 'cuda', 'mps', 'cpu'. cache: None is memory only.
 
         Raises SegmenterError when the device, the checkpoint or its configuration cannot be used.
         """
         self._device = device_of(device)
         self._predictor = _load(checkpoint, self._device)
-        self._embeddings: Recent[_Embedding] = Recent(kept_windows)
-        self._turn = Lock()
+        self._model_key = _model_key(checkpoint, self._device)
+        self._embeddings: Cache[_Embedding] = Cache(
+            cache or CacheLimits(), weigh=lambda embedding: embedding.nbytes, pack=_packed, unpack=self._unpacked
+        )
+        self._scheduler = Scheduler()
         self._title = checkpoint.title
 
     @property
@@ -77,11 +94,16 @@ class Sam2Segmenter:
         """Edge in pixels of what the model sees, 1024 for the official ones: larger images are shrunk to it."""
         return int(self._predictor.model.image_size)
 
-    def embed(self, image: NDArray[np.uint8]) -> None:
-        """Encode a (rows, columns, 3) uint8 image, unless it is among the last ones. Raises SegmenterError."""
+    def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:
+        """Encode a (rows, columns, 3) uint8 image, unless it is kept, after all clicks. Raises SegmenterError.
+
+        client: see `Segmenter`.
+        """
         check_image(image)
-        with self._using_device():
-            self._embedding(image)
+        key = self._key(image)
+        if self._kept(key) is None:
+            with suppress(SupersededError), self._using_device(Priority.PREFETCH, client=client):
+                self._embedding(key, image)
 
     def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
         """Return three candidates for a single point, one for several prompts, best score first.
@@ -90,8 +112,10 @@ class Sam2Segmenter:
         """
         check_image(image)
         check_prompts(prompts, image.shape)
-        with self._using_device():
-            self._recall(self._embedding(image))
+        key = self._key(image)
+        self._kept(key)  # what is on disk is read before the device has to wait for it
+        with self._using_device(Priority.CLICK):
+            self._recall(self._embedding(key, image))
             logits, scores, _ = self._predictor.predict(
                 **_arrays(prompts),
                 # one click may mean a part or the whole; several prompts mean one thing
@@ -102,30 +126,43 @@ class Sam2Segmenter:
         return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0))) for i in best_first]
 
     def close(self) -> None:
-        """Forget the kept windows and give their memory back to the device."""
-        with self._turn:
+        """Forget the windows in memory, give it back to the device, and wait for what is on its way to the disk."""
+        self._embeddings.flush()
+        with self._scheduler.turn(Priority.CLICK):
             self._embeddings.clear()
             self._predictor.reset_predictor()
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
 
     @contextmanager
-    def _using_device(self) -> Iterator[None]:
-        """Wait for a turn on the device; turn what the model raises into SegmenterError."""
+    def _using_device(self, priority: Priority, *, client: str = "") -> Iterator[None]:
+        """Wait for a turn on the device; turn what the model raises into SegmenterError. Not within another turn."""
         is_cuda = self._device.type == "cuda"
         # half precision as in the package's own examples; it gains nothing on a CPU
         precision = torch.autocast("cuda", dtype=torch.bfloat16) if is_cuda else nullcontext()
+        with self._explaining(), self._scheduler.turn(priority, client=client), torch.inference_mode(), precision:
+            yield
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
         try:
-            with self._turn, torch.inference_mode(), precision:
-                yield
+            yield
         except RuntimeError as error:
             raise SegmenterError(
                 f"{self.name} failed: {_first_line(error)}. "
                 "When the device is out of memory, use a smaller model or device='cpu'."
             ) from error
 
-    def _embedding(self, image: NDArray[np.uint8]) -> _Embedding:
-        return self._embeddings.get(content_key(image), lambda: self._encode(image))
+    def _key(self, image: NDArray[np.uint8]) -> str:
+        return hashlib.blake2b(f"{self._model_key} {content_key(image)}".encode(), digest_size=16).hexdigest()
+
+    def _kept(self, key: str) -> _Embedding | None:
+        with self._explaining():
+            return self._embeddings.find(key)
+
+    def _embedding(self, key: str, image: NDArray[np.uint8]) -> _Embedding:
+        # always within a turn: who waited for another's encoding while it has the device would wait for ever
+        return self._embeddings.get(key, lambda: self._encode(image))
 
     def _encode(self, image: NDArray[np.uint8]) -> _Embedding:
         self._predictor.set_image(image)
@@ -133,10 +170,40 @@ class Sam2Segmenter:
         features: Any = self._predictor._features  # noqa: SLF001
         return _Embedding(features, (image.shape[0], image.shape[1]))
 
+    def _unpacked(self, arrays: Arrays) -> _Embedding:
+        types, shape = arrays["types"].tolist(), arrays["shape"].tolist()
+        tensors = [
+            torch.from_numpy(arrays[f"map_{i}"]).to(self._device, getattr(torch, name)) for i, name in enumerate(types)
+        ]
+        return _Embedding({"high_res_feats": tensors[:-1], "image_embed": tensors[-1]}, (shape[0], shape[1]))
+
     def _recall(self, embedding: _Embedding) -> None:
         self._predictor._features = embedding.features  # noqa: SLF001
         self._predictor._orig_hw = [embedding.shape]  # noqa: SLF001
         self._predictor._is_image_set = True  # noqa: SLF001
+
+
+def _model_key(checkpoint: Checkpoint, device: torch.device) -> str:
+    """Return what embeddings depend on besides the image, as text: weights, configuration, precision, preparation."""
+    config = Path(checkpoint.config).expanduser()
+    with checkpoint.weights.open("rb") as file:
+        weights = hashlib.file_digest(file, "blake2b").hexdigest()
+    content = config.read_text() if config.is_file() else checkpoint.config
+    return f"{PREPROCESSING} {weights} {content} {device.type}"
+
+
+def _packed(embedding: _Embedding) -> Arrays:
+    """Return an embedding as arrays to be stored: in half precision, which changes no pixel in a thousand of a mask."""
+    maps = {f"map_{i}": _compact(tensor) for i, tensor in enumerate(embedding.tensors)}
+    types = [str(tensor.dtype).removeprefix("torch.") for tensor in embedding.tensors]
+    return {**maps, "types": np.array(types), "shape": np.array(embedding.shape)}
+
+
+def _compact(tensor: torch.Tensor) -> NDArray[Any]:
+    single = tensor.float().cpu().numpy()
+    with np.errstate(over="ignore"):  # what is beyond its range is kept in single precision
+        half = single.astype(np.float16)
+    return half if np.isfinite(half).all() else single
 
 
 def _arrays(prompts: Prompts) -> dict[str, Any]:

@@ -43,9 +43,9 @@ class OnDemand:
         """That of the segmenter, which is loaded for it."""
         return self._loaded().input_size
 
-    def embed(self, image: NDArray[np.uint8]) -> None:
+    def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:
         """Load the segmenter, and get it ready for a (rows, columns, 3) uint8 image. Raises SegmenterError."""
-        self._loaded().embed(image)
+        self._loaded().embed(image, client=client)
 
     def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
         """Return the candidates of the segmenter, see `Segmenter`. Raises SegmenterError."""

@@ -35,10 +35,11 @@ class Segmenter(Protocol):
         """Edge in pixels of the square image that suits the segmenter best; larger ones are shrunk to it."""
         ...
 
-    def embed(self, image: NDArray[np.uint8]) -> None:
+    def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:
         """Get ready to answer prompts on a (rows, columns, 3) uint8 image, so that `predict` is fast.
 
-        Optional: `predict` does it where it was not done. Raises SegmenterError.
+        Optional: `predict` does it where it was not done, and goes before it. client: who asks, by any name; what the
+        same one asked to embed before and nobody has begun is given up. Raises SegmenterError.
         """
         ...
 

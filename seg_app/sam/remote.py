@@ -58,10 +58,13 @@ class RemoteSegmenter:
         """Edge in pixels of the square image that suits the server's segmenter best."""
         return int(self._health["input_size"])
 
-    def embed(self, image: NDArray[np.uint8]) -> None:
-        """Send a (rows, columns, 3) uint8 image and let the server encode it. Raises SegmenterError."""
+    def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:
+        """Send a (rows, columns, 3) uint8 image and let the server encode it. Raises SegmenterError.
+
+        client: see `Segmenter`.
+        """
         check_image(image)
-        self._ask("/embed", image, {})
+        self._ask("/embed", image, {"client": client})
 
     def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
         """Return the server's candidates, best score first; logits in half precision, -8 far outside.

@@ -4,7 +4,7 @@
 |---|---|---|
 | GET /health | | JSON: name, input_size |
 | PUT /images/{key} | message of one image | 204 |
-| POST /embed | JSON: key | 204 |
+| POST /embed | JSON: key, and client: who asks (optional) | 204 |
 | POST /predict | JSON: key, prompts | message of candidates |
 
 Errors are JSON `{"error": …}`: 401 wrong token, 404 the image of this key is not here (any more): send it,
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -76,7 +77,8 @@ class _Service:
     async def embed(self, request: Request) -> Response:
         self._check_token(request)
         question = _json(await _body(request))
-        await run_in_threadpool(self._segmenter.embed, self._image(question))
+        client = str(question.get("client", ""))
+        await run_in_threadpool(partial(self._segmenter.embed, self._image(question), client=client))
         return Response(status_code=204)
 
     async def predict(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seg_app.geometry import mask_from_bits
-from seg_app.records import Mask, Prompts, Window
+from seg_app.records import Box, Mask, Point, Prompts, Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,26 +16,50 @@ if TYPE_CHECKING:
     from seg_app.sam.protocol import Candidate
 
 Shape = tuple[int, int]
+Bounds = tuple[float, float, float, float]
 
 GRID = 4
 """Windows start at multiples of a quarter of their size, so that neighbouring clicks share one embedding."""
 FILL = 0.72
 """The part of a window that prompts may span. The rest is context for the model, and as rounding to the grid moves a
 window by up to an eighth of its size, keeps every prompt inside."""
+MARGIN = 8
+"""Prompts that are nearer to an edge of the window on view than this part of its size get one of their own."""
 
 
-def locate(prompts: Prompts, plane: Shape, *, scale: float, size: int) -> Window:
+def locate(prompts: Prompts, plane: Shape, *, scale: float, size: int, view: Box | None = None) -> Window:
     """Return the window that answers prompts best: about what the user looks at, as large as the model's input.
 
     plane: (rows, columns) at full resolution. scale: full-resolution pixels that a screen pixel shows.
-    size: edge of the model's input in pixels.
+    size: edge of the model's input in pixels. view: what is on screen; all prompts that are well inside of the window
+    in its middle share that one, wherever they are.
     """
-    x0, y0, x1, y1 = _bounds(prompts)
+    x0, y0, x1, y1 = bounds = _bounds(prompts)
     span = max(x1 - x0, y1 - y0) / (FILL * size)
     level = max(0, math.floor(math.log2(max(scale, 1))), math.ceil(math.log2(max(span, 1))))
-    return _window_at(
-        (x0 + x1) / 2, (y0 + y1) / 2, plane=plane, level=min(level, coarsest_level(plane, size)), size=size
-    )
+    level = min(level, coarsest_level(plane, size))
+    if view:
+        middle = middle_of(view, plane)
+        shared = _window_at(middle.x, middle.y, plane=plane, level=level, size=size)
+        if _is_well_inside(bounds, shared, plane):
+            return shared
+    return _around(prompts, level, plane, size)
+
+
+def middle_of(view: Box, plane: Shape) -> Point:
+    """Return the middle of what a view (edges in full-resolution pixels) shows of a plane of (rows, columns)."""
+    x = np.clip((view.x0, view.x1), -0.5, plane[1] - 0.5)
+    y = np.clip((view.y0, view.y1), -0.5, plane[0] - 0.5)
+    return Point(float(x.mean()), float(y.mean()))
+
+
+def _is_well_inside(bounds: Bounds, window: Window, plane: Shape) -> bool:
+    """Say whether prompts are so far from the edges of a window, except those of the plane, that objects fit in."""
+    x0, y0, x1, y1 = window.extent
+    margin = max(window.shape) * window.factor / MARGIN
+    left, top = x0 + margin * (window.x0 > 0), y0 + margin * (window.y0 > 0)
+    right, bottom = x1 - margin * (x1 < plane[1] - 0.5), y1 - margin * (y1 < plane[0] - 0.5)
+    return left <= bounds[0] and top <= bounds[1] and bounds[2] <= right and bounds[3] <= bottom
 
 
 def coarsest_level(plane: Shape, size: int) -> int:
@@ -43,15 +67,23 @@ def coarsest_level(plane: Shape, size: int) -> int:
     return max(0, math.ceil(math.log2(max(plane) / size)))
 
 
-def coarser(window: Window, plane: Shape, size: int) -> Window | None:
-    """Return a window of the next level around the same place; None where the window shows the whole plane."""
-    if window.level >= coarsest_level(plane, size):
-        return None
-    x0, y0, x1, y1 = window.extent
-    return _window_at((x0 + x1) / 2, (y0 + y1) / 2, plane=plane, level=window.level + 1, size=size)
+def wider(window: Window, prompts: Prompts, plane: Shape, size: int) -> Window | None:
+    """Return the window to try where one cuts the object off; None where it shows the whole plane.
+
+    That is the one of the same level around the prompts or, where it was that, the one of the next level.
+    """
+    own = _around(prompts, window.level, plane, size)
+    if own != window:
+        return own
+    return _around(prompts, window.level + 1, plane, size) if window.level < coarsest_level(plane, size) else None
 
 
-def _bounds(prompts: Prompts) -> tuple[float, float, float, float]:
+def _around(prompts: Prompts, level: int, plane: Shape, size: int) -> Window:
+    x0, y0, x1, y1 = _bounds(prompts)
+    return _window_at((x0 + x1) / 2, (y0 + y1) / 2, plane=plane, level=level, size=size)
+
+
+def _bounds(prompts: Prompts) -> Bounds:
     xs, ys = [p.x for p in prompts.points], [p.y for p in prompts.points]
     if prompts.box:
         xs += [prompts.box.x0, prompts.box.x1]

@@ -9,14 +9,14 @@ from typing import Any
 import holoviews as hv
 import panel as pn
 from bokeh.events import RangesUpdate
-from bokeh.models import ColumnDataSource, CustomJS, LinearColorMapper
+from bokeh.models import ColumnDataSource, LinearColorMapper
 from holoviews.streams import Pipe
 from panel.viewable import Viewer
 
 from seg_app.errors import SegAppError
 from seg_app.geometry import outline
 from seg_app.models import Latest, Session, Worker
-from seg_app.records import Mask, Prompts
+from seg_app.records import Box, Mask, Prompts
 from seg_app.views import theme
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.gestures import Gesture, Gestures
@@ -31,27 +31,9 @@ from seg_app.views.render import (
     make_overlay,
     needs_new_codes,
 )
+from seg_app.views.rest import AtRest
+from seg_app.views.square import keep_square
 from seg_app.views.toolbar import TOOLS
-
-SQUARE_PIXELS = """
-export default ({figure, plane}, _, __, {index}) => {
-  const width = figure.inner_width, height = figure.inner_height
-  if (!width || !height) return
-  const {x_range: x, y_range: y} = figure
-  const shown = [x.start, x.end, y.start, y.end]
-  // Nobody has moved the image since it was fitted: fit it to the new size.
-  const untouched = (figure.fitted ?? shown).every((edge, i) => edge === shown[i])
-  const dx = untouched ? plane[1] : x.end - x.start, dy = untouched ? plane[0] : y.start - y.end
-  const cx = untouched ? plane[1] / 2 - 0.5 : (x.start + x.end) / 2
-  const cy = untouched ? plane[0] / 2 - 0.5 : (y.start + y.end) / 2
-  const half = Math.max(dx / width, dy / height) / 2
-  x.setv({start: cx - half * width, end: cx + half * width})
-  y.setv({start: cy + half * height, end: cy - half * height})
-  if (untouched) figure.fitted = [x.start, x.end, y.start, y.end]
-  index.find_one(figure)?.trigger_ranges_update_event()
-}
-"""
-"""HoloViews' aspect options do nothing in a figure that fills its place (holoviz/hvplot#1283)."""
 
 EMPTY_IMAGE = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 
@@ -70,6 +52,7 @@ class ImageView(Viewer):
         self._viewport: Viewport | None = None
         self._stale: set[str] = set()
         self._latest, self._latest_outline = Latest("seg-app-canvas"), Latest("seg-app-outline")
+        self._rest = AtRest(session.prepare, courier)
         self._lock = threading.Lock()
         self._watches = Watches()
         self._figure: Any = None
@@ -138,9 +121,8 @@ class ImageView(Viewer):
     def _furnish(self, figure: Any) -> None:
         figure.stylesheets = [*figure.stylesheets, theme.FIGURE_CSS]
         figure.outline_line_color = None  # the dark theme would draw one
-        square = CustomJS(args={"figure": figure, "plane": self.session.volume.shape[1:]}, code=SQUARE_PIXELS)
+        keep_square(figure, self.session.volume.shape[1:])
         for side in ("inner_width", "inner_height"):
-            figure.js_on_change(side, square)
             figure.on_change(side, lambda attr, old, new: self._look())  # noqa: ARG005 - Bokeh checks the signature
         figure.on_event(RangesUpdate, lambda _: self._look())
         self._gestures.listen(figure)
@@ -188,7 +170,7 @@ class ImageView(Viewer):
         viewport = Viewport((x0, y0, x1, y1), figure.inner_width, figure.inner_height)
         if viewport != self._viewport:
             self._viewport = viewport
-            self.session.scale = viewport.scale
+            self.session.param.update(scale=viewport.scale, view=Box(*viewport.extent))
             self._redraw("frame", "overlay")
 
     def _redraw(self, *what: str) -> None:
@@ -219,6 +201,7 @@ class ImageView(Viewer):
         if frame:
             self._frame = frame
             self._pipe.send(frame)
+            self._rest.moved()
         self._objects.update(data=_image(overlay.objects, overlay) if overlay else EMPTY_IMAGE)
         chosen = overlay if overlay and overlay.selection.any() else None
         self._selection.update(data=_image(chosen.selection, chosen) if chosen else EMPTY_IMAGE)
@@ -228,6 +211,7 @@ class ImageView(Viewer):
             self._redraw("frame")
         else:
             self._courier(self._apply_limits)
+            self._courier(self._rest.moved)  # the model sees the contrast that the user sees
 
     def _apply_limits(self) -> None:
         if self._mapper is not None:
@@ -293,6 +277,7 @@ class ImageView(Viewer):
         self._watches.end()
         self._latest.close()
         self._latest_outline.close()
+        self._rest.close()
         self._courier.pushed.remove(self._pane)
 
     def __panel__(self) -> Gestures:

@@ -1,0 +1,34 @@
+"""Keeps the pixels of a figure square, whatever the size of its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models import CustomJS
+
+SQUARE_PIXELS = """
+export default ({figure, plane}, _, __, {index}) => {
+  const width = figure.inner_width, height = figure.inner_height
+  if (!width || !height) return
+  const {x_range: x, y_range: y} = figure
+  const shown = [x.start, x.end, y.start, y.end]
+  // Nobody has moved the image since it was fitted: fit it to the new size.
+  const untouched = (figure.fitted ?? shown).every((edge, i) => edge === shown[i])
+  const dx = untouched ? plane[1] : x.end - x.start, dy = untouched ? plane[0] : y.start - y.end
+  const cx = untouched ? plane[1] / 2 - 0.5 : (x.start + x.end) / 2
+  const cy = untouched ? plane[0] / 2 - 0.5 : (y.start + y.end) / 2
+  const half = Math.max(dx / width, dy / height) / 2
+  x.setv({start: cx - half * width, end: cx + half * width})
+  y.setv({start: cy + half * height, end: cy - half * height})
+  if (untouched) figure.fitted = [x.start, x.end, y.start, y.end]
+  index.find_one(figure)?.trigger_ranges_update_event()
+}
+"""
+"""HoloViews' aspect options do nothing in a figure that fills its place (holoviz/hvplot#1283)."""
+
+
+def keep_square(figure: Any, plane: tuple[int, int]) -> None:
+    """Let a Bokeh figure follow its place: a plane (rows, columns) that nobody has moved stays fitted to it."""
+    square = CustomJS(args={"figure": figure, "plane": plane}, code=SQUARE_PIXELS)
+    for side in ("inner_width", "inner_height"):
+        figure.js_on_change(side, square)
