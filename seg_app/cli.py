@@ -17,6 +17,8 @@ from typing import Any
 from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.evaluation import command as evaluation
 from seg_app.settings import Settings
+from seg_app.training import command as training
+from seg_app.training import held_out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="measure how well simulated clicks outline labelled objects")
     evaluate.set_defaults(command=_evaluate)
     evaluation.add_arguments(evaluate)
+    train = commands.add_parser("train-base", help="train the small model that the package brings along")
+    training.add_arguments(train)
+    train.set_defaults(command=lambda _, options: training.run(options))
     return parser
 
 
@@ -154,13 +159,9 @@ def _sam(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _evaluate(settings: Settings, options: argparse.Namespace) -> None:
-    keep = None
-    if options.held_out:
-        # weight: the other commands need none of it
-        from seg_app.training.split import held_out as keep  # pyright: ignore[reportMissingImports]
     from seg_app.engine import engine_of  # weight: numpy, 0.2 s
 
-    evaluation.run(options, partial(engine_of, settings), keep=keep)
+    evaluation.run(options, partial(engine_of, settings), keep=held_out if options.held_out else None)
 
 
 def _is_loopback(host: str) -> bool:

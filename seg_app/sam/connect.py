@@ -81,9 +81,9 @@ def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, 
     """Return the address of the best segmenter that is here.
 
     That is the first of: `checkpoint`, where one is given; an official checkpoint in `folder`, of several the largest
-    with CUDA and else the smallest, as a click should be answered at once; the weights that come with the package;
-    'classical:', and then the log says what is missing. Raises SegmenterError when the device has to be asked, and
-    there is none of this name.
+    with CUDA and else the smallest, as a click should be answered at once; 'classical:'. Not 'bundled:', whose weights
+    are still in training, and outline less well than the classical segmenter (see their model card). Raises
+    SegmenterError when the device has to be asked, and there is none of this name.
     """
     if checkpoint:
         return f"local:{checkpoint}"
@@ -92,10 +92,8 @@ def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, 
         return "classical:"
     if official := _official(folder, device) if folder else None:
         return f"local:{official}"
-    if Checkpoint.bundled():
-        return "bundled:"
     where = f", or put an official one into {folder}" if folder else ""
-    log.warning("The classical segmenter answers: there are no weights. Set CHECKPOINT_PATH to a checkpoint%s.", where)
+    log.warning("The classical segmenter answers. For SAM 2.1, set CHECKPOINT_PATH to a checkpoint%s.", where)
     return "classical:"
 
 

@@ -50,6 +50,7 @@ class ImageView(Viewer):
         self.session, self._worker, self._courier = session, worker, courier
         self._frame = BLANK_RGB if session.volume.is_rgb else BLANK
         self._viewport: Viewport | None = None
+        self._pointer: tuple[float, float] | None = None
         self._stale: set[str] = set()
         self._latest, self._latest_outline = Latest("seg-app-canvas"), Latest("seg-app-outline")
         self._rest = AtRest(session.prepare, courier)
@@ -201,6 +202,7 @@ class ImageView(Viewer):
         if frame:
             self._frame = frame
             self._pipe.send(frame)
+            self._describe()
             self._rest.moved()
         self._objects.update(data=_image(overlay.objects, overlay) if overlay else EMPTY_IMAGE)
         chosen = overlay if overlay and overlay.selection.any() else None
@@ -247,10 +249,9 @@ class ImageView(Viewer):
     def _on_gesture(self, gesture: Gesture) -> None:
         if gesture.kind == "key":
             self._on_key(gesture.key)
-        elif gesture.kind == "leave":
-            self.readout.rx.value = ""
-        elif gesture.kind == "hover":
-            self.readout.rx.value = self._describe(gesture.x, gesture.y)
+        elif gesture.kind in ("hover", "leave"):
+            self._pointer = (gesture.x, gesture.y) if gesture.kind == "hover" else None
+            self._describe()
         else:
             self._on_click(gesture)
 
@@ -265,12 +266,15 @@ class ImageView(Viewer):
         session.add_point(gesture.x, gesture.y, include=not exclude)
         self._worker.run("Outlining the object", session.outline)
 
-    def _describe(self, x: float, y: float) -> str:
-        value = self._frame.value_at(x, y)
-        if value is None:
-            return ""
+    def _describe(self) -> None:
+        """Say what is under the pointer, also when another plane comes under it."""
+        value = self._frame.value_at(*self._pointer) if self._pointer else None
+        if self._pointer is None or value is None:
+            self.readout.rx.value = ""
+            return
+        x, y = self._pointer
         shown = ", ".join(map(str, value)) if isinstance(value, tuple) else f"{value:.5g}"
-        return f"x {round(x)}  y {round(y)}  value {shown}"
+        self.readout.rx.value = f"x {round(x)}  y {round(y)}  value {shown}"
 
     def close(self) -> None:
         """Stop watching and drawing."""

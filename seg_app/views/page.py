@@ -12,6 +12,7 @@ from seg_app.models import Desk, Session, Worker
 from seg_app.sam import Segmenter, get_ready
 from seg_app.views import theme
 from seg_app.views.browser import Browser
+from seg_app.views.connection import Connection
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.text import Text
 from seg_app.views.workbench import Workbench
@@ -37,7 +38,9 @@ class Page(Viewer):
         self._main = pmui.Column(self._welcome, sizing_mode="stretch_both", margin=0)
         self._page = pmui.Page(
             title="seg_app",
-            header=[pmui.Row(self._about, pn.layout.HSpacer(), self._engine, sizing_mode="stretch_width")],
+            header=[
+                pmui.Row(self._about, pn.layout.HSpacer(), self._engine, Connection(), sizing_mode="stretch_width")
+            ],
             sidebar=[self._sidebar],
             sidebar_width=260,
             main=[self._main],

@@ -99,3 +99,11 @@ def selection_palette() -> list[str]:
 
 def _with_alpha(colour: str, alpha: float) -> str:
     return f"{colour}{np.clip(round(alpha * 255), 0, 255):02x}"
+
+
+CONNECTION_CSS = """
+.lost { position: fixed; top: 84px; left: 50%; transform: translateX(-50%); z-index: 2000; max-width: 70vw;
+  padding: 12px 20px; border-radius: 8px; background: #b42318; color: #ffffff; font-size: 14px;
+  box-shadow: 0 6px 24px rgb(0 0 0 / 35%); }
+.lost[hidden] { display: none; }
+"""

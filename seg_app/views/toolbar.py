@@ -63,7 +63,7 @@ TOOLS = (
     Tool("size", "Next size of what was clicked", lambda b: b.session.next_size(), ("g",), "zoom_out_map",
          lambda s: s.draft.choice[1] > 1),
     Tool("accept", "Accept the object", lambda b: b.accept(), ("Enter",), "check",
-         _has_draft, "success"),
+         lambda s: s.draft.prompts.asks, "success"),
     Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",
          lambda s: s.masks.can_undo),
     Tool("redo", "Redo", lambda b: b.do("Redoing", b.session.redo), ("ctrl+y", "ctrl+shift+z"), "redo",
@@ -141,4 +141,6 @@ def hints(session: Session) -> str:
         score = "" if mask.score is None else f"Score {mask.score:.2f} · "
         sizes = f"size {place} of {n}, G for the next · " if n > 1 else ""
         return f"{score}{sizes}Enter to accept · Backspace to take the last point back · Esc to drop"
+    if session.draft.prompts and not session.draft.prompts.asks:
+        return "Only excluded so far: click on the object to include it · Esc to drop"
     return "Click to outline · right-click to exclude · Enter to accept · Esc to drop · ? for all keys"

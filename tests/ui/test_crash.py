@@ -28,3 +28,14 @@ def test_everything_accepted_is_there_after_kill_9(own_app, open_tab):
     after = open_tab(own_app.url)
     after.wait_for_picture()
     after.wait_until(lambda: after.rows() == accepted)
+
+
+def test_a_page_says_that_the_server_is_gone_and_comes_back_with_it(own_app, open_tab):
+    tab: Tab = open_tab(own_app.url)
+    tab.wait_for_picture()
+    own_app.kill()
+    tab.wait_for_text("The connection to the server is lost")
+    own_app.start()
+    tab.wait_for_picture()
+    tab.wait_until(lambda: not tab.page.get_by_text("The connection to the server is lost").is_visible())
+    tab.troubles.clear()  # the lost connection, which is the point

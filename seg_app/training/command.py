@@ -1,0 +1,81 @@
+"""`seg-app train-base`: train the small checkpoint that the package brings along."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seg_app.training.curriculum import Plan
+    from seg_app.training.scenes import Scene
+
+SCENES = 1400
+EXAMINED = 12
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--work", type=Path, default=None, help="folder for checkpoints, log and synthetic micrographs")
+    parser.add_argument("--images", type=Path, default=None, help="folder of real micrographs, *.png")
+    parser.add_argument("--labels", type=Path, default=None, help="folder of their labels (default: beside the images)")
+    parser.add_argument("--steps", type=_counts, default=None, help="steps of the four stages: 600,1400,1100,700")
+    parser.add_argument("--memory-steps", type=int, default=1200, help="steps of the second part, on volumes")
+    parser.add_argument("--scenes", type=int, default=SCENES, help=f"synthetic micrographs (default: {SCENES})")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same weights")
+    parser.add_argument("--export", type=Path, default=None, help="write the averaged weights there, and stop")
+
+
+def _counts(text: str) -> tuple[int, int, int, int]:
+    dense, small, middle, full = (int(part) for part in text.split(","))
+    return dense, small, middle, full
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train images, then the memory, or export; a work folder that has checkpoints is gone on with.
+
+    Raises SegAppError.
+    """
+    from seg_app.training.curriculum import standard  # weight: torch, and only this command needs it
+    from seg_app.training.export import export
+
+    work = options.work or user_cache_path("seg_app") / "training"
+    if options.export:
+        export(work, options.export)
+        return
+    plan = standard(options.steps, seed=options.seed) if options.steps else standard(seed=options.seed)
+    real = _images(options, plan, work)
+    if options.memory_steps:
+        _memory(options, real, work)
+
+
+def _images(options: argparse.Namespace, plan: Plan, work: Path) -> list[Scene]:
+    """Train with single images; return the real ones."""
+    from seg_app.training.micrographs import HELD_OUT_SEED, read_folder, synthetic
+    from seg_app.training.pictures import Pictures
+    from seg_app.training.trainer import Trainer
+    from seg_app.training.validation import Exam
+
+    exams: dict[str, Sequence[Scene]] = {}
+    real: list[Scene] = []
+    if options.images:
+        labels = options.labels or options.images.parent / "labels"
+        real = read_folder(options.images, labels, validation=False)
+        exams["real"] = read_folder(options.images, labels, validation=True)[:EXAMINED]
+    exams["synthetic"] = synthetic(work / "scenes", count=EXAMINED, seed=HELD_OUT_SEED)
+    drawn = synthetic(work / "scenes", count=options.scenes, seed=options.seed)
+    Trainer(plan, Pictures(drawn, real), work).run(exam=Exam(exams))
+    return real
+
+
+def _memory(options: argparse.Namespace, real: list[Scene], work: Path) -> None:
+    from seg_app.training.export import averaged
+    from seg_app.training.memory import MemoryPlan, MemoryTrainer
+
+    steps = options.memory_steps
+    plan = MemoryPlan(steps=steps, large_from=int(0.7 * steps), seed=options.seed)
+    MemoryTrainer(plan, real, work, image_weights=averaged(work)).run()

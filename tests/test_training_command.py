@@ -1,0 +1,38 @@
+"""`seg-app train-base` from nothing to a checkpoint, as small as it gets."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from seg_app.cli import main
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch):
+    """Run the command in a folder of its own; return the exit status."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEG_APP_HOME", str(tmp_path / "home"))
+    return lambda *options: main(["train-base", "--work", str(tmp_path / "work"), *options])
+
+
+def test_the_command_trains_and_exports(train, tmp_path):
+    assert train("--steps", "1,1,0,0", "--memory-steps", "0", "--scenes", "2") == 0
+    assert train("--export", str(tmp_path / "weights.pt")) == 0
+    assert "model" in torch.load(tmp_path / "weights.pt", weights_only=True)
+
+
+def test_exporting_before_training_is_one_line(train, tmp_path, capsys):
+    assert train("--export", str(tmp_path / "weights.pt")) == 1
+    assert "Run `seg-app train-base` first" in capsys.readouterr().err
+
+
+def test_real_micrographs_must_be_there(train, tmp_path, capsys):
+    assert train("--images", str(tmp_path / "nowhere"), "--scenes", "1") == 1
+    assert "There are no micrographs" in capsys.readouterr().err
+
+
+def test_the_command_line_does_not_wait_for_torch():
+    code = "import sys, seg_app.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,107 @@
+"""A training that stops goes on as if it had not; the same seed learns the same."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from seg_app.errors import MissingError
+from seg_app.training.crops import Framing
+from seg_app.training.curriculum import Plan, Stage, standard
+from seg_app.training.export import averaged, export
+from seg_app.training.pictures import Pictures
+from seg_app.training.scenes import make_scene
+from seg_app.training.trainer import Trainer
+from seg_app.training.validation import Exam
+
+NEAR = Framing(64, 50, 120)
+DENSE = Stage(NEAR, crops=2, prompts=0, steps=2, dense_weight=1.0, rounds=0.0, rough=0.0)
+ASKED = Stage(NEAR, crops=2, prompts=2, steps=98, dense_weight=0.5, rounds=0.6, rough=0.5)
+PLAN = Plan((DENSE, ASKED), warm_up=3)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return Pictures([make_scene(seed, size=128) for seed in (1, 2, 3)], [make_scene(8, size=128)])
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors are faster without others, above all while the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def learnt(trainer, steps):
+    """Return the losses of the next steps, without the process that prepares batches."""
+    return [trainer.learn(trainer.pictures.batch(trainer.plan, trainer.step))["loss"] for _ in range(steps)]
+
+
+def test_the_first_hundred_steps_are_the_same_for_the_same_seed(pictures, tmp_path):
+    short = replace(PLAN, stages=(DENSE, replace(ASKED, crops=1, rounds=0.2)))
+    one, other = (learnt(Trainer(short, pictures, tmp_path / name), 100) for name in ("a", "b"))
+    assert one == other
+    assert np.mean(one[-30:]) < np.mean(one[2:32])
+
+
+def test_another_seed_learns_something_else(pictures, tmp_path):
+    one, other = (learnt(Trainer(replace(PLAN, seed=s), pictures, tmp_path / str(s)), 1) for s in (0, 1))
+    assert one != other
+
+
+def test_after_a_kill_training_goes_on_as_if_nothing_had_been(pictures, tmp_path):
+    whole = learnt(Trainer(PLAN, pictures, tmp_path / "whole"), 7)
+    first = Trainer(PLAN, pictures, tmp_path / "killed")
+    before = learnt(first, 4)
+    first.save()
+    learnt(first, 1)  # lost: it was not saved
+    assert before + learnt(Trainer(PLAN, pictures, tmp_path / "killed"), 3) == whole
+
+
+def test_a_run_saves_examines_and_draws_its_curve(pictures, tmp_path):
+    plan = replace(PLAN, stages=(DENSE, replace(ASKED, steps=2)))
+    Trainer(plan, pictures, tmp_path).run(exam=Exam({"real": pictures.real}))
+    last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert (last["step"], 0 <= last["real_1"] <= 1) == (4, True)
+    assert (tmp_path / "curve.svg").read_text().count("<polyline") >= 1
+    assert Trainer(plan, pictures, tmp_path).step == 4
+
+
+def test_exported_weights_are_the_averaged_ones_in_half_precision(pictures, tmp_path):
+    trainer = Trainer(PLAN, pictures, tmp_path)
+    learnt(trainer, 3)
+    trainer.save()
+    export(tmp_path, tmp_path / "out.pt")
+    weights = torch.load(tmp_path / "out.pt", weights_only=True)["model"]
+    name = "sam_mask_decoder.mask_tokens.weight"
+    assert weights.keys() == trainer.model.state_dict().keys()
+    assert torch.equal(weights[name], trainer.average[name].half())
+
+
+def test_an_exam_does_not_change_what_is_learnt(pictures, tmp_path):
+    trainer = Trainer(PLAN, pictures, tmp_path)
+    learnt(trainer, 3)
+    before = {name: weight.clone() for name, weight in trainer.weights.items()}
+    trainer.examine(Exam({"real": pictures.real}))
+    assert all(torch.equal(before[name], weight) for name, weight in trainer.weights.items())
+
+
+def test_nothing_can_be_exported_from_an_empty_folder(tmp_path):
+    with pytest.raises(MissingError, match="train-base"):
+        averaged(tmp_path)
+
+
+def test_the_rate_rises_twice_and_falls_to_almost_nothing():
+    plan = standard()
+    first, last = plan.first_prompt, plan.steps
+    assert plan.rate_at(first) < 0.05 * plan.rate_at(first - 1)
+    assert plan.rate_at(last) == pytest.approx(plan.final_part * plan.learning_rate, rel=0.01)
+
+
+def test_stages_follow_each_other():
+    plan = standard((2, 3, 4, 5))
+    assert [plan.stage_at(step)[0].framing.size for step in (0, 2, 5, 9, 99)] == [128, 128, 256, 512, 512]
