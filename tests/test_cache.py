@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg_app.sam.cache import Cache, CacheLimits, Recent, SingleFlight
+from seg_app.sam.cache import Cache, CacheLimits, ContentKeys, Recent, SingleFlight, content_key
 from tests.threads import until
 
 
@@ -56,6 +56,46 @@ def test_five_hundred_values_stay_within_the_bytes_of_the_memory():
     assert cache.memory_bytes == 9_600
 
 
+# Keys
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """The arrays whose pixels are looked at."""
+    seen = []
+    monkeypatch.setattr("seg_app.sam.cache.content_key", lambda image: seen.append(image) or content_key(image))
+    return seen
+
+
+def read_only(*values):
+    image = np.array(values, np.uint8)
+    image.flags.writeable = False
+    return image
+
+
+def test_an_array_that_cannot_change_is_looked_at_once(hashed):
+    keys, image = ContentKeys(), read_only(1, 2)
+    assert keys.of(image) == keys.of(image) == content_key(image)
+    assert len(hashed) == 1
+
+
+@pytest.mark.parametrize("change", [lambda base: base, lambda base: base[:2]], ids=["its own", "a view"])
+def test_an_array_that_may_change_is_looked_at_each_time(change):
+    keys, base = ContentKeys(), np.array([1, 2, 3], np.uint8)
+    image = change(base)
+    image.flags.writeable = image is base
+    before = keys.of(image)
+    base[0] = 9
+    assert keys.of(image) == content_key(image) != before
+
+
+def test_an_array_that_has_gone_is_forgotten():
+    keys = ContentKeys()
+    for i in range(50):
+        assert keys.of(read_only(i)) == content_key(read_only(i))
+    assert len(keys) == 0
+
+
 # On disk
 
 
@@ -67,6 +107,7 @@ def test_the_next_process_finds_what_was_made(cache, tmp_path):
 
 def test_what_memory_has_let_go_of_is_on_disk(cache):
     cache.get("key", lambda: np.ones(3))
+    cache.flush()
     cache.clear()
     assert (cache.memory_bytes, cache.get("key", never).tolist()) == (0, [1, 1, 1])
 

@@ -166,7 +166,9 @@ class Session(param.Parameterized):
 
     def _read(self, window: Window, z: int) -> NDArray[np.uint8]:
         # SAM wants 8 bits: stretched to the displayed contrast, so that the model sees what the user sees.
-        return to_uint8(self.volume.read(z, window), self.limits, rgb=True)
+        image = to_uint8(self.volume.read(z, window), self.limits, rgb=True)
+        image.flags.writeable = False  # so that a segmenter which has seen it knows it again at once
+        return image
 
     def prepare(self) -> None:
         """Let the model look at what is on screen, so that a click on it is answered sooner; blocking.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import weakref
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -38,6 +39,34 @@ def content_key(image: NDArray[np.uint8]) -> str:
     digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
+
+
+class ContentKeys:
+    """Content keys that are not computed again for the same array, while it lives and cannot be changed.
+
+    Hashing the window of a click takes longer than a graphics card takes to answer it. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[NDArray[np.uint8]], str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def of(self, image: NDArray[np.uint8]) -> str:
+        """Return `content_key`; an array that is to be remembered is read-only, and no view of another."""
+        if image.flags.writeable or image.base is not None:
+            return content_key(image)
+        number = id(image)
+        remembered, key = self._known.get(number, (lambda: None, ""))
+        if remembered() is not image:  # numbers of arrays that have gone are given again
+            key = content_key(image)
+            self._known[number] = weakref.ref(image, lambda gone: self._forget(number, gone)), key
+        return key
+
+    def _forget(self, number: int, gone: weakref.ref[NDArray[np.uint8]]) -> None:
+        if self._known.get(number, (None, ""))[0] is gone:
+            del self._known[number]
 
 
 def _one(_value: Any) -> int:
@@ -209,6 +238,5 @@ class Cache(Generic[T]):
         wait(tuple(self._writes))
 
     def clear(self) -> None:
-        """Let go of everything in memory; what is on disk stays."""
-        self.flush()
+        """Let go of everything in memory; what is on disk, or on its way there, stays."""
         self._memory.clear()

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from seg_app.errors import SegmenterError
-from seg_app.sam.cache import Cache, CacheLimits, content_key
+from seg_app.sam.cache import Cache, CacheLimits, ContentKeys
 from seg_app.sam.compat import ensure_torchvision
 from seg_app.sam.configs import hydra_config
 from seg_app.sam.protocol import Candidate
@@ -79,8 +79,9 @@ class Sam2Segmenter:
         self._predictor = _load(checkpoint, self._device)
         self._model_key = _model_key(checkpoint, self._device)
         self._embeddings: Cache[_Embedding] = Cache(
-            cache or CacheLimits(), weigh=lambda embedding: embedding.nbytes, pack=_packed, unpack=self._unpacked
+            cache or CacheLimits(), weigh=lambda embedding: embedding.nbytes, pack=self._packed, unpack=self._unpacked
         )
+        self._content_keys = ContentKeys()
         self._scheduler = Scheduler()
         self._title = checkpoint.title
 
@@ -154,7 +155,7 @@ class Sam2Segmenter:
             ) from error
 
     def _key(self, image: NDArray[np.uint8]) -> str:
-        return hashlib.blake2b(f"{self._model_key} {content_key(image)}".encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(f"{self._model_key} {self._content_keys.of(image)}".encode(), digest_size=16).hexdigest()
 
     def _kept(self, key: str) -> _Embedding | None:
         with self._explaining():
@@ -169,6 +170,14 @@ class Sam2Segmenter:
         # private names of the package: it has no other way to go back to an earlier image
         features: Any = self._predictor._features  # noqa: SLF001
         return _Embedding(features, (image.shape[0], image.shape[1]))
+
+    def _packed(self, embedding: _Embedding) -> Arrays:
+        # in a turn of its own: the click that it was encoded for is answered first
+        with self._using_device(Priority.PREFETCH):
+            # in single precision: half of it turns pixels at the edge of masks
+            maps = {f"map_{i}": tensor.float().cpu().numpy() for i, tensor in enumerate(embedding.tensors)}
+        types = [str(tensor.dtype).removeprefix("torch.") for tensor in embedding.tensors]
+        return {**maps, "types": np.array(types), "shape": np.array(embedding.shape)}
 
     def _unpacked(self, arrays: Arrays) -> _Embedding:
         types, shape = arrays["types"].tolist(), arrays["shape"].tolist()
@@ -190,20 +199,6 @@ def _model_key(checkpoint: Checkpoint, device: torch.device) -> str:
         weights = hashlib.file_digest(file, "blake2b").hexdigest()
     content = config.read_text() if config.is_file() else checkpoint.config
     return f"{PREPROCESSING} {weights} {content} {device.type}"
-
-
-def _packed(embedding: _Embedding) -> Arrays:
-    """Return an embedding as arrays to be stored: in half precision, which changes no pixel in a thousand of a mask."""
-    maps = {f"map_{i}": _compact(tensor) for i, tensor in enumerate(embedding.tensors)}
-    types = [str(tensor.dtype).removeprefix("torch.") for tensor in embedding.tensors]
-    return {**maps, "types": np.array(types), "shape": np.array(embedding.shape)}
-
-
-def _compact(tensor: torch.Tensor) -> NDArray[Any]:
-    single = tensor.float().cpu().numpy()
-    with np.errstate(over="ignore"):  # what is beyond its range is kept in single precision
-        half = single.astype(np.float16)
-    return half if np.isfinite(half).all() else single
 
 
 def _arrays(prompts: Prompts) -> dict[str, Any]:
