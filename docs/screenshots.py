@@ -91,7 +91,7 @@ def pose(tab: Tab, selected: Particle, draft: Particle) -> None:
     tab.click_point(draft.x, draft.y, held=["Shift"])
     tab.outlined()
     tab.click_point(*draft.beside, button="right")
-    tab.wait_for_text("Click to outline")  # nothing is being outlined any more
+    tab.wait_for_text("Enter to accept")  # nothing is being outlined any more
     tab.page.mouse.move(*tab.place(draft.x + 40, draft.y - 30))
     tab.page.wait_for_timeout(1500)
 
