@@ -62,6 +62,25 @@ def test_after_a_kill_training_goes_on_as_if_nothing_had_been(pictures, tmp_path
     assert before + learnt(Trainer(PLAN, pictures, tmp_path / "killed"), 3) == whole
 
 
+def test_a_training_can_begin_with_the_weights_of_another(pictures, tmp_path):
+    first = Trainer(PLAN, pictures, tmp_path / "first")
+    learnt(first, 4)
+    first.save()
+    asked = replace(PLAN, stages=(ASKED,))
+    further = Trainer(asked, pictures, tmp_path / "further", origin=tmp_path / "first")
+    assert further.step == 0
+    assert all(torch.equal(further.weights[name], first.average[name]) for name in first.average)
+    learnt(further, 1)  # at this step a new model is prepared for prompts, an old one is not
+    name = "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
+    assert torch.equal(further.model.state_dict()[name], first.model.state_dict()[name])
+
+
+def test_half_precision_learns_much_the_same(pictures, tmp_path):
+    full, half = (learnt(Trainer(replace(PLAN, half=h), pictures, tmp_path / str(h)), 4) for h in (False, True))
+    assert half != full
+    assert np.allclose(half, full, rtol=0.05)
+
+
 def test_a_run_saves_examines_and_draws_its_curve(pictures, tmp_path):
     plan = replace(PLAN, stages=(DENSE, replace(ASKED, steps=2)))
     Trainer(plan, pictures, tmp_path).run(exam=Exam({"real": pictures.real}))

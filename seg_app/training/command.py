@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory-steps", type=int, default=1200, help="steps of the second part, on volumes")
     parser.add_argument("--scenes", type=int, default=SCENES, help=f"synthetic micrographs (default: {SCENES})")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same weights")
+    parser.add_argument("--from", type=Path, dest="origin", help="folder of a training whose weights are the start")
+    parser.add_argument("--half", action="store_true", help="bfloat16: faster on processors that have it (AVX512-BF16)")
     parser.add_argument("--export", type=Path, default=None, help="write the averaged weights there, and stop")
 
 
@@ -47,7 +49,8 @@ def run(options: argparse.Namespace) -> None:
     if options.export:
         export(work, options.export)
         return
-    plan = standard(options.steps, seed=options.seed) if options.steps else standard(seed=options.seed)
+    steps = {"steps": options.steps} if options.steps else {}
+    plan = standard(**steps, seed=options.seed, half=options.half)
     real = _images(options, plan, work)
     if options.memory_steps:
         _memory(options, real, work)
@@ -68,7 +71,7 @@ def _images(options: argparse.Namespace, plan: Plan, work: Path) -> list[Scene]:
         exams["real"] = read_folder(options.images, labels, validation=True)[:EXAMINED]
     exams["synthetic"] = synthetic(work / "scenes", count=EXAMINED, seed=HELD_OUT_SEED)
     drawn = synthetic(work / "scenes", count=options.scenes, seed=options.seed)
-    Trainer(plan, Pictures(drawn, real), work).run(exam=Exam(exams))
+    Trainer(plan, Pictures(drawn, real), work, origin=options.origin).run(exam=Exam(exams))
     return real
 
 

@@ -16,12 +16,17 @@ IMAGES, MEMORY = "checkpoint.pt", "memory.pt"
 
 def averaged(work: Path) -> dict[str, Tensor]:
     """Return the averaged weights of a training, those of the memory where it has begun. Raises MissingError."""
+    images = read_checkpoint(work)
+    memory = _read(work / MEMORY)["average"] if (work / MEMORY).is_file() else {}
+    return {**images["model"], **images["average"], **memory}
+
+
+def read_checkpoint(work: Path) -> dict[str, Any]:
+    """Return all that a training of images kept in its folder. Raises MissingError."""
     path = work / IMAGES
     if not path.is_file():
         raise MissingError(f"There is no training in '{work}'. Run `seg-app train-base` first, or give its --work.")
-    images = _read(path)
-    memory = _read(work / MEMORY)["average"] if (work / MEMORY).is_file() else {}
-    return {**images["model"], **images["average"], **memory}
+    return _read(path)
 
 
 def _read(path: Path) -> dict[str, Any]:
