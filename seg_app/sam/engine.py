@@ -13,10 +13,13 @@ import numpy as np
 import torch
 
 from seg_app.errors import SegmenterError
+from seg_app.sam.automask import search
 from seg_app.sam.cache import Recent, content_key
 from seg_app.sam.compat import ensure_torchvision
 from seg_app.sam.configs import hydra_config
-from seg_app.sam.protocol import Candidate
+from seg_app.sam.crops import crops_of
+from seg_app.sam.decoding import WindowDecoder
+from seg_app.sam.protocol import EVERYTHING, Candidate
 from seg_app.sam.question import check_image, check_prompts
 
 if TYPE_CHECKING:
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 
     from seg_app.records import Prompts
+    from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.checkpoints import Checkpoint
+    from seg_app.sam.protocol import Search
 
 KEPT_WINDOWS = 16
 FEATURE_STRIDES = 4, 8, 16
@@ -100,6 +105,19 @@ class Sam2Segmenter:
             )
         best_first = np.argsort(-scores, kind="stable")
         return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0))) for i in best_first]
+
+    def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
+        """Return a search for all objects, see `Segmenter`: the masks of the package's own generator, sooner.
+
+        It lets go of the device between a few points and the next. Raises SegmenterError.
+        """
+        check_image(image)
+        return search(image, crops_of(image, options, size=self.input_size), options, open_window=self._decoder_of)
+
+    def _decoder_of(self, window: NDArray[np.uint8]) -> WindowDecoder:
+        with self._using_device():
+            embedding = self._embedding(window)
+        return WindowDecoder(self._predictor.model, embedding.features, embedding.shape, turn=self._using_device)
 
     def close(self) -> None:
         """Forget the kept windows and give their memory back to the device."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from seg_app.sam.protocol import EVERYTHING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seg_app.records import Prompts
-    from seg_app.sam.protocol import Candidate, Segmenter
+    from seg_app.sam.autooptions import AutoOptions
+    from seg_app.sam.protocol import Candidate, Search, Segmenter
 
 NOT_LOADED = "Model not loaded yet"
 
@@ -43,6 +46,10 @@ class OnDemand:
     def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
         """Return the candidates of the segmenter, see `Segmenter`. Raises SegmenterError."""
         return self._loaded().predict(image, prompts)
+
+    def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
+        """Return the search of the segmenter for all objects, see `Segmenter`. Raises SegmenterError."""
+        return self._loaded().automask(image, options)
 
     def close(self) -> None:
         """Close the segmenter, if it was ever loaded."""
