@@ -1,17 +1,23 @@
 """The promises that several classes keep: a test class for each, to which an implementation adds a fixture."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from seg_app.errors import SegmenterError
-from seg_app.records import Box, Point, Prompts
+from seg_app.geometry import bits_of
+from seg_app.records import Box, Mask, Point, Prompts
 from seg_app.sam import Candidate, Segmenter
+from seg_app.sam.autooptions import AutoOptions
 
 ROWS, COLUMNS = 96, 128
 CENTRE = Point(60, 50)
 OUTSIDE = Point(110, 80, include=False)
+
+
+EASY = AutoOptions(points_per_side=2, points_per_batch=2, pred_iou_thresh=0.0, stability_score_thresh=0.0)
 
 
 def disc_on_noise() -> np.ndarray:
@@ -25,6 +31,12 @@ def disc_on_noise() -> np.ndarray:
 def value_at(candidate: Candidate, point: Point) -> float:
     """Return the logit of the pixel that a point lies on."""
     return float(candidate.logits[round(point.y), round(point.x)])
+
+
+def _share(mask: Mask, bits: np.ndarray) -> float:
+    """Return the IoU of a mask with the bits of the whole image."""
+    common = np.count_nonzero(bits[mask.y0 : mask.y1, mask.x0 : mask.x1] & bits_of(mask))
+    return common / (mask.area + np.count_nonzero(bits) - common)
 
 
 class SegmenterContract:
@@ -121,6 +133,56 @@ class SegmenterContract:
             together = pool.map(lambda question: segmenter.predict(*question)[0].logits, questions)
         for one, other in zip(alone, together, strict=True):
             np.testing.assert_array_equal(one, other)
+
+    def test_a_search_goes_on_until_all_is_done(self, segmenter, image) -> None:
+        done = [step.done for step in segmenter.automask(image, EASY)]
+        assert done == sorted(done)
+        assert done[0] > 0
+        assert done[-1] == 1
+
+    def test_what_is_found_lies_on_the_image_and_has_a_score_and_a_point(self, segmenter, image) -> None:
+        *_, last = segmenter.automask(image, EASY)
+        for mask in (auto.mask for auto in last.masks):
+            assert 0 <= mask.y0 < mask.y1 <= ROWS
+            assert 0 <= mask.x0 < mask.x1 <= COLUMNS
+            assert 0 <= mask.score <= 1
+            assert len(mask.prompts.points) == 1
+
+    def test_a_search_finds_the_disc(self, segmenter, image) -> None:
+        self._needs_training()
+        *_, last = segmenter.automask(image, AutoOptions(points_per_side=4, pred_iou_thresh=0.5))
+        disc = image[..., 0] > 120
+        assert max(_share(auto.mask, disc) for auto in last.masks) > 0.9
+
+    def test_the_same_search_finds_the_same(self, segmenter, image) -> None:
+        first, second = ([auto.mask for auto in list(segmenter.automask(image, EASY))[-1].masks] for _ in range(2))
+        assert [(m.y0, m.x0, m.counts, m.score) for m in first] == [(m.y0, m.x0, m.counts, m.score) for m in second]
+
+    def test_a_search_that_was_ended_leaves_the_segmenter_free(self, segmenter, image) -> None:
+        search = segmenter.automask(image, EASY)
+        next(search)
+        search.close()
+        assert next(search, None) is None
+        assert segmenter.predict(image, Prompts((CENTRE,)))
+
+    def test_a_click_is_answered_in_the_middle_of_a_search(self, segmenter, image) -> None:
+        alone = segmenter.predict(image, Prompts((CENTRE,)))[0].logits
+        search = segmenter.automask(image, EASY)
+        next(search)
+        np.testing.assert_array_equal(segmenter.predict(image, Prompts((CENTRE,)))[0].logits, alone)
+        search.close()
+
+    def test_a_search_stays_in_its_region_and_out_of_the_databar(self, segmenter, image) -> None:
+        options = replace(EASY, region=Box(30, 10, 99, 200), excluded_rows=(70, 96))
+        *_, last = segmenter.automask(image, options)
+        boxes = [(auto.mask.x0, auto.mask.y0, auto.mask.x1, auto.mask.y1) for auto in last.masks]
+        assert all(x0 >= 30 and y0 >= 10 and x1 <= 100 and y1 <= 70 for x0, y0, x1, y1 in boxes)
+
+    def test_a_search_of_nothing_is_refused(self, segmenter, image) -> None:
+        with pytest.raises(SegmenterError, match="Choose a region on the image"):
+            next(segmenter.automask(image, replace(EASY, region=Box(500, 500, 600, 600))))
+        with pytest.raises(SegmenterError, match=r"\(rows, columns, 3\) uint8"):
+            segmenter.automask(np.zeros((9, 9), np.uint8))
 
     def _needs_training(self) -> None:
         if not self.trained:

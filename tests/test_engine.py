@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from seg_app.errors import SegmenterError
+from seg_app.geometry import bits_of
 from seg_app.records import Box, Point, Prompts
 from seg_app.sam import CacheLimits, connect_sam
+from seg_app.sam.autooptions import AutoOptions
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.engine import Sam2Segmenter, _Embedding
 from seg_app.sam.scheduler import Priority
@@ -61,6 +63,8 @@ class TestSam2Segmenter(SegmenterContract):
         return engine
 
 
+OWN_OPTIONS = ("region", "excluded_rows", "windows", "blobs", "spare_above")
+PACKAGE_OPTIONS = [field for field in AutoOptions.__dataclass_fields__ if field not in OWN_OPTIONS]
 BOX = Box(30, 20, 90, 80)
 QUESTIONS = {
     "one point": (Prompts((CENTRE,)), {"point_coords": [[60, 50]], "point_labels": [1], "multimask_output": True}),
@@ -94,6 +98,41 @@ def test_answers_are_those_of_the_bare_package(engine, predictor, question, turn
     for candidate, index in zip(candidates, np.argsort(-scores), strict=True):
         np.testing.assert_allclose(candidate.logits, logits[index], rtol=1e-4, atol=1e-5)
         assert candidate.score == pytest.approx(scores[index], abs=1e-6)
+
+
+SEARCHES = [
+    # random weights agree on nothing: thresholds at which some masks pass and others do not
+    AutoOptions(8, pred_iou_thresh=0.4, stability_score_offset=0.001, stability_score_thresh=0.9, box_nms_thresh=1.0),
+    AutoOptions(6, pred_iou_thresh=0.4, stability_score_offset=0.001, stability_score_thresh=0.7, box_nms_thresh=0.8),
+    AutoOptions(4, 7, pred_iou_thresh=0.4, stability_score_offset=0.001, box_nms_thresh=1.0, use_m2m=True),
+    AutoOptions(6, pred_iou_thresh=0.4, stability_score_offset=0.001, box_nms_thresh=1.0, multimask_output=False),
+    AutoOptions(
+        *(4, 16, 0.4, 0.9, 0.001),
+        crop_n_layers=1,
+        crop_n_points_downscale_factor=2,
+        box_nms_thresh=0.9,
+        crop_nms_thresh=0.9,
+        crop_overlap_ratio=0.2,
+    ),
+]
+
+
+@pytest.mark.parametrize("options", SEARCHES, ids=["grid", "doubles", "refined", "one mask", "crops"])
+def test_a_search_finds_the_masks_of_the_bare_generator(engine, predictor, options) -> None:
+    from sam2.automatic_mask_generator import SAM2AutomaticMaskGenerator
+
+    image = np.ascontiguousarray(disc_on_noise().repeat(4, axis=0).repeat(5, axis=1))
+    named = {name: getattr(options, name) for name in PACKAGE_OPTIONS}
+    wanted = [entry["segmentation"] for entry in SAM2AutomaticMaskGenerator(predictor.model, **named).generate(image)]
+    *_, last = engine.automask(image, options)
+    best = [max(_iou(bits, auto.mask) for auto in last.masks) for bits in wanted]
+    assert np.mean(np.array(best) >= 0.95) >= 0.98
+    assert len(last.masks) == len(wanted)
+
+
+def _iou(bits: np.ndarray, mask) -> float:
+    common = np.count_nonzero(bits[mask.y0 : mask.y1, mask.x0 : mask.x1] & bits_of(mask))
+    return common / (mask.area + np.count_nonzero(bits) - common)
 
 
 def test_one_point_gives_three_readings_and_two_points_one(engine) -> None:

@@ -12,15 +12,20 @@ from skimage.segmentation import watershed
 from seg_app.records import Box, Point, Prompts
 from seg_app.sam.cache import Recent, content_key
 from seg_app.sam.contours import star_patches
+from seg_app.sam.crops import area_of
+from seg_app.sam.harvest import harvest
 from seg_app.sam.landscape import Landscape, survey
 from seg_app.sam.patches import Patch, overlap, softened, tight, union
-from seg_app.sam.protocol import Candidate
+from seg_app.sam.protocol import EVERYTHING, Candidate
 from seg_app.sam.question import check_image, check_prompts, on_image
 from seg_app.sam.rating import features, predicted_iou
 from seg_app.sam.regions import flood_patches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from seg_app.sam.autooptions import AutoOptions
+    from seg_app.sam.protocol import Search
 
     Rated = tuple[Patch, float]
 
@@ -57,6 +62,20 @@ class ClassicalSegmenter:
         is_ambiguous = len(prompts.points) == 1 and prompts.box is None
         chosen = _distinct(_readings(land, prompts), limit=READINGS if is_ambiguous else 1)
         return [Candidate(_obeying(softened(patch, land.shape), prompts), score) for patch, score in chosen]
+
+    def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
+        """Return a search for all objects, see `Segmenter`, at the spots of the image in place of a grid of points.
+
+        Points inside what was found are never asked. Of the options it knows `pred_iou_thresh`, `box_nms_thresh`,
+        `points_per_batch`, `min_mask_region_area`, `region` and `excluded_rows`. Raises SegmenterError.
+        """
+        check_image(image)
+        area = area_of(options, image.shape)
+
+        def read(window: NDArray[np.uint8], point: Point) -> list[Rated]:
+            return _distinct(_readings(self._landscape(window), Prompts((point,))), limit=READINGS)
+
+        return harvest(image, area, options, read=read)
 
     def close(self) -> None:
         """Forget the kept images."""

@@ -7,6 +7,7 @@ import pickle
 import struct
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,13 @@ import numpy as np
 import torch
 
 from seg_app.errors import SegmenterError
+from seg_app.sam.automask import search
 from seg_app.sam.cache import Cache, CacheLimits, ContentKeys
 from seg_app.sam.compat import ensure_torchvision
 from seg_app.sam.configs import hydra_config
-from seg_app.sam.protocol import Candidate
+from seg_app.sam.crops import crops_of
+from seg_app.sam.decoding import WindowDecoder
+from seg_app.sam.protocol import EVERYTHING, Candidate
 from seg_app.sam.question import check_image, check_prompts
 from seg_app.sam.scheduler import Priority, Scheduler, SupersededError
 
@@ -28,8 +32,10 @@ if TYPE_CHECKING:
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 
     from seg_app.records import Prompts
+    from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.checkpoints import Checkpoint
     from seg_app.sam.diskcache import Arrays
+    from seg_app.sam.protocol import Search
 
 PREPROCESSING = 1
 """To be raised when an image is prepared for the encoder in another way: what is on disk is of no use then."""
@@ -125,6 +131,21 @@ class Sam2Segmenter:
             )
         best_first = np.argsort(-scores, kind="stable")
         return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0))) for i in best_first]
+
+    def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
+        """Return a search for all objects, see `Segmenter`: the masks of the package's own generator, sooner.
+
+        It lets go of the device between a few points and the next. Raises SegmenterError.
+        """
+        check_image(image)
+        return search(image, crops_of(image, options, size=self.input_size), options, open_window=self._decoder_of)
+
+    def _decoder_of(self, window: NDArray[np.uint8]) -> WindowDecoder:
+        key, turn = self._key(window), partial(self._using_device, Priority.AUTOMASK)
+        self._kept(key)
+        with turn():
+            embedding = self._embedding(key, window)
+        return WindowDecoder(self._predictor.model, embedding.features, embedding.shape, turn=turn)
 
     def close(self) -> None:
         """Forget the windows in memory, give it back to the device, and wait for what is on its way to the disk."""

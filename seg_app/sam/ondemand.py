@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seg_app.errors import SegmenterError
+from seg_app.sam.protocol import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seg_app.records import Prompts
-    from seg_app.sam.protocol import Candidate, Segmenter
+    from seg_app.sam.autooptions import AutoOptions
+    from seg_app.sam.protocol import Candidate, Search, Segmenter
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,10 @@ class OnDemand:
     def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
         """Return the candidates of the segmenter, see `Segmenter`. Raises SegmenterError."""
         return self._loaded().predict(image, prompts)
+
+    def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
+        """Return the search of the segmenter for all objects, see `Segmenter`. Raises SegmenterError."""
+        return self._loaded().automask(image, options)
 
     def close(self) -> None:
         """Close the segmenter, if it was ever loaded."""

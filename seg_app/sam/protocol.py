@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from seg_app.sam.autooptions import AutoOptions
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from seg_app.records import Prompts
+    from seg_app.records import Mask, Prompts
+
+EVERYTHING = AutoOptions()
+"""Search the whole image with the parameters that the package has by default."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,30 @@ class Candidate:
     """(rows, columns) of the image that was asked about; above 0 is inside the object."""
     score: float
     """The IoU with the true object that the segmenter predicts, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class AutoMask:
+    """One object that was found without being pointed at."""
+
+    mask: Mask
+    """Its `score` is the predicted IoU, its `prompts` the point that it answers."""
+    stability: float | None
+    """The IoU of the masks at two thresholds, 0 to 1; None where the segmenter does not measure it."""
+
+
+@dataclass(frozen=True)
+class AutoProgress:
+    """How far the search for all objects is, and what it has found."""
+
+    done: float
+    """0 to 1; 1 is the last one, and then `masks` are the result."""
+    masks: tuple[AutoMask, ...]
+    """All that survive so far. A better double that is found later may take the place of one of them."""
+
+
+Search = Generator[AutoProgress, None, None]
+"""The steps of a search for all objects; `close()` ends it."""
 
 
 class Segmenter(Protocol):
@@ -49,6 +79,14 @@ class Segmenter(Protocol):
         image: (rows, columns, 3) uint8. prompts: points and box in pixels of the image, the centre of the top
         left pixel at (0, 0). A single point is ambiguous and gives up to three candidates.
         Raises SegmenterError when there is no including prompt or the model fails.
+        """
+        ...
+
+    def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
+        """Return a search for all objects of a (rows, columns, 3) uint8 image, a step for each batch of points.
+
+        Nothing is searched before the first step is asked for, and closing the iterator ends the search. It takes
+        turns with `predict`. Raises SegmenterError, at once when the image or the options make no sense.
         """
         ...
 

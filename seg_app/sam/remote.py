@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from seg_app.errors import SegmenterError
+from seg_app.sam.autooptions import options_to_json
+from seg_app.sam.autowire import progress_of
 from seg_app.sam.cache import content_key
+from seg_app.sam.protocol import EVERYTHING
 from seg_app.sam.question import check_image, check_prompts
 from seg_app.sam.wire import pack_image, prompts_to_json, unpack_candidates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
     from seg_app.records import Prompts
-    from seg_app.sam.protocol import Candidate
+    from seg_app.sam.autooptions import AutoOptions
+    from seg_app.sam.protocol import Candidate, Search
 
 log = logging.getLogger(__name__)
 ATTEMPTS = 2
@@ -74,6 +81,33 @@ class RemoteSegmenter:
         check_image(image)
         check_prompts(prompts, image.shape)
         return unpack_candidates(self._ask("/predict", image, {"prompts": prompts_to_json(prompts)}))
+
+    def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
+        """Return the server's search for all objects, see `Segmenter`; closing it hangs up, which ends the search.
+
+        The image is sent at the first step. Raises SegmenterError, at once when the image is of the wrong kind.
+        """
+        check_image(image)
+        question = {"key": content_key(image), "options": options_to_json(options)}
+        return self._searched(image, question)
+
+    def _searched(self, image: NDArray[np.uint8], question: dict[str, Any]) -> Search:
+        self._ask("/embed", image, {})
+        with self._streamed("/automask", question) as answer:
+            yield from progress_of(answer.iter_lines())
+
+    @contextmanager
+    def _streamed(self, path: str, question: dict[str, Any]) -> Iterator[httpx.Response]:
+        try:
+            with self._http.stream("POST", path, json=question) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise SegmenterError(f"The SAM server at {self._url} refuses: {_reason(answer)}")
+                yield answer
+        except httpx.TransportError as error:
+            raise SegmenterError(
+                f"The SAM server at {self._url} stopped answering during the search: {error}. Search again."
+            ) from error
 
     def close(self) -> None:
         """Close the connections."""

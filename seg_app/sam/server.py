@@ -6,6 +6,7 @@
 | PUT /images/{key} | message of one image | 204 |
 | POST /embed | JSON: key, and client: who asks (optional) | 204 |
 | POST /predict | JSON: key, prompts | message of candidates |
+| POST /automask | JSON: key, options | lines of JSON, one for each step: see `autowire`. Hanging up ends the search |
 
 Errors are JSON `{"error": …}`: 401 wrong token, 404 the image of this key is not here (any more): send it,
 413 too large, 422 the question makes no sense. The key of an image is the hash of its content.
@@ -20,21 +21,25 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from seg_app.errors import SegmenterError
+from seg_app.sam.autooptions import options_from_json
+from seg_app.sam.autowire import lines_of
 from seg_app.sam.cache import Recent, content_key
 from seg_app.sam.wire import MAX_MESSAGE_BYTES, pack_candidates, prompts_from_json, unpack_image
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import numpy as np
     from numpy.typing import NDArray
     from starlette.requests import Request
 
-    from seg_app.sam.protocol import Segmenter
+    from seg_app.sam.protocol import Search, Segmenter
 
 KEPT_IMAGES = 32
 
@@ -48,6 +53,7 @@ def create_app(segmenter: Segmenter, *, token: str | None = None) -> Starlette:
             Route("/images/{key}", service.put_image, methods=["PUT"]),
             Route("/embed", service.embed, methods=["POST"]),
             Route("/predict", service.predict, methods=["POST"]),
+            Route("/automask", service.automask, methods=["POST"]),
         ],
         exception_handlers={SegmenterError: _nonsense, HTTPException: _refusal},
     )
@@ -87,6 +93,13 @@ class _Service:
         message = await run_in_threadpool(self._answer, question)
         return Response(message, media_type="application/octet-stream")
 
+    async def automask(self, request: Request) -> Response:
+        self._check_token(request)
+        question = _json(await _body(request))
+        # what makes no sense is refused here, while there still is a status to say so
+        search = await run_in_threadpool(self._search, question)
+        return StreamingResponse(_stepped(search), media_type="application/x-ndjson")
+
     def _check_token(self, request: Request) -> None:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self._token and not hmac.compare_digest(given.encode(), self._token.encode()):
@@ -108,6 +121,19 @@ class _Service:
     def _answer(self, question: dict[str, Any]) -> bytes:
         prompts = prompts_from_json(question.get("prompts"))
         return pack_candidates(self._segmenter.predict(self._image(question), prompts))
+
+    def _search(self, question: dict[str, Any]) -> Search:
+        options = options_from_json(question.get("options") or {})
+        return self._segmenter.automask(self._image(question), options)
+
+
+async def _stepped(search: Search) -> AsyncIterator[str]:
+    """Yield the lines of a search; a client that hangs up ends it before its next step."""
+    try:
+        async for line in iterate_in_threadpool(lines_of(search)):
+            yield line
+    finally:
+        search.close()
 
 
 async def _body(request: Request) -> bytes:

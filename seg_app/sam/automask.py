@@ -1,0 +1,187 @@
+"""All objects of an image: many points are asked, poor answers dropped, doubles suppressed, and what is left drawn.
+
+Everything but the drawing is done on the coarse grid of logits that the model gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from seg_app.geometry import contains, mask_from_bits
+from seg_app.records import Point, Prompts
+from seg_app.sam.crops import NEAR_PX
+from seg_app.sam.doubles import best_boxes
+from seg_app.sam.lowres import Outline, box_of, outline_of, stability, without_specks
+from seg_app.sam.protocol import AutoMask, AutoProgress, Search
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from seg_app.records import Window
+    from seg_app.sam.autooptions import AutoOptions
+    from seg_app.sam.crops import Crop
+
+SPARING_SEED = 0
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model said to points on a window."""
+
+    logits: NDArray[np.float32]
+    """(n, rows, columns) on the model's grid, which lies over the whole window; above `mask_threshold` is inside."""
+    scores: NDArray[np.float32]
+    """(n,) predicted IoU, all above `pred_iou_thresh`."""
+    points: NDArray[np.float64]
+    """(n, 2) the point (x, y) that each answers, in pixels of the window."""
+
+
+class Decoder(Protocol):
+    """Answers points on one window that is embedded."""
+
+    def decode(self, points: NDArray[np.float64], options: AutoOptions) -> Iterable[Answers]:
+        """Yield the answers to (n, 2) points x, y in pixels of the window, a few at a time. Raises SegmenterError."""
+        ...
+
+
+def search(
+    image: NDArray[np.uint8],
+    crops: list[Crop],
+    options: AutoOptions,
+    *,
+    open_window: Callable[[NDArray[np.uint8]], Decoder],
+) -> Search:
+    """Yield after each batch of points how far the search is and what it has found; the last is the result.
+
+    image: (rows, columns, 3) uint8. open_window: embeds a part of the image; it is called for one crop at a time.
+    Closing the iterator ends the search. Raises what the decoder raises.
+    """
+    catch = Catch(crops, options)
+    total = sum(len(crop.points) for crop in crops)
+    asked, found = 0, ()
+    for crop in crops:
+        window, decoder = crop.window, None
+        for points in _batches(crop, options):
+            left = _spared(points, window, options, found)
+            if len(left):
+                decoder = decoder or open_window(image[window.y0 : window.y1, window.x0 : window.x1])
+                for answers in decoder.decode(left, options):
+                    catch.add(crop, answers)
+                found = catch.masks()
+            asked += len(points)
+            yield AutoProgress(asked / total, found)
+    if not total:
+        yield AutoProgress(1.0, ())
+
+
+def _batches(crop: Crop, options: AutoOptions) -> Iterator[NDArray[np.float64]]:
+    points = crop.points
+    if options.spare_above is not None:
+        # far from each other at first, so that most of what follows is inside something
+        points = points[np.random.default_rng(SPARING_SEED).permutation(len(points))]
+    for start in range(0, len(points), options.points_per_batch):
+        yield points[start : start + options.points_per_batch]
+
+
+def _spared(
+    points: NDArray[np.float64], window: Window, options: AutoOptions, found: tuple[AutoMask, ...]
+) -> NDArray[np.float64]:
+    """Return the points that are worth asking."""
+    if options.spare_above is None:
+        return points
+    sure = [auto.mask for auto in found if (auto.mask.score or 0) >= options.spare_above]
+    places = points.round().astype(int) + np.array([window.x0, window.y0])
+    return points[[not any(contains(mask, y=y, x=x) for mask in sure) for x, y in places.tolist()]]
+
+
+@dataclass
+class _Catch:
+    """One mask that is good enough, not drawn yet."""
+
+    crop: Crop
+    score: float
+    stability: float
+    point: tuple[float, float]
+    box: tuple[float, float, float, float]
+    """First and last column and row (x0, y0, x1, y1) in pixels of the image."""
+    outline: Outline
+    drawn: list[AutoMask] = field(default_factory=list)
+    """At most one, once it was asked for."""
+    is_drawn: bool = False
+
+
+class Catch:
+    """All masks that are good enough. Which of them survive is settled anew whenever more came."""
+
+    def __init__(self, crops: list[Crop], options: AutoOptions) -> None:
+        self._options = options
+        windows = [crop.window for crop in crops]
+        # the edges of the searched area cut nothing: there is no more to see
+        low, high = ((w.x0, w.y0) for w in windows), ((w.x1, w.y1) for w in windows)
+        self._area = np.concatenate([np.min(list(low), axis=0), np.max(list(high), axis=0)])
+        self._caught: list[_Catch] = []
+
+    def add(self, crop: Crop, answers: Answers) -> None:
+        """Take the answers that are stable and whole."""
+        for logits, score, point in zip(answers.logits, answers.scores, answers.points, strict=True):
+            caught = self._judged(crop, logits - self._options.mask_threshold, float(score), point)
+            if caught is not None:
+                self._caught.append(caught)
+
+    def masks(self) -> tuple[AutoMask, ...]:
+        """Return the masks that survive among those so far, best first in each crop."""
+        survivors = self._survivors()
+        for caught in survivors:
+            if not caught.is_drawn:
+                caught.is_drawn = True
+                caught.drawn = [mask for mask in [self._draw(caught)] if mask is not None]
+        return tuple(mask for caught in survivors for mask in caught.drawn)
+
+    def _judged(
+        self, crop: Crop, logits: NDArray[np.float32], score: float, point: NDArray[np.float64]
+    ) -> _Catch | None:
+        options, shape = self._options, crop.window.shape
+        wanted = options.stability_score_thresh
+        steady = stability(logits, options.stability_score_offset, shape=shape, doubt_at=wanted)
+        if steady < wanted or logits.max() <= 0:
+            return None
+        corner = np.array([crop.window.x0, crop.window.y0])
+        box = np.array(box_of(logits, shape)) + np.tile(corner, 2)
+        if self._is_cut(box, crop.window) or (box[2:] - box[:2]).max() < crop.smallest_px:
+            return None
+        x, y = point + corner
+        return _Catch(crop, score, steady, (float(x), float(y)), tuple(box.tolist()), outline_of(logits))
+
+    def _is_cut(self, box: NDArray[np.float64], window: Window) -> bool:
+        edges = np.array([window.x0, window.y0, window.x1, window.y1])
+        near = np.abs(box - edges) <= NEAR_PX
+        return bool((near & (np.abs(box - self._area) > NEAR_PX)).any())
+
+    def _survivors(self) -> list[_Catch]:
+        groups: dict[int, list[_Catch]] = {}
+        for caught in self._caught:
+            groups.setdefault(caught.crop.group, []).append(caught)
+        best = [
+            one for group in groups.values() for one in _best(group, self._options.box_nms_thresh, lambda c: c.score)
+        ]
+        if len(groups) < 2:
+            return best
+        return _best(best, self._options.crop_nms_thresh, lambda c: 1 / c.crop.area)
+
+    def _draw(self, caught: _Catch) -> AutoMask | None:
+        y0, x0, bits = caught.outline.bits(caught.crop.window.shape)
+        if self._options.min_mask_region_area and bits.any():
+            bits = without_specks(bits, self._options.min_mask_region_area)
+        window, prompts = caught.crop.window, Prompts((Point(*caught.point),))
+        mask = mask_from_bits(bits, y0=y0 + window.y0, x0=x0 + window.x0, score=caught.score, prompts=prompts)
+        return mask and AutoMask(mask, caught.stability)
+
+
+def _best(group: list[_Catch], threshold: float, score: Callable[[_Catch], float]) -> list[_Catch]:
+    boxes, scores = np.array([one.box for one in group]), np.array([score(one) for one in group])
+    return [group[i] for i in best_boxes(boxes, scores, threshold)]

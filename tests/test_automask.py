@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+
+from seg_app.geometry import iou
+from seg_app.records import Box, Window
+from seg_app.sam.automask import Answers, search
+from seg_app.sam.autooptions import AutoOptions
+from seg_app.sam.crops import Crop, area_of, crops_of
+from seg_app.sam.doubles import best_boxes
+from seg_app.sam.lowres import box_of, enlarged, outline_of, places, stability, without_specks
+
+SIZE = 128
+"""Edge of the input of the model that the tests make up."""
+GRID = SIZE // 2
+
+
+class Balls:
+    """A model that knows where balls (x, y, radius) are: a point on one is answered by its distance to the edge."""
+
+    def __init__(self, balls, window: np.ndarray) -> None:
+        # the first pixel of the window says where it lies
+        self.x0, self.y0 = (int(window[0, 0, i]) + 256 * int(window[0, 0, 2] >> (4 * i) & 15) for i in (0, 1))
+        self.balls, self.shape, self.asked = balls, window.shape[:2], []
+
+    def decode(self, points, options):  # noqa: ARG002
+        self.asked += points.tolist()
+        y, x = (np.arange(GRID) + 0.5, np.arange(GRID) + 0.5)
+        y, x = y * self.shape[0] / GRID - 0.5 + self.y0, x * self.shape[1] / GRID - 0.5 + self.x0
+        for px, py in points:
+            for bx, by, radius in self.balls:
+                if np.hypot(px + self.x0 - bx, py + self.y0 - by) < radius:
+                    logits = radius - np.hypot(x[None] - bx, y[:, None] - by)
+                    yield Answers(logits[None].astype(np.float32), np.array([0.9]), np.array([[px, py]]))
+
+
+def located(rows: int, columns: int) -> np.ndarray:
+    """Return an image each pixel of which says where it is."""
+    y, x = np.indices((rows, columns))
+    return np.stack([x % 256, y % 256, (x // 256) | (y // 256) << 4], axis=2).astype(np.uint8)
+
+
+def found(balls, image, options, *, size=SIZE, shift=0):
+    crops = crops_of(image, options, size=size, shift=shift)
+    return list(search(image, crops, options, open_window=lambda window: Balls(balls, window)))
+
+
+BALLS = [(30, 40, 12), (90, 30, 8), (70, 90, 20)]
+EASY = AutoOptions(points_per_side=16, stability_score_thresh=0.0)
+
+
+def test_each_ball_is_found_once_and_exactly():
+    masks = [auto.mask for auto in found(BALLS, located(SIZE, SIZE), EASY)[-1].masks]
+    y, x = np.indices((SIZE, SIZE))
+    areas = sorted(np.count_nonzero(np.hypot(y - by, x - bx) < r) for bx, by, r in BALLS)
+    assert sorted(mask.area for mask in masks) == pytest.approx(areas, rel=0.06)
+
+
+def test_masks_come_before_the_end_and_progress_rises():
+    steps = found(BALLS, located(SIZE, SIZE), EASY)
+    assert [step.done for step in steps] == [0.25, 0.5, 0.75, 1.0]
+    assert [len(step.masks) for step in steps] == [1, 2, 3, 3]
+
+
+def test_a_search_that_is_closed_asks_no_more():
+    decoder = Balls(BALLS, located(SIZE, SIZE))
+    image = located(SIZE, SIZE)
+    steps = search(image, crops_of(image, EASY, size=SIZE), EASY, open_window=lambda _: decoder)
+    next(steps)
+    steps.close()
+    assert len(decoder.asked) == EASY.points_per_batch
+
+
+def test_nothing_to_ask_is_the_end_at_once():
+    image = located(SIZE, SIZE)
+    crop = Crop(Window(0, 0, 0, SIZE, SIZE), np.empty((0, 2)), 0)
+    assert [step.done for step in search(image, [crop], EASY, open_window=lambda _: pytest.fail("asked"))] == [1.0]
+
+
+def test_points_inside_what_is_found_are_spared():
+    image = located(SIZE, SIZE)
+    options = AutoOptions(points_per_side=16, points_per_batch=16, stability_score_thresh=0.0, spare_above=0.8)
+    decoder = Balls(BALLS, image)
+    *_, last = search(image, crops_of(image, options, size=SIZE), options, open_window=lambda _: decoder)
+    on_balls = sum(any(np.hypot(x - bx, y - by) < r - 2 for bx, by, r in BALLS) for x, y in decoder.asked)
+    assert len(last.masks) == 3
+    assert on_balls <= 8
+
+
+def test_a_region_bounds_the_search():
+    masks = found(BALLS, located(SIZE, SIZE), AutoOptions(stability_score_thresh=0.0, region=Box(0, 0, 60, 127)))[
+        -1
+    ].masks
+    assert max(auto.mask.x1 for auto in masks) <= 61
+
+
+@pytest.mark.parametrize(
+    ("options", "area"),
+    [
+        (AutoOptions(), (0, 0, 100, 200)),
+        (AutoOptions(excluded_rows=(90, 100)), (0, 0, 90, 200)),
+        (AutoOptions(excluded_rows=(0, 7), region=Box(-5, -5, 20, 300)), (7, 0, 100, 21)),
+    ],
+)
+def test_the_searched_area_is_the_region_without_the_databar(options, area):
+    window = area_of(options, (100, 200, 3))
+    assert (window.y0, window.x0, window.y1, window.x1) == area
+
+
+WINDOWS = AutoOptions(points_per_side=32, stability_score_thresh=0.0, windows=True)
+EDGE = 256
+
+
+def test_windows_find_what_one_look_is_too_coarse_for_and_large_things_too():
+    rng = np.random.default_rng(3)
+    small = [
+        (x + rng.uniform(-5, 5), y + rng.uniform(-5, 5), 9.0) for x in range(30, 740, 60) for y in range(30, 300, 60)
+    ]
+    balls = [*small, (500.0, 550.0, 170.0)]
+    assert len(found(balls, located(768, 768), WINDOWS, size=EDGE)[-1].masks) == len(balls)
+
+
+def test_where_the_windows_lie_does_not_matter():
+    rng = np.random.default_rng(5)
+    centres = [(x, y) for x in range(40, 740, 70) for y in range(40, 740, 70)]
+    balls = [(x + rng.uniform(-9, 9), y + rng.uniform(-9, 9), rng.uniform(9, 24)) for x, y in centres]
+    here, there = (
+        [auto.mask for auto in found(balls, located(768, 768), WINDOWS, size=EDGE, shift=shift)[-1].masks]
+        for shift in (0, EDGE // 4)
+    )
+    alike = [max(iou(mask, other) for other in there) > 0.9 for mask in here]
+    assert len(here) == len(there) == len(balls)
+    assert np.mean(alike) >= 0.97
+
+
+def test_windows_cover_the_area_and_each_point_is_asked_once():
+    image = np.zeros((300, 700, 3), np.uint8)
+    crops = [crop for crop in crops_of(image, AutoOptions(windows=True), size=SIZE) if crop.group == 0]
+    covered = np.zeros((300, 700), bool)
+    for crop in crops:
+        covered[crop.window.y0 : crop.window.y1, crop.window.x0 : crop.window.x1] = True
+    points = {(x + c.window.x0, y + c.window.y0) for c in crops for x, y in c.points.tolist()}
+    assert covered.all()
+    assert len(points) == sum(len(crop.points) for crop in crops) == (300 // 4) * (700 // 4)
+
+
+def test_blobs_are_asked_in_their_middle():
+    y, x = np.indices((200, 200))
+    grey = np.where(np.hypot(y - 60, x - 70) < 25, 200, 60).astype(np.uint8)
+    crops = crops_of(np.repeat(grey[..., None], 3, axis=2), AutoOptions(blobs=True), size=SIZE)
+    assert min(np.hypot(px - 70, py - 60) for px, py in crops[0].points) < 3
+
+
+def test_drawing_and_box_are_those_of_a_plain_enlargement():
+    logits = np.random.default_rng(0).normal(-2, 1, (32, 48)).astype(np.float16).astype(np.float32)
+    whole = enlarged(logits, places(100, 32), places(230, 48)) > 0
+    y0, x0, bits = outline_of(logits).bits((100, 230))
+    rows, columns = np.flatnonzero(whole.any(axis=1)), np.flatnonzero(whole.any(axis=0))
+    np.testing.assert_array_equal(whole[y0 : y0 + bits.shape[0], x0 : x0 + bits.shape[1]], bits)
+    assert np.count_nonzero(whole) == np.count_nonzero(bits)
+    assert box_of(logits, (100, 230)) == (columns[0], rows[0], columns[-1], rows[-1])
+
+
+def test_stability_in_doubt_is_that_of_the_enlarged_mask():
+    y, x = np.indices((32, 32))
+    logits = (4 - np.hypot(y - 15.3, x - 14.2)).astype(np.float32)
+    fine = enlarged(logits, places(128, 32), places(128, 32))
+    exact = np.count_nonzero(fine > 1) / np.count_nonzero(fine > -1)
+    assert stability(logits, 1.0, shape=(128, 128), doubt_at=exact) == pytest.approx(exact, abs=1e-3)
+
+
+def test_specks_go_and_the_object_stays():
+    bits = np.zeros((20, 20), bool)
+    bits[2:14, 2:14] = True
+    bits[5, 5] = False
+    bits[18, 18] = True
+    clean = without_specks(bits, 4)
+    assert (np.count_nonzero(clean), clean[5, 5], clean[18, 18]) == (144, True, False)
+    np.testing.assert_array_equal(without_specks(bits, 1), bits)
+
+
+def test_of_two_boxes_that_overlap_the_better_one_is_kept():
+    boxes = np.array([(0, 0, 10, 10), (1, 0, 11, 10), (50, 50, 50, 60)], dtype=float)
+    assert best_boxes(boxes, np.array([0.5, 0.9, 0.7]), 0.7) == [1, 2]
+    assert best_boxes(boxes, np.array([0.5, 0.9, 0.7]), 0.95) == [1, 2, 0]
