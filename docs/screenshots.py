@@ -38,6 +38,8 @@ ACCEPTED = 10
 SELECTED = 1
 """Which of the accepted ones, the largest first."""
 NOTCHES = 5
+LIGHT = "rgb(238, 241, 245)"
+"""Background of the page in its light theme."""
 CLASSES = ("fragment", "particle")
 
 
@@ -97,8 +99,9 @@ def pose(tab: Tab, selected: Particle, draft: Particle) -> None:
 
 
 def make_dark(tab: Tab) -> None:
-    """Switch the page to its dark theme."""
-    tab.page.get_by_label("Toggle theme").click()
+    """Switch the page to its dark theme, unless it remembers to be dark."""
+    if tab.page.evaluate("getComputedStyle(document.body).backgroundColor") == LIGHT:
+        tab.page.get_by_label("Toggle theme").click()
 
 
 def keep(picture: bytes, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import threading
 from collections.abc import Callable
@@ -17,8 +18,9 @@ import requests
 from seg_app.engine import engine_of
 from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, register_folder
+from seg_app.io.maskstore import encoded
 from seg_app.io.tiled import TiledSource
-from seg_app.models import Desk
+from seg_app.models import Desk, Preferences
 from seg_app.sam import OnDemand, Segmenter
 from seg_app.settings import Settings
 from seg_app.views import Page, load_extensions
@@ -110,7 +112,7 @@ def page(settings: Settings) -> Page:
 
     user = pn.state.user or settings.user_name or "local"
     load_extensions()
-    tab = Page(open_desk)
+    tab = Page(open_desk, Preferences(settings.home / "preferences" / f"{encoded(user)}.json"))
     pn.state.on_session_destroyed(lambda _: tab.close())
     return tab
 
@@ -123,8 +125,16 @@ def served_settings() -> Settings:
     return settings
 
 
+def served_page() -> Page | pn.pane.Alert:
+    """Return the page for `panel serve`, or what keeps it from being shown."""
+    try:
+        return page(served_settings())
+    except SettingsError as error:
+        return pn.pane.Alert(html.escape(str(error)), alert_type="danger")
+
+
 if pn.state.served:
     # Panel empties the namespace of this script when the tab is closed: the page must come from the package.
-    from seg_app.app import page as tab_page
+    from seg_app.app import served_page as tab_page
 
-    tab_page(served_settings()).servable()
+    tab_page().servable()

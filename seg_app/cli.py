@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="seg-app", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"seg-app {version('seg-app')}")
     parser.add_argument("--verbose", action="store_true", help="say more in the log")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve the app; settings come from the environment and .env")

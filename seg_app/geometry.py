@@ -106,14 +106,19 @@ def paste(mask: Mask, window: Window) -> NDArray[np.bool_]:
     return label_grid([mask], rows, columns) > 0
 
 
-def iou(a: Mask, b: Mask) -> float:
-    """Return intersection over union of two masks of one plane, 0 to 1 (Jaccard index)."""
+def overlap(a: Mask, b: Mask) -> int:
+    """Return how many pixels two masks share; none when they are on different planes."""
     top, left = max(a.y0, b.y0), max(a.x0, b.x0)
     bottom, right = min(a.y1, b.y1), min(a.x1, b.x1)
-    common = 0
-    if a.z == b.z and top < bottom and left < right:
-        window = Window(0, top, left, bottom, right)
-        common = int(np.count_nonzero(paste(a, window) & paste(b, window)))
+    if a.z != b.z or top >= bottom or left >= right:
+        return 0
+    window = Window(0, top, left, bottom, right)
+    return int(np.count_nonzero(paste(a, window) & paste(b, window)))
+
+
+def iou(a: Mask, b: Mask) -> float:
+    """Return intersection over union of two masks of one plane, 0 to 1 (Jaccard index)."""
+    common = overlap(a, b)
     union = a.area + b.area - common
     return common / union if union else 0.0
 

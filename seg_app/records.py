@@ -99,6 +99,11 @@ class Window:
         shifted = prompts.moved(dx=-x0, dy=-y0, scale=1 / self.factor)
         return shifted.moved(dx=-0.5, dy=-0.5)
 
+    def to_plane(self, prompts: Prompts) -> Prompts:
+        """Return prompts in pixels of this window as pixels of the full-resolution plane."""
+        x0, y0, _, _ = self.extent
+        return prompts.moved(dx=0.5, dy=0.5, scale=self.factor).moved(dx=x0, dy=y0)
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:

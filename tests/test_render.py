@@ -8,7 +8,7 @@ from seg_app.models import Volume
 from seg_app.records import Window
 from seg_app.views import render
 from seg_app.views.render import Viewport
-from seg_app.views.theme import OBJECTS
+from seg_app.views.theme import COLOURS, OBJECTS
 
 PLANE = (2048, 3072)
 
@@ -117,7 +117,7 @@ def test_without_masks_nothing_is_drawn():
 def test_an_object_has_a_fill_and_an_edge_of_its_colour():
     codes = overlay([square(10, 20, 6, number=3)]).objects
     assert codes[22, 12] == 3
-    assert codes[20, 12] == 3 + len(OBJECTS)
+    assert codes[20, 12] == 3 + len(COLOURS)
     assert np.count_nonzero(codes) == 36
 
 
@@ -132,7 +132,7 @@ def test_the_smaller_of_two_overlapping_objects_is_on_top():
 
 def test_zoomed_in_an_edge_is_one_screen_pixel_thin():
     codes = overlay([square(1, 1, 4, number=1)], scale=0.1).objects
-    assert np.count_nonzero(codes == 1) > np.count_nonzero(codes == 1 + len(OBJECTS))
+    assert np.count_nonzero(codes == 1) > np.count_nonzero(codes == 1 + len(COLOURS))
 
 
 def test_only_selected_objects_are_highlighted():

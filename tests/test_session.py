@@ -361,7 +361,7 @@ def test_what_the_user_has_left_while_it_was_read_is_not_prepared(on_screen, seg
 
     monkeypatch.setattr(on_screen.volume, "read", move_on)
     on_screen.prepare()
-    assert [image.max() for image, _ in segmenter.embedded] == [on_screen._as_seen(Window(0, 0, 0, 9, 9), 0).max()]
+    assert [image.max() for image, _ in segmenter.embedded] == [on_screen.as_seen(Window(0, 0, 0, 9, 9), 0).max()]
 
 
 # Accepted masks
@@ -455,8 +455,15 @@ def test_a_loaded_set_can_be_undone(accepted):
     assert len(accepted.masks.masks) == 1
 
 
+def test_what_is_saved_already_is_not_saved_again(accepted):
+    assert accepted.save() == accepted.save()
+    assert len(accepted.saved_sets()) == 1
+
+
 def test_saved_sets_are_listed_newest_first(accepted):
-    paths = [accepted.save(), accepted.save()]
+    paths = [accepted.save()]
+    accepted.masks.classify([accepted.masks.masks[0].id], "pore")
+    paths.append(accepted.save())
     assert {saved.path for saved in accepted.saved_sets()} == set(paths)
     assert [saved.name for saved in accepted.saved_sets()] == ["discs_1.npz", "discs.npz"]
 

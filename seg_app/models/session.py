@@ -14,6 +14,7 @@ from seg_app.errors import SegAppError
 from seg_app.geometry import distinct
 from seg_app.models.maskset import Masks, MaskSet
 from seg_app.models.prompts import Draft, Taken
+from seg_app.models.search import Search
 from seg_app.models.volume import Volume, to_uint8
 from seg_app.records import Box, Mask, MaskFile, Point, Prompts, Provenance, Window
 from seg_app.sam import windows
@@ -43,7 +44,7 @@ class Session(param.Parameterized):
         class_=Box, allow_None=True, default=None, doc="What is on screen, as edges in pixels; None: nobody looks."
     )
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
-    saved_as = param.String(default="", doc="Where the masks were saved last.")
+    saved_as = param.String(default="", doc="Where the masks were saved last, or loaded from.")
     kept = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="The masks as they were saved or loaded.")
 
     def __init__(
@@ -60,6 +61,7 @@ class Session(param.Parameterized):
         self.masks = masks or MaskSet()
         self.draft = Draft()
         self.user = user or getpass.getuser()
+        self.search = Search(self)
         self._seen: tuple[object, NDArray[np.uint8]] | None = None
         self._client, self._preparing = uuid.uuid4().hex, object()
 
@@ -134,6 +136,10 @@ class Session(param.Parameterized):
                 self.draft.put_back(taken)
         return accepted[0] if accepted else None
 
+    def keep_all(self, masks: Masks) -> Masks:
+        """Move masks that were found into the mask set, as one change; return them. Raises StorageError."""
+        return self.masks.add([self._signed(mask, self.class_name) for mask in masks]) if masks else ()
+
     def _signed(self, mask: Mask, class_name: str) -> Mask:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         provenance = Provenance(engine=self.segmenter.name, user=self.user, created=now)
@@ -154,9 +160,13 @@ class Session(param.Parameterized):
         return distinct([mask for mask in masks if mask]) if masks[0] else []
 
     def _ask(self, prompts: Prompts, window: Window, z: int) -> list[Candidate]:
-        return self.segmenter.predict(self._as_seen(window, z), window.to_window(prompts))
+        return self.segmenter.predict(self.as_seen(window, z), window.to_window(prompts))
 
-    def _as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:
+    def as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:
+        """Return a window as the segmenter sees it: (rows, columns, 3) uint8, at the contrast on view.
+
+        Raises SourceError.
+        """
         # The clicks on one object, and on its neighbours, share a window: it is read once.
         wanted = (z, window, self.limits)
         seen = self._seen
@@ -178,7 +188,7 @@ class Session(param.Parameterized):
         mine = self._preparing = object()
         plane, size = self.volume.shape[1:], self.segmenter.input_size
         middle = Prompts((windows.middle_of(self.view or Box(-0.5, -0.5, plane[1] - 0.5, plane[0] - 0.5), plane),))
-        image = self._as_seen(windows.locate(middle, plane, scale=self.scale, size=size, view=self.view), self.z)
+        image = self.as_seen(windows.locate(middle, plane, scale=self.scale, size=size, view=self.view), self.z)
         if self._preparing is mine:  # else the user has moved on while it was read
             self.segmenter.embed(image, client=self._client)
 
@@ -217,9 +227,14 @@ class Session(param.Parameterized):
         return self.masks.masks != self.kept
 
     def save(self) -> str:
-        """Store the masks under the next free name and return where. Raises SegAppError."""
+        """Store the masks under the next free name and return where; nothing new is not stored again.
+
+        Raises SegAppError.
+        """
         store = self._store
         self.masks.refresh()  # another tab may have added to them
+        if self.saved_as and not self.unsaved:
+            return self.saved_as
         if not self.masks.masks:
             raise SegAppError("There is nothing to save yet. Accept an object first.")
         file = MaskFile(self.volume.image, self.masks.masks, self.volume.calibration)

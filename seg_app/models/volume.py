@@ -102,6 +102,12 @@ class Volume(param.Parameterized):
         return self.calibration.pixel_size_nm
 
     @property
+    def databar_rows(self) -> int:
+        """How many of the lowest rows are not image but the microscope's databar; 0 where nobody says so."""
+        rows = self.metadata.get("databar_rows")
+        return rows if isinstance(rows, int) and 0 < rows < self.height else 0
+
+    @property
     def n_levels(self) -> int:
         """Number of levels that can be read: so many that the coarsest is about 512 pixels long."""
         return 1 + max(0, round(math.log2(max(self.height, self.width) / OVERVIEW)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from seg_app.io.tiled import Entry
 
 WAITING = {"label": "…", "disabled": True}
+NO_HIT = {"id": "/", "label": "No image here has this in its name.", "disabled": True}
 
 
 def size_of(shape: tuple[int, ...]) -> str:
@@ -35,7 +37,7 @@ class Browser(Viewer):
         self._folders: dict[str, list[Entry]] = {}
         self._filter = pmui.TextInput(label="Filter", size="small", sizing_mode="stretch_width", margin=(4, 8))
         self._tree = pmui.Tree(items=[WAITING], sizing_mode="stretch_width", margin=(0, 4))
-        self._filter.param.watch(lambda _: self._show(), "value_input")
+        self._filter.param.watch(lambda _: self._on_filter(), "value_input")
         self._tree.param.watch(self._on_expanded, "expanded")
         self._tree.param.watch(self._on_active, "active")
         desk.param.watch(lambda _: self._courier(self._mark_open), "session")
@@ -64,17 +66,35 @@ class Browser(Viewer):
         elif first and path == first[1].path:
             self._tree.expanded = [*self._tree.expanded, (first[0],)]
 
+    def _on_filter(self) -> None:
+        self._show()
+        self._tree.expanded = list(self._known_folders("", ()))
+
+    def _known_folders(self, folder: str, place: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Yield the places of the folders that were looked into."""
+        for i, entry in enumerate(self._shown(folder)):
+            if self._folders.get(entry.path):
+                yield (*place, i)
+                yield from self._known_folders(entry.path, (*place, i))
+
     def _show(self) -> None:
-        self._tree.items = self._items("")
+        self._tree.items = self._items("") or ([NO_HIT] if self._wanted else [])
         self._mark_open()
 
     def _items(self, folder: str) -> list[dict[str, Any]]:
         return [self._item(entry) for entry in self._shown(folder)]
 
     def _shown(self, folder: str) -> list[Entry]:
-        wanted = str(self._filter.value_input or "").casefold().strip()
-        entries = self._folders.get(folder, [])
-        return [e for e in entries if e.kind == "folder" or wanted in f"{e.title} {e.name}".casefold()]
+        return [entry for entry in self._folders.get(folder, []) if self._is_wanted(entry)]
+
+    def _is_wanted(self, entry: Entry) -> bool:
+        if entry.kind == "folder":  # one that was not looked into may have it
+            return not self._wanted or not self._folders.get(entry.path) or bool(self._shown(entry.path))
+        return self._wanted in f"{entry.title} {entry.name}".casefold()
+
+    @property
+    def _wanted(self) -> str:
+        return str(self._filter.value_input or "").casefold().strip()
 
     def _item(self, entry: Entry) -> dict[str, Any]:
         if entry.kind == "image":

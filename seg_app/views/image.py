@@ -159,6 +159,7 @@ class ImageView(Viewer):
         watch(session, "z", lambda _: self._redraw("frame", "overlay"))
         watch(session, "limits", lambda _: self._on_limits())
         watch(session.masks, ["masks", "selected"], lambda *_: self._redraw("overlay"))
+        watch(session.search, "found", lambda _: self._redraw("overlay"))
         watch(session.draft, "prompts", lambda event: self._show_prompts(event.new))
         watch(session.draft, "mask", lambda event: self._latest_outline.ask(lambda: self._show_outline(event.new)))
 
@@ -186,7 +187,7 @@ class ImageView(Viewer):
         session, viewport, z = self.session, self._viewport, self.session.z
         assert viewport is not None  # noqa: S101 - for the type checker: `_redraw` has seen it
         frame = self._read_frame(viewport, z) if "frame" in stale else None
-        masks = session.masks.on_plane(z)
+        masks = [*session.masks.on_plane(z), *(mask for mask in session.search.found if mask.z == z)]
         overlay = make_overlay(masks, session.masks.selected, viewport, session.volume.shape[1:])
         self._courier(lambda: self._show(frame, overlay))
 

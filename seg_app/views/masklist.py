@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 ROWS_PER_PAGE = 20
 TABLE_REST_S = 0.3
 """Tabulator takes new rows in steps of its own; what comes while it is at it may be lost in the browser."""
-COLUMNS = ["#", "colour", "class", "area", "score", "plane"]
-
+EMPTY = "Nothing is outlined yet.<br>Click on an object in the image,<br>then press Enter to accept it."
+COLUMNS = {"#": "int64", "colour": "object", "class": "object", "area": "float64", "score": "float64", "plane": "int64"}
+"""The types are the same for every table, also an empty one: Tabulator builds itself anew when one changes, and loses
+the rows that come meanwhile."""
 
 THREE_DIGITS = HTMLTemplateFormatter(template="<%= value < 100 ? value.toPrecision(3) : value.toFixed(0) %>")
 """For areas in µm², which go from pores to the whole plane; the table sorts by the values themselves."""
+WHOLE = HTMLTemplateFormatter(template="<%= value.toFixed(0) %>")
+SCORE = HTMLTemplateFormatter(template="<%= isNaN(value) ? '' : value.toFixed(2) %>")
 
 
 def table_of(masks: tuple[Mask, ...], pixel_area_um2: float | None) -> pd.DataFrame:
@@ -42,7 +46,7 @@ def table_of(masks: tuple[Mask, ...], pixel_area_um2: float | None) -> pd.DataFr
         )
         for mask in masks
     ]
-    return pd.DataFrame(rows, columns=pd.Index(COLUMNS))
+    return pd.DataFrame(rows, columns=pd.Index(COLUMNS)).astype(COLUMNS)
 
 
 def swatch(number: int) -> str:
@@ -61,13 +65,14 @@ class MaskList(Viewer):
         self._table = self._make_table()
         self._title = Text(kind="title", margin=(12, 12, 4, 12))
         self._class = pmui.TextInput(
-            label="Class of new objects",
-            placeholder="e.g. particle, pore",
-            size="small",
-            margin=(6, 12),
-            sizing_mode="stretch_width",
-        )
+            label="Class of new objects", value=self._session.class_name, placeholder="e.g. particle, pore",
+            size="small", margin=(6, 0, 6, 12), sizing_mode="stretch_width",
+        )  # fmt: skip
         self._class.param.watch(lambda event: setattr(self._session, "class_name", event.new.strip()), "value")
+        self._classify = pmui.Button(
+            label="Set on selected", variant="text", size="small", margin=(6, 6), align="center",
+            description="Give this class to the selected objects", on_click=self._on_classify,
+        )  # fmt: skip
         self._saved = SavedSets(bench)
         self.dialog = self._saved.dialog
         self._refreshing = False
@@ -82,15 +87,16 @@ class MaskList(Viewer):
             show_index=False,
             pagination="remote",
             page_size=ROWS_PER_PAGE,
-            selectable="checkbox",
+            selectable=True,
+            # the virtual renderer draws rows anew when one is selected, and would end the typing in it
+            configuration={"editTriggerEvent": "dblclick", "placeholder": EMPTY, "renderVertical": "basic"},
             sizing_mode="stretch_both",
             layout="fit_columns",
             widths={"#": 42, "colour": 26, "area": 70, "plane": 46, "score": 48},
             titles={"colour": "", "area": "Area, µm²" if self._pixel_area_um2 else "Area, px", "class": "Class",
                     "score": "Score", "plane": "Plane"},
             formatters={"colour": {"type": "html"}, "class": {"type": "plaintext"},
-                        "area": THREE_DIGITS if self._pixel_area_um2 else {"type": "plaintext"},
-                        "score": {"type": "money", "precision": 2}},
+                        "area": THREE_DIGITS if self._pixel_area_um2 else WHOLE, "score": SCORE},
             text_align={"#": "right", "area": "right", "score": "right", "plane": "right"},
             editors={column: None for column in COLUMNS if column != "class"} | {"class": {"type": "input"}},
             header_filters=False,
@@ -106,6 +112,7 @@ class MaskList(Viewer):
         masks = self._session.masks
         chosen = f" · {len(masks.selected)} selected" if masks.selected else ""
         self._saved.refresh()
+        self._classify.disabled = not masks.selected
         self._title.text = f"Objects · {len(masks.masks)}{chosen}"
         if not self._is_due:
             self._is_due = True
@@ -142,6 +149,10 @@ class MaskList(Viewer):
         self._drawn = None  # the table shows what was typed, whether it will be kept or not: draw it again
         self._bench.do("Classifying", self._session.masks.classify, [mask.id], name, then=lambda _: self.refresh())
 
+    def _on_classify(self, _: Any) -> None:
+        masks = self._session.masks
+        self._bench.do("Classifying", masks.classify, list(masks.selected), self._session.class_name)
+
     def _select_all(self, _: Any) -> None:
         masks = self._session.masks
         masks.selected = tuple(mask.id for mask in masks.masks)
@@ -153,8 +164,9 @@ class MaskList(Viewer):
         every = pmui.Button(label="All", variant="text", size="small", margin=(6, 0), on_click=self._select_all)
         none = pmui.Button(label="None", variant="text", size="small", margin=(6, 6, 6, 0), on_click=self._select_none)
         head = pmui.Row(self._title, pn.layout.HSpacer(), every, none, sizing_mode="stretch_width", margin=0)
+        classes = pmui.Row(self._class, self._classify, sizing_mode="stretch_width", margin=0)
         return pmui.Paper(
-            head, self._class, self._table, self._saved, width=380, sizing_mode="stretch_height", elevation=0,
+            head, classes, self._table, self._saved, width=380, sizing_mode="stretch_height", elevation=0,
             sx=theme.PAPER, margin=(8, 8, 8, 0),
         )  # fmt: skip
 
@@ -183,7 +195,7 @@ class SavedSets(Viewer):
     def refresh(self) -> None:
         """Enable what makes sense, and say where the masks are."""
         session = self._bench.session
-        self._save.disabled = not session.masks.masks or session.store is None
+        self._save.disabled = not session.masks.masks or session.store is None or not session.unsaved
         self._load.disabled = session.store is None
         if session.saved_as:
             name = session.saved_as.rpartition("/")[2]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewer
 
-from seg_app.models import Desk, Session, Worker
+from seg_app.models import Desk, Preferences, Session, Wanted, Worker
 from seg_app.sam import Segmenter, get_ready
 from seg_app.views import theme
 from seg_app.views.browser import Browser
@@ -23,9 +24,9 @@ NOTHING_OPEN = "Choose an image on the left. When there is none, the data server
 class Page(Viewer):
     """What a browser tab shows. `open_desk` connects to everything; it runs in the worker thread."""
 
-    def __init__(self, open_desk: Callable[[], Desk]):
+    def __init__(self, open_desk: Callable[[], Desk], preferences: Preferences):
         super().__init__()
-        self._open_desk = open_desk
+        self._open_desk, self._preferences = open_desk, preferences
         self.worker, self._loader = Worker(), Worker()  # images can be looked at while the model is loaded
         self._loader.param.watch(lambda event: event.new and self.worker.complain(event.new), "trouble")
         self._courier = courier = Courier()
@@ -45,7 +46,9 @@ class Page(Viewer):
             sidebar_width=260,
             main=[self._main],
             theme_config=theme.THEME,
+            dark_theme=preferences.dark,
         )
+        self._page.param.watch(lambda event: preferences.param.update(dark=event.new), "dark_theme")
         self.start()
 
     def start(self) -> None:
@@ -71,6 +74,7 @@ class Page(Viewer):
         self._loader.run("Loading the model", get_ready, segmenter)
 
     def _on_session(self, session: Session) -> None:
+        self._remember(session)
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         self._about.text = describe(session)
         self._main[:] = [self.bench]
@@ -79,6 +83,13 @@ class Page(Viewer):
         self._welcome.close()
         if before:
             before.close()
+
+    def _remember(self, session: Session) -> None:
+        preferences = self._preferences
+        session.class_name = preferences.class_name
+        session.search.wanted = Wanted.from_json(preferences.search)
+        session.param.watch(lambda event: preferences.param.update(class_name=event.new), "class_name")
+        session.search.param.watch(lambda event: preferences.param.update(search=asdict(event.new)), "wanted")
 
     def close(self) -> None:
         """End the threads of this tab."""

@@ -16,7 +16,7 @@ from scipy.ndimage import binary_dilation
 from seg_app.geometry import label_grid
 from seg_app.models.volume import Volume, to_uint8
 from seg_app.records import Mask, Window
-from seg_app.views.theme import OBJECTS
+from seg_app.views.theme import COLOURS, code_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -181,8 +181,8 @@ def make_overlay(masks: Sequence[Mask], selected: Collection[str], viewport: Vie
 
 
 def _object_codes(labels: NDArray[np.int32], masks: Sequence[Mask]) -> NDArray[np.uint8]:
-    colours = np.array([0, *((mask.number - 1) % len(OBJECTS) + 1 for mask in masks)], np.uint8)[labels]
-    return np.where(_edges(labels), colours + np.uint8(len(OBJECTS)), colours).astype(np.uint8)
+    colours = np.array([0, *(code_of(mask.number) for mask in masks)], np.uint8)[labels]
+    return np.where(_edges(labels), colours + np.uint8(len(COLOURS)), colours).astype(np.uint8)
 
 
 def _selection_codes(labels: NDArray[np.int32], masks: Sequence[Mask], selected: Collection[str]) -> NDArray[np.uint8]:

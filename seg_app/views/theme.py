@@ -42,12 +42,14 @@ OBJECTS = (
     *("#e0aaff", "#f4a261", "#00b4d8", "#d4e157", "#ff70a6", "#7209b7", "#06d6a0", "#e76f51", "#a2d2ff", "#c9ada7"),
 )
 """Objects are coloured by their number, so that neighbours differ."""
+COLOURS = (*OBJECTS, DRAFT)
+"""What is not accepted yet has no number, and the last one of these."""
 
 FILL_ALPHA = 0.34
 EDGE_ALPHA = 0.95
 SELECTED_ALPHA = 0.06
 
-FLOATING = {"position": "fixed", "bottom": "40px", "left": "50%", "transform": "translateX(-50%)", "zIndex": 1200,
+FLOATING = {"position": "fixed", "top": "76px", "left": "50%", "transform": "translateX(-50%)", "zIndex": 1200,
             "maxWidth": "70vw", "boxShadow": 6, "backgroundColor": "background.paper"}  # fmt: skip
 """Over the page, so that the image does not move while somebody works on it."""
 HIDDEN = {"opacity": 0}
@@ -60,7 +62,12 @@ TABLE_CSS = """
 .tabulator .tabulator-footer { border: none !important; }
 .tabulator .tabulator-footer .tabulator-page { padding: 4px 8px !important; }
 .tabulator-row .tabulator-cell { padding: 5px 6px !important; }
-.tabulator .tabulator-row.tabulator-selected { background: rgba(64, 128, 255, 0.25) !important; }
+.tabulator .tabulator-row { cursor: pointer; }
+.tabulator .tabulator-row:hover { background: rgba(128, 128, 128, 0.12) !important; color: inherit !important; }
+.tabulator .tabulator-row.tabulator-selected { background: rgba(64, 128, 255, 0.32) !important;
+  box-shadow: inset 3px 0 0 #2f6fed; }
+.tabulator .tabulator-placeholder .tabulator-placeholder-contents { font-size: 13px !important; font-weight: 400;
+  color: inherit !important; opacity: 0.75; white-space: normal; }
 .tabulator .tabulator-row.tabulator-selected .tabulator-cell { color: inherit !important; }
 .tabulator .tabulator-row.tabulator-selected { color: inherit !important; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 8px 6px !important; }
@@ -87,9 +94,14 @@ def colour_of(number: int) -> str:
     return OBJECTS[(number - 1) % len(OBJECTS)]
 
 
+def code_of(number: int) -> int:
+    """Return the overlay code of an object's fill by its number; 0 is not accepted yet."""
+    return (number - 1) % len(OBJECTS) + 1 if number else len(COLOURS)
+
+
 def overlay_palette() -> list[str]:
-    """Return the colours of overlay codes: 0 is nothing, then a fill for each object colour, then their edges."""
-    return ["#00000000", *(_with_alpha(c, FILL_ALPHA) for c in OBJECTS), *(_with_alpha(c, EDGE_ALPHA) for c in OBJECTS)]
+    """Return the colours of overlay codes: 0 is nothing, then a fill for each of COLOURS, then their edges."""
+    return ["#00000000", *(_with_alpha(c, FILL_ALPHA) for c in COLOURS), *(_with_alpha(c, EDGE_ALPHA) for c in COLOURS)]
 
 
 def selection_palette() -> list[str]:

@@ -64,6 +64,8 @@ TOOLS = (
          lambda s: s.draft.choice[1] > 1),
     Tool("accept", "Accept the object", lambda b: b.accept(), ("Enter",), "check",
          lambda s: s.draft.prompts.asks, "success"),
+    Tool("find", "Find all objects", lambda b: b.show_search(), ("a",), "auto_awesome",
+         lambda s: not s.search.is_running),
     Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",
          lambda s: s.masks.can_undo),
     Tool("redo", "Redo", lambda b: b.do("Redoing", b.session.redo), ("ctrl+y", "ctrl+shift+z"), "redo",
@@ -75,7 +77,7 @@ TOOLS = (
     Tool("next", "Next plane", _step(1), ("ArrowRight", "f"), repeats=True),
     Tool("back10", "Ten planes back", _step(-10), ("shift+ArrowLeft", "shift+d"), repeats=True),
     Tool("ahead10", "Ten planes on", _step(10), ("shift+ArrowRight", "shift+f"), repeats=True),
-    Tool("save", "Save the masks", lambda b: b.save(), ("ctrl+s",), ready=lambda s: bool(s.masks.masks)),
+    Tool("save", "Save the masks", lambda b: b.save(), ("ctrl+s",), ready=lambda s: bool(s.masks.masks) and s.unsaved),
     Tool("help", "Keys and mouse", lambda b: b.show_help(), ("?",), "help_outline"),
 )  # fmt: skip
 
@@ -85,6 +87,8 @@ MOUSE = (
     ("Right click, Ctrl + left click", "Exclude a point"),
     ("Wheel", "Zoom at the pointer"),
     ("Drag", "Move the image"),
+    ("Click in the list", "Select the object and go to its plane; with Ctrl or Shift several of them"),
+    ("Double click on a class in the list", "Type another class for the object"),
 )
 MODES = {"Include": True, "Exclude": False}
 
@@ -124,7 +128,7 @@ class Toolbar(Viewer):
         self._mode.value = next(name for name, include in MODES.items() if include == session.draft.include)
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return pmui.Row(self._mode, *self._buttons.values(), margin=0)
+        return pmui.Row(self._mode, *self._buttons.values(), margin=0, sx={"flexWrap": "wrap"})
 
 
 def help_text() -> str:

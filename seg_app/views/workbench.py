@@ -15,6 +15,7 @@ from seg_app.views import theme
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.image import ImageView
 from seg_app.views.masklist import MaskList
+from seg_app.views.search import SearchForm, SearchProgress
 from seg_app.views.text import Text
 from seg_app.views.toolbar import Toolbar, help_text, hints, tool_of_key
 
@@ -35,11 +36,13 @@ class Workbench(Viewer):
         self.image = ImageView(session, self.worker, self.courier, on_key=self._on_key)
         self._toolbar = Toolbar(self)
         self._masklist = MaskList(self)
+        self._search, self._progress = SearchForm(self), SearchProgress(self)
         self._plane = Planes(session)
         self._contrast = Contrast(session)
         self._status = Status(self)
         help_table = pmui.Markdown(help_text(), stylesheets=[theme.HELP_CSS])
         self._help = pmui.Dialog(help_table, title="Keys and mouse", show_close_button=True, close_on_click=True)
+        self._dialogs = (self._help, self._masklist.dialog, self._search.dialog)
         self._watch()
 
     def _watch(self) -> None:
@@ -48,6 +51,7 @@ class Workbench(Viewer):
         self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo"], refresh)
         self.watches.add(session.draft, ["prompts", "mask", "include"], refresh)
         self.watches.add(session, ["z", "limits", "saved_as", "kept"], refresh)
+        self.watches.add(session.search, "is_running", refresh)
 
     def _refresh(self) -> None:
         for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._status):
@@ -76,7 +80,7 @@ class Workbench(Viewer):
         self.do("Deleting", self.session.masks.remove, self.session.masks.selected)
 
     def _on_key(self, key: str) -> None:
-        dialog = next((dialog for dialog in (self._help, self._masklist.dialog) if dialog.open), None)
+        dialog = next((dialog for dialog in self._dialogs if dialog.open), None)
         if dialog:
             dialog.open = key != "Escape"
         elif tool := tool_of_key(key):
@@ -86,6 +90,14 @@ class Workbench(Viewer):
         """Save the masks and say where."""
         self.do("Saving the masks", self.session.save)
 
+    def show_search(self) -> None:
+        """Ask what to look for, then `find_all`."""
+        self.courier(lambda: setattr(self._search.dialog, "open", True))
+
+    def find_all(self) -> None:
+        """Find all objects that the search of the session wants, and accept them."""
+        self._progress.start()
+
     def show_help(self) -> None:
         """Show all keys and gestures."""
         self.courier(lambda: setattr(self._help, "open", True))
@@ -94,16 +106,20 @@ class Workbench(Viewer):
         """End the threads of this bench, and hear of nothing any more."""
         self.watches.end()
         self.image.close()
+        self._progress.close()
         if self._own_worker:
             self._own_worker.close()
 
     def __panel__(self) -> pn.viewable.Viewable:
-        sliders = pmui.Row(self._plane, self._contrast, sizing_mode="stretch_width", margin=0)
+        sliders = pmui.Row(self._plane, self._contrast, sizing_mode="stretch_width", margin=0, sx={"flexWrap": "wrap"})
         canvas = pmui.Paper(
             self._toolbar, self.image, sliders, sizing_mode="stretch_both", elevation=0, sx=theme.PAPER, margin=8
         )
-        bench = pmui.Row(canvas, self._masklist, sizing_mode="stretch_both", margin=0)
-        root = pmui.Column(bench, self._status, self._help, sizing_mode="stretch_both", margin=0, min_height=520)
+        objects = pmui.Column(self._progress, self._masklist, sizing_mode="stretch_height", width=388, margin=0)
+        bench = pmui.Row(canvas, objects, sizing_mode="stretch_both", margin=0)
+        root = pmui.Column(
+            bench, self._status, self._help, self._search, sizing_mode="stretch_both", margin=0, min_height=520
+        )
         if self.height:
             root.param.update(
                 sizing_mode="stretch_width", height=self.height, min_height=self.height, theme_config=theme.THEME
@@ -120,7 +136,7 @@ class Planes(Viewer):
         n = session.volume.n_planes
         self._slider = pmui.IntSlider(
             label="Plane", start=1, end=max(n, 2), value=session.z + 1, size="small", sizing_mode="stretch_width",
-            margin=(4, 24, 8, 24), visible=n > 1, format=PrintfTickFormatter(format=f"%d of {n}"),
+            margin=(4, 24, 8, 24), visible=n > 1, min_width=200, format=PrintfTickFormatter(format=f"%d of {n}"),
         )  # fmt: skip
         self._slider.param.watch(lambda event: session.go_to(event.new - 1), "value")
 
@@ -167,7 +183,7 @@ class Contrast(Viewer):
         self._slider.value = self._session.limits
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return pmui.Row(self._slider, self._auto, sizing_mode="stretch_width", margin=0)
+        return pmui.Row(self._slider, self._auto, sizing_mode="stretch_width", margin=0, min_width=300)
 
 
 class Status(Viewer):

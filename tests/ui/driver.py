@@ -153,8 +153,8 @@ class Tab:
         return [[text for text in row if text] for row in rows]
 
     def selected_rows(self) -> int:
-        """Return how many rows are ticked."""
-        return self.page.locator(".tabulator-row input[type=checkbox]:checked").count()
+        """Return how many rows are highlighted."""
+        return self.page.locator(".tabulator-row.tabulator-selected").count()
 
     def wait_for_text(self, text: str) -> None:
         """Wait until a text is on the page."""

@@ -206,19 +206,37 @@ def test_saving_right_after_enter_saves_the_object(tab, drops, particles):
     tab.wait_until(lambda: len(sets_on(drops)) == before + 1)
 
 
-def test_a_ticked_row_is_highlighted_on_the_image(tab, particles):
+def test_a_selected_row_is_highlighted_on_the_image(tab, particles):
     accept(tab, particles[0])
     assert tab.overlay_pixels(1) == 0
-    tab.page.locator(".tabulator-row input[type=checkbox]").click()
+    tab.page.locator(".tabulator-row").click()
     tab.wait_until(lambda: tab.overlay_pixels(1) > 0)
 
 
-def test_ticking_a_row_shows_the_plane_of_its_object(tab, particles):
+def test_selecting_a_row_shows_the_plane_of_its_object(tab, particles):
     accept(tab, particles[0])
     tab.press("d")
     tab.wait_for_text(f"Plane: {Z}")
-    tab.page.locator(".tabulator-row input[type=checkbox]").click()
+    tab.page.locator(".tabulator-row").click()
     tab.wait_for_text(f"Plane: {Z + 1}")
+
+
+def test_a_click_selects_one_row_and_ctrl_another_and_all_get_a_class_at_once(tab, particles):
+    accept(tab, particles[0])
+    accept(tab, particles[1])
+    rows = tab.page.locator(".tabulator-row")
+    rows.nth(0).click()
+    tab.wait_until(lambda: tab.selected_rows() == 1)
+    rows.nth(1).click(modifiers=["Control"])
+    tab.wait_for_text("2 selected")
+    field = tab.page.get_by_label("Class of new objects")
+    field.fill("pore")
+    tab.page.get_by_text("Set on selected").click()
+    tab.wait_until(lambda: sum("pore" in row for row in tab.rows()) == 2)
+    rows.nth(0).click()
+    tab.wait_for_text("1 selected")
+    field.fill("")
+    field.press("Enter")
 
 
 def test_a_class_can_be_given_in_the_list(tab, particles):
@@ -256,6 +274,60 @@ def test_a_new_object_gets_the_class_that_was_typed(tab, particles):
     tab.wait_until(lambda: any("pore" in row for row in tab.rows()))
     field.fill("")
     field.press("Enter")
+
+
+def test_a_filter_without_a_hit_says_so_and_without_it_all_is_back(tab):
+    field = tab.page.get_by_label("Filter")
+    field.fill("no such image")
+    tab.wait_for_text("No image here has this in its name.")
+    field.fill("")
+    tab.wait_for_text("Coins (photograph)")
+
+
+def test_theme_and_class_are_found_again_after_a_reload(tab):
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = tab.page.evaluate(paper)
+    field = tab.page.get_by_label("Class of new objects")
+    field.fill("binder")
+    field.press("Enter")
+    tab.page.get_by_label("Toggle theme").click()
+    tab.page.wait_for_function(f"() => {paper} !== '{light}'")
+    tab.page.reload()
+    tab.wait_for_picture()
+    assert tab.page.evaluate(paper) != light
+    assert field.input_value() == "binder"
+    tab.page.get_by_label("Toggle theme").click()
+    field.fill("")
+    field.press("Enter")
+    tab.page.wait_for_function(f"() => {paper} === '{light}'")
+
+
+def find(tab):
+    tab.press("a")
+    tab.page.get_by_role("button", name="Find", exact=True).click()
+
+
+def test_all_objects_on_screen_are_found_and_accepted_as_one_change(tab, truth, particles):
+    _, x, y = particles[0]
+    tab.wheel(x, y, 6)  # little is on screen: it does not take long
+    find(tab)
+    tab.wait_until(lambda: tab.page.get_by_text("found and accepted. Undo").is_visible(), timeout_s=60)
+    left, right, top, bottom = tab.ranges()
+    shown = truth[Z][max(round(top), 0) : round(bottom), max(round(left), 0) : round(right)]
+    tab.wait_until(lambda: len(tab.rows()) >= len(np.unique(shown)) / 2)
+    tab.press("Control+z")
+    tab.wait_for_rows(0)
+    tab.page.get_by_role("button", name="OK").click()
+
+
+def test_a_search_can_be_discarded_and_clicks_are_answered_meanwhile(tab, particles):
+    find(tab)
+    tab.wait_for_text("so far")
+    tab.click(*particles[0][1:])
+    tab.outlined()
+    tab.page.get_by_text("Discard").click()
+    tab.wait_until(lambda: not tab.page.get_by_text("so far").is_visible())
+    assert not tab.rows()
 
 
 def test_a_click_beside_the_plane_does_nothing(tab):
@@ -309,6 +381,8 @@ def test_loading_brings_a_saved_set_back_exactly(tab, drops, particles):
     tab.page.get_by_role("button", name="Load").click()
     tab.page.get_by_text(saved.name, exact=True).last.click()
     tab.wait_for_rows(1)
+    tab.page.reload()  # what is on disk is saved once more: a set that has not changed would not be
+    tab.wait_for_picture()
     again = save(tab, drops)
     assert again.read_bytes() == saved.read_bytes()
 

@@ -1,0 +1,52 @@
+"""What a user chose, and expects to find again the next time."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import param
+
+from seg_app.errors import SegAppError
+from seg_app.io.local import read_file, write_atomically
+
+log = logging.getLogger(__name__)
+
+
+class Preferences(param.Parameterized):
+    """Kept in a file, which is written at every change; one that cannot be read or written is no reason to stop."""
+
+    dark = param.Boolean(default=False, doc="Whether the page has the dark theme.")
+    class_name = param.String(default="", doc="The class that the next accepted objects get.")
+
+    search = param.Dict(default={}, doc="What a search for all objects looks for: the fields of `Wanted`.")
+
+    def __init__(self, path: Path):
+        """path: a JSON file, which need not exist."""
+        super().__init__()
+        self._path = path
+        self._read()
+        self.param.watch(lambda *_: self._write(), self._names)
+
+    @property
+    def _names(self) -> list[str]:
+        return [name for name in self.param if name != "name"]
+
+    def _read(self) -> None:
+        if not self._path.exists():
+            return
+        try:
+            self.param.update(self._known(json.loads(read_file(self._path))))
+        except (SegAppError, ValueError) as error:
+            log.warning("The preferences in '%s' are not used: %s", self._path, error)
+
+    def _known(self, values: Any) -> dict[str, Any]:
+        return {name: values[name] for name in self._names if isinstance(values, dict) and name in values}
+
+    def _write(self) -> None:
+        try:
+            write_atomically(self._path, json.dumps({name: getattr(self, name) for name in self._names}).encode())
+        except SegAppError as error:
+            log.warning("The preferences could not be kept in '%s': %s", self._path, error)

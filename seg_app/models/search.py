@@ -1,0 +1,173 @@
+"""The search for all objects of a plane: it runs beside the clicks, shows what it finds, and can be ended any time."""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import param
+
+from seg_app.errors import SegAppError
+from seg_app.geometry import bits_of, overlap
+from seg_app.models.maskset import Masks
+from seg_app.records import Mask, Window
+from seg_app.sam import AutoOptions, Candidate, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from seg_app.models.session import Session
+
+LARGEST_PIXELS = 36_000_000
+"""A whole plane that is larger is searched on a coarser level: the segmenter gets it in one piece."""
+SAME_PART = 0.5
+"""What shares more of its area with an accepted object is that object again."""
+
+
+class Ending(Enum):
+    """How a search was ended before it was done."""
+
+    KEEP = "accept what was found so far"
+    DISCARD = "forget it"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which objects to search."""
+
+    whole_plane: bool = False
+    """Else what is on screen, as fine as it is shown there."""
+    least_score: float = 0.5
+    """Objects are kept whose predicted IoU is above."""
+    least_area: int = 0
+    """Smaller objects are dropped; in pixels of full resolution."""
+    points_per_side: int = 32
+    """Points along each side of what the model sees at once."""
+    at_spots: bool = False
+    """Whether dark and bright spots are asked, in place of a grid of points."""
+
+    @classmethod
+    def from_json(cls, values: Any) -> Wanted:
+        """Return what JSON values say; what makes no sense there is as it is by default."""
+        known = {field.name: field.default for field in fields(cls)}
+        given = values if isinstance(values, dict) else {}
+        return cls(**{name: v for name, v in given.items() if name in known and type(v) is type(known[name])})
+
+
+class Search(param.Parameterized):
+    """One search at a time; `run` is blocking, `end` may come from any thread."""
+
+    wanted = param.ClassSelector(class_=Wanted, default=Wanted(), doc="What the next search looks for.")
+    is_running = param.Boolean(default=False)
+    done = param.Number(default=0.0, bounds=(0, None), doc="0 to 1.")
+    found = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="What was found so far, not accepted yet.")
+
+    def __init__(self, session: Session):
+        super().__init__()
+        self._session = session
+        self.ending: Ending | None = None
+        """How the search was ended, the last one too; None: it was not."""
+
+    def run(self, wanted: Wanted | None = None) -> Masks:
+        """Search the plane on view and accept what is found, as one change; return it. Raises SegAppError.
+
+        Objects that are accepted already are not found again.
+        """
+        if self.is_running:
+            raise SegAppError("A search is on its way already. Wait for it, or end it.")
+        self.ending = None
+        self.param.update(is_running=True, done=0.0, found=())
+        try:
+            self._look(wanted or self.wanted)
+            return () if self.ending is Ending.DISCARD else self._session.keep_all(self.found)
+        finally:
+            self.param.update(is_running=False, found=())
+
+    def end(self, ending: Ending) -> None:
+        """End the search at its next step; without one nothing happens."""
+        self.ending = ending
+
+    def _look(self, wanted: Wanted) -> None:
+        session, z = self._session, self._session.z
+        window = window_of(session, wanted)
+        image = session.as_seen(window, z)
+        sieve = _Sieve(session, window, z, wanted.least_area)
+        with closing(session.segmenter.automask(image, self._options(wanted, window))) as steps:
+            for step in steps:
+                self.param.update(done=step.done, found=sieve.sifted(auto.mask for auto in step.masks))
+                if self.ending:
+                    return
+
+    def _options(self, wanted: Wanted, window: Window) -> AutoOptions:
+        return AutoOptions(
+            pred_iou_thresh=wanted.least_score,
+            points_per_side=wanted.points_per_side,
+            blobs=wanted.at_spots,
+            windows=max(window.shape) > 1.5 * self._session.segmenter.input_size,
+            excluded_rows=self._databar(window),
+        )
+
+    def _databar(self, window: Window) -> tuple[int, int] | None:
+        rows, height = self._session.volume.databar_rows, self._session.volume.height
+        y0 = (height - rows) // window.factor - window.y0
+        return (max(y0, 0), window.shape[0]) if rows and y0 < window.shape[0] else None
+
+
+class _Sieve:
+    """Turns what was found on a window into masks of the plane, each once, and drops what nobody wants."""
+
+    def __init__(self, session: Session, window: Window, z: int, least_area: int):
+        self._window, self._z, self._least_area = window, z, least_area
+        self._plane = session.volume.shape[1:]
+        self._accepted = session.masks.on_plane(z)
+        self._known: dict[str, Mask | None] = {}
+
+    def sifted(self, found: Iterable[Mask]) -> Masks:
+        masks = (self._known[mask.id] if mask.id in self._known else self._new(mask) for mask in found)
+        return tuple(mask for mask in masks if mask)
+
+    def _new(self, mask: Mask) -> Mask | None:
+        placed = self._placed(mask)
+        is_wanted = placed and placed.area >= self._least_area and not self._is_known(placed)
+        self._known[mask.id] = placed if is_wanted else None
+        return self._known[mask.id]
+
+    def _is_known(self, mask: Mask) -> bool:
+        return any(overlap(mask, other) > SAME_PART * mask.area for other in self._accepted)
+
+    def _placed(self, mask: Mask) -> Mask | None:
+        window = self._window
+        y0, x0, prompts = mask.y0 + window.y0, mask.x0 + window.x0, window.to_plane(mask.prompts)
+        if window.level == 0:
+            return replace(mask, z=self._z, y0=y0, x0=x0, prompts=prompts)
+        above, left = int(y0 > 0), int(x0 > 0)  # room for a smooth edge, as far as there is any
+        bits = np.pad(bits_of(mask), ((above, 1), (left, 1)))
+        y0, x0 = y0 - above, x0 - left
+        place = Window(window.level, y0, x0, y0 + bits.shape[0], x0 + bits.shape[1])
+        candidate = Candidate(np.where(bits, 1.0, -1.0).astype(np.float32), mask.score or 0.0)
+        return windows.to_mask(candidate, place, self._plane, z=self._z, prompts=prompts)
+
+
+def window_of(session: Session, wanted: Wanted) -> Window:
+    """Return the window that is searched: what is on screen, or the plane at the finest level that is not too large.
+
+    Raises SegAppError when nothing of the plane is on screen.
+    """
+    volume, view = session.volume, session.view
+    if wanted.whole_plane or view is None:
+        level = max(0, math.ceil(math.log2(volume.height * volume.width / LARGEST_PIXELS) / 2))
+        return Window(level, 0, 0, *volume.level_shape(level))
+    level = min(max(0, math.floor(math.log2(max(session.scale, 1)))), volume.n_levels - 1)
+    rows, columns = volume.level_shape(level)
+    x0, y0, x1, y1 = ((edge + 0.5) / 2**level for edge in (view.x0, view.y0, view.x1, view.y1))
+    corner, end = (
+        (max(math.floor(y0), 0), max(math.floor(x0), 0)),
+        (min(math.ceil(y1), rows), min(math.ceil(x1), columns)),
+    )
+    if min(end[0] - corner[0], end[1] - corner[1]) < 1:
+        raise SegAppError("The plane is not on screen. Press 0 to show it, or search the whole plane.")
+    return Window(level, *corner, *end)

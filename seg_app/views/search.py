@@ -1,0 +1,139 @@
+"""All objects at once: what to look for, how far the search is, and how to end it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from seg_app.models import Ending, Wanted, Worker
+from seg_app.views import theme
+from seg_app.views.text import Text
+
+if TYPE_CHECKING:
+    from seg_app.records import Mask
+    from seg_app.views.workbench import Workbench
+
+PLACES = {"On screen": False, "Whole plane": True}
+SEEDS = {"Grid": False, "Spots": True}
+NOTHING = "Nothing was found. Try a lower score, or zoom so that the objects are larger on the screen."
+
+
+class SearchForm(Viewer):
+    """The dialog that says what to look for; it remembers what was wanted the last time."""
+
+    def __init__(self, bench: Workbench):
+        super().__init__()
+        self._bench = bench
+        wanted, common = bench.session.search.wanted, {"sizing_mode": "stretch_width", "margin": (8, 8)}
+        self._place = pmui.RadioButtonGroup(
+            options=list(PLACES), value=_name_of(PLACES, wanted.whole_plane), size="small", width=260, margin=(8, 8)
+        )
+        self._score = pmui.FloatSlider(
+            label="Score at least", start=0, end=1, step=0.05, value=wanted.least_score, **common
+        )
+        self._area = pmui.IntInput(
+            label="Smallest area, pixels", value=wanted.least_area, start=0, size="small", **common
+        )
+        self._seeds = pmui.RadioButtonGroup(
+            options=list(SEEDS), value=_name_of(SEEDS, wanted.at_spots), size="small", margin=(8, 8)
+        )
+        self._points = pmui.IntSlider(
+            label="Points along each side", start=8, end=64, step=4, value=wanted.points_per_side, **common
+        )
+        self._seeds.param.watch(lambda _: self._refresh(), "value")
+        self._refresh()
+        find = pmui.Button(label="Find", icon="auto_awesome", margin=(12, 8, 8, 8), on_click=lambda _: self._on_find())
+        self.dialog = pmui.Dialog(
+            *(Text(text="Where", kind="caption", margin=(4, 8, 0, 8)), self._place, self._score, self._area),
+            *(Text(text="Where the model is asked", kind="caption", margin=(8, 8, 0, 8)), self._seeds, self._points),
+            find,
+            title="Find all objects",
+            show_close_button=True,
+            close_on_click=True,
+        )
+
+    def _refresh(self) -> None:
+        self._points.disabled = SEEDS[self._seeds.value]
+
+    def _on_find(self) -> None:
+        self._bench.session.search.wanted = Wanted(
+            whole_plane=PLACES[self._place.value],
+            least_score=self._score.value,
+            least_area=self._area.value or 0,
+            points_per_side=self._points.value,
+            at_spots=SEEDS[self._seeds.value],
+        )
+        self.dialog.open = False
+        self._bench.find_all()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self.dialog
+
+
+class SearchProgress(Viewer):
+    """How far the search is and what it has found; nothing while nobody searches."""
+
+    def __init__(self, bench: Workbench):
+        super().__init__()
+        self._bench, self._search, self._worker = bench, bench.session.search, Worker()
+        self._text = Text(margin=(8, 12, 4, 12), sizing_mode="stretch_width")
+        self._bar = pmui.LinearProgress(value=0, variant="determinate", sizing_mode="stretch_width", margin=(2, 12))
+        self._keep = self._button("Keep these", Ending.KEEP, "Accept what was found so far")
+        self._discard = self._button("Discard", Ending.DISCARD, "End the search, and forget what it has found")
+        self._close = pmui.Button(label="OK", variant="text", size="small", on_click=lambda _: self._hide(), margin=4)
+        self._paper = pmui.Paper(
+            self._text, self._bar, pmui.Row(self._keep, self._discard, self._close, margin=(0, 8, 4, 8)),
+            width=380, elevation=0, sx=theme.PAPER, margin=(8, 8, 0, 0), visible=False,
+        )  # fmt: skip
+        bench.watches.add(self._search, ["is_running", "done", "found"], lambda *_: bench.courier(self._show))
+        bench.watches.add(self._worker, "trouble", lambda event: event.new and bench.worker.complain(event.new))
+
+    def _button(self, label: str, ending: Ending, description: str) -> pmui.Button:
+        return pmui.Button(
+            label=label, variant="text", size="small", description=description, margin=4,
+            on_click=lambda _: self._search.end(ending),
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Search what is wanted, in a thread of its own: clicks are answered meanwhile."""
+        running = self._worker.run("Finding all objects", self._search.run)
+        running.add_done_callback(lambda done: self._bench.courier(lambda: self._on_end(done.result())))
+
+    def _show(self) -> None:
+        if not self._search.is_running:
+            return
+        done = min(round(100 * self._search.done), 100)
+        self._text.text = f"Finding all objects: {done} % · {len(self._search.found)} so far"
+        self._bar.value = done
+        self._arrange(is_running=True)
+
+    def _on_end(self, accepted: tuple[Mask, ...] | None) -> None:
+        count = len(accepted or ())
+        objects = "object was" if count == 1 else "objects were"
+        self._text.text = f"{count} {objects} found and accepted. Undo takes them away again." if count else NOTHING
+        self._arrange(is_running=False)
+        # of what went wrong the line of errors speaks, and who discarded knows that nothing was kept
+        self._paper.visible = accepted is not None and self._search.ending is not Ending.DISCARD
+
+    def _arrange(self, *, is_running: bool) -> None:
+        self._bar.visible = self._keep.visible = self._discard.visible = is_running
+        self._close.visible = not is_running
+        self._paper.visible = True
+
+    def _hide(self) -> None:
+        self._paper.visible = False
+
+    def close(self) -> None:
+        """End the search and its thread: another image takes the place of this one."""
+        self._search.end(Ending.DISCARD)
+        self._worker.close()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._paper
+
+
+def _name_of(names: dict[str, bool], value: bool) -> str:
+    return next(name for name, meaning in names.items() if meaning == value)

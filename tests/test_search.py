@@ -1,0 +1,158 @@
+"""All objects of a plane at once: where they are, which are wanted, and how a search ends."""
+
+import threading
+
+import numpy as np
+import pytest
+from scipy.ndimage import find_objects, label
+from skimage.draw import disk
+
+from seg_app.errors import SegAppError
+from seg_app.geometry import bits_of, mask_from_bits
+from seg_app.models import Ending, Session, Volume, Wanted
+from seg_app.records import Box, Point, Prompts
+from seg_app.sam import connect_sam
+from seg_app.sam.protocol import AutoMask, AutoProgress
+
+DISCS = ((60, 50, 20), (150, 140, 30), (204, 40, 8))
+WHOLE = Wanted(whole_plane=True)
+
+
+class Regions:
+    """Finds the bright regions of an image, one a step; `meanwhile` is called after each."""
+
+    name, input_size = "Regions", 1024
+
+    def __init__(self):
+        self.asked, self.closed = [], False
+        self.meanwhile = lambda: None
+
+    def automask(self, image, options):
+        self.asked.append((image.shape, options))
+        regions, n = label(image[..., 0] > 127)
+        masks = []
+        try:
+            for i, (rows, columns) in enumerate(find_objects(regions)):
+                bits = regions[rows, columns] == i + 1
+                centre = Prompts((Point(float(columns.start), float(rows.start)),))
+                mask = mask_from_bits(bits, y0=rows.start, x0=columns.start, score=0.9, prompts=centre)
+                masks.append(AutoMask(mask, None))
+                yield AutoProgress((i + 1) / n, tuple(masks))
+                self.meanwhile()
+        finally:
+            self.closed = True
+
+
+def plane(shape=(200, 240)):
+    pixels = np.full(shape, 20, np.uint8)
+    for x, y, radius in DISCS:
+        pixels[disk((y, x), radius, shape=shape)] = 220
+    return pixels
+
+
+def inside(mask, shape=(200, 240)):
+    found = np.zeros(shape, bool)
+    found[mask.y0 : mask.y1, mask.x0 : mask.x1] = bits_of(mask)
+    return found
+
+
+@pytest.fixture
+def session():
+    return Session(Volume.from_array(np.stack([plane()] * 3), name="samples/discs"), Regions(), user="ada")
+
+
+def test_what_is_found_is_accepted_in_one_change(session):
+    session.class_name = "particle"
+    masks = session.search.run(WHOLE)
+    assert np.array_equal(np.any([inside(mask) for mask in masks], axis=0), plane() > 127)
+    assert {(m.z, m.class_name, m.provenance.user) for m in masks} == {(1, "particle", "ada")}
+    assert session.masks.masks == masks
+    session.undo()
+    assert not session.masks.masks
+
+
+def test_it_is_said_how_far_the_search_is_and_what_it_has_found(session):
+    seen = []
+    session.search.param.watch(lambda event: seen.append(len(event.new)), "found")
+    session.segmenter.meanwhile = lambda: seen.append((session.search.is_running, round(session.search.done, 2)))
+    session.search.run(WHOLE)
+    assert seen == [1, (True, 0.33), 2, (True, 0.67), 3, (True, 1.0), 0]
+    assert not session.search.is_running
+
+
+@pytest.mark.parametrize(("ending", "kept"), [(Ending.KEEP, 2), (Ending.DISCARD, 0)])
+def test_a_search_can_be_ended_and_what_it_found_kept_or_not(session, ending, kept):
+    session.segmenter.meanwhile = lambda: session.search.end(ending)
+    session.search.run(WHOLE)
+    assert (len(session.masks.masks), session.segmenter.closed) == (kept, True)
+
+
+def test_what_was_ended_once_does_not_end_the_next_search(session):
+    session.search.end(Ending.DISCARD)
+    assert len(session.search.run(WHOLE)) == 3
+
+
+def test_accepted_objects_are_not_found_again(session):
+    first = session.search.run(WHOLE)
+    session.masks.remove([first[0].id])
+    assert [mask.area for mask in session.search.run(WHOLE)] == [first[0].area]
+
+
+def test_small_objects_are_dropped(session):
+    assert len(session.search.run(Wanted(whole_plane=True, least_area=1000))) == 2
+
+
+def test_only_what_is_on_screen_is_searched(session):
+    session.param.update(view=Box(99.5, 99.5, 239.5, 199.5), scale=0.25)
+    (mask,) = session.search.run(Wanted())
+    assert session.segmenter.asked[0][0] == (100, 140, 3)
+    assert np.array_equal(inside(mask), inside(mask) & (plane() > 127))
+    assert mask.area == (plane()[100:, 100:] > 127).sum()
+    point = mask.prompts.points[0]
+    assert (point.x, point.y) == (mask.x0, mask.y0)
+
+
+def test_a_zoomed_out_search_gives_masks_of_full_resolution():
+    big = np.kron(plane(), np.ones((8, 8), np.uint8))
+    session = Session(Volume.from_array(big[None], name="samples/big"), Regions())
+    session.param.update(view=Box(-0.5, -0.5, 1919.5, 1599.5), scale=2.5)
+    masks = session.search.run(Wanted())
+    assert session.segmenter.asked[0][0] == (800, 960, 3)
+    found, true = np.any([inside(mask, big.shape) for mask in masks], axis=0), big > 127
+    assert (found & true).sum() / (found | true).sum() > 0.98
+    assert abs(masks[0].prompts.points[0].x - masks[0].x0) <= 2
+
+
+def test_a_view_beside_the_plane_is_refused(session):
+    session.view = Box(500, 500, 600, 600)
+    with pytest.raises(SegAppError, match="not on screen"):
+        session.search.run(Wanted())
+
+
+def test_the_databar_is_left_out():
+    volume = Volume.from_array(plane()[None], name="samples/bar")
+    volume.metadata = {"databar_rows": 20}
+    session = Session(volume, Regions())
+    session.search.run(WHOLE)
+    session.param.update(view=Box(-0.5, 99.5, 239.5, 199.5), scale=1)
+    session.search.run(Wanted())
+    assert [options.excluded_rows for _, options in session.segmenter.asked] == [(180, 200), (80, 100)]
+
+
+def test_a_second_search_has_to_wait(session):
+    may_go, has_begun = threading.Event(), threading.Event()
+    session.segmenter.meanwhile = lambda: (has_begun.set(), may_go.wait(20))
+    thread = threading.Thread(target=session.search.run, args=(WHOLE,))
+    thread.start()
+    assert has_begun.wait(20)
+    with pytest.raises(SegAppError, match="on its way"):
+        session.search.run(WHOLE)
+    may_go.set()
+    thread.join()
+
+
+def test_the_classical_segmenter_finds_the_discs():
+    session = Session(Volume.from_array(plane()[None], name="samples/discs"), connect_sam("classical:"))
+    masks = session.search.run(Wanted(whole_plane=True, least_area=100))
+    true = plane() > 127
+    assert sum((inside(mask) & true).sum() > 0.9 * mask.area for mask in masks) >= 3
