@@ -31,8 +31,10 @@ class Format:
 
 
 FORMATS = {
+    ".geojson": Format("QuPath GeoJSON", "geojson"),
     ".json": Format("COCO JSON", "coco"),
     ".npz": Format("seg_app's own", "npz"),
+    ".zip": Format("ImageJ ROIs", "imagej_roi"),
     ".tif": Format("label TIFF", "label_tiff"),
     ".tiff": Format("label TIFF", "label_tiff"),
 }
