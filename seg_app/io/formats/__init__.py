@@ -35,6 +35,7 @@ FORMATS = {
     ".json": Format("COCO JSON", "coco"),
     ".npz": Format("seg_app's own", "npz"),
     ".zip": Format("ImageJ ROIs", "imagej_roi"),
+    ".pkl": Format("sement_duo", "legacy_pickle", writes=False),
     ".tif": Format("label TIFF", "label_tiff"),
     ".tiff": Format("label TIFF", "label_tiff"),
 }
