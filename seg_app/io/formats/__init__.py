@@ -34,6 +34,7 @@ FORMATS = {
     ".geojson": Format("QuPath GeoJSON", "geojson"),
     ".json": Format("COCO JSON", "coco"),
     ".npz": Format("seg_app's own", "npz"),
+    ".zarr": Format("OME-Zarr labels", "ome_zarr_labels", is_folder=True),
     ".zip": Format("ImageJ ROIs", "imagej_roi"),
     ".pkl": Format("sement_duo", "legacy_pickle", writes=False),
     ".tif": Format("label TIFF", "label_tiff"),
