@@ -31,14 +31,17 @@ class Format:
 
 
 FORMATS = {
+    ".csv": Format("table of measurements", "csv_table", reads=False, takes_picture=True),
     ".geojson": Format("QuPath GeoJSON", "geojson"),
     ".json": Format("COCO JSON", "coco"),
     ".npz": Format("seg_app's own", "npz"),
-    ".zarr": Format("OME-Zarr labels", "ome_zarr_labels", is_folder=True),
-    ".zip": Format("ImageJ ROIs", "imagej_roi"),
+    ".parquet": Format("table of measurements", "parquet_table", reads=False, takes_picture=True),
     ".pkl": Format("sement_duo", "legacy_pickle", writes=False),
+    ".png": Format("picture", "overlay", reads=False, takes_picture=True),
     ".tif": Format("label TIFF", "label_tiff"),
     ".tiff": Format("label TIFF", "label_tiff"),
+    ".zarr": Format("OME-Zarr labels", "ome_zarr_labels", is_folder=True),
+    ".zip": Format("ImageJ ROIs", "imagej_roi"),
 }
 """Suffix -> format."""
 
