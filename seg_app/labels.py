@@ -74,9 +74,13 @@ def losses(masks: Sequence[Mask], shape: tuple[int, int, int]) -> list[str]:
     gone = [str(mask.number or mask.id) for pixels, mask in zip(lost, masks, strict=True) if pixels == mask.area]
     renumbered = sum(value != mask.number for value, mask in zip(label_values(masks), masks, strict=True))
     return [
-        *([f"{len(shrunk)} masks lose {sum(shrunk)} pixels to smaller masks that lie on them."] if shrunk else []),
+        *(
+            [f"In {counted(len(shrunk))} {sum(shrunk)} pixels are missing: they lie under smaller masks."]
+            if shrunk
+            else []
+        ),
         *([f"Nothing is left of {_few(gone)}: no pixel, or all under smaller masks."] if gone else []),
-        *([f"{renumbered} masks without a number of their own get a new one."] if renumbered else []),
+        *([f"A new number was given to {counted(renumbered)} that had none of its own."] if renumbered else []),
     ]
 
 
@@ -106,5 +110,10 @@ def _new(label: int) -> dict[str, int]:
     return {"number": label}
 
 
+def counted(count: int) -> str:
+    """Return a number of masks in words: '1 mask', '2 masks'."""
+    return f"{count} mask{'' if count == 1 else 's'}"
+
+
 def _few(names: list[str]) -> str:
-    return f"{len(names)} masks ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
+    return f"{counted(len(names))} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"

@@ -114,7 +114,7 @@ def test_points_and_lines_are_left_out_with_a_warning(caplog):
 def test_masks_without_a_pixel_are_told():
     empty = square()
     object.__setattr__(empty, "counts", (16,))
-    assert geojson.losses(MaskFile(IMAGE, (square(), empty))) == ["1 masks without a pixel are left out."]
+    assert geojson.losses(MaskFile(IMAGE, (square(), empty))) == ["Left out: 1 mask without a pixel."]
 
 
 @pytest.mark.parametrize(

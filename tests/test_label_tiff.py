@@ -61,9 +61,9 @@ def test_without_a_sensible_scale_nothing_is_claimed(size_nm):
 def test_what_lies_under_smaller_masks_is_told():
     masks = (square(0, 0, 4, number=1), square(1, 1, 2, number=2), square(1, 1, 2, z=1, number=3), square(1, 1, 2))
     assert label_tiff.losses(MaskFile(IMAGE, masks)) == [
-        "1 masks lose 4 pixels to smaller masks that lie on them.",
-        "Nothing is left of 1 masks (2): no pixel, or all under smaller masks.",
-        "1 masks without a number of their own get a new one.",
+        "In 1 mask 4 pixels are missing: they lie under smaller masks.",
+        "Nothing is left of 1 mask (2): no pixel, or all under smaller masks.",
+        "A new number was given to 1 mask that had none of its own.",
     ]
 
 

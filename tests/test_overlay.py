@@ -27,7 +27,7 @@ def test_the_plane_with_the_most_masks_is_drawn_and_others_are_told():
     assert (pixels[..., 3] > 0).sum() == 800
     assert overlay.losses(MaskFile(IMAGE, MASKS)) == [
         "A picture cannot be read as masks again: keep them in another format, too.",
-        "Plane 2 is drawn; 1 masks are on other planes.",
+        "Plane 2 is drawn, without 1 mask on other planes.",
         "There is no scale bar: the size of a pixel is not known.",
     ]
 

@@ -33,6 +33,7 @@ from seg_app.io.formats.fields import (
     unknown,
     whole,
 )
+from seg_app.labels import counted
 from seg_app.polygons import Ring, filled, polygons_of
 from seg_app.records import Calibration, ImageId, Mask, MaskFile
 
@@ -52,7 +53,7 @@ FILLED = {"Polygon": lambda coordinates: [coordinates], "MultiPolygon": lambda c
 def losses(file: MaskFile) -> list[str]:
     """Return in plain words what polygons cannot keep: masks without a pixel."""
     empty = sum(not mask.area for mask in file.masks)
-    return [f"{empty} masks without a pixel are left out."] if empty else []
+    return [f"Left out: {counted(empty)} without a pixel."] if empty else []
 
 
 def encode(file: MaskFile) -> bytes:

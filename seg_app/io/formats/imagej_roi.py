@@ -36,6 +36,7 @@ from seg_app.io.formats.fields import (
     storing,
     unknown,
 )
+from seg_app.labels import counted
 from seg_app.polygons import Ring, filled, polygons_of
 from seg_app.records import Calibration, ImageId, Mask, MaskFile
 
@@ -63,7 +64,7 @@ ENTRY_DATE = (1980, 1, 1, 0, 0, 0)
 def losses(file: MaskFile) -> list[str]:
     """Return in plain words what ROIs cannot keep: masks without a pixel."""
     empty = sum(not mask.area for mask in file.masks)
-    return [f"{empty} masks without a pixel are left out."] if empty else []
+    return [f"Left out: {counted(empty)} without a pixel."] if empty else []
 
 
 def encode(file: MaskFile) -> bytes:

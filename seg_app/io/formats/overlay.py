@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from seg_app.colours import rgb_of
 from seg_app.geometry import label_grid
 from seg_app.io.formats.fields import storing
+from seg_app.labels import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def losses(file: MaskFile) -> list[str]:
     z, elsewhere = _plane(file.masks), sum(mask.z != _plane(file.masks) for mask in file.masks)
     return [
         "A picture cannot be read as masks again: keep them in another format, too.",
-        *([f"Plane {z + 1} is drawn; {elsewhere} masks are on other planes."] if elsewhere else []),
+        *([f"Plane {z + 1} is drawn, without {counted(elsewhere)} on other planes."] if elsewhere else []),
         *([] if _bar(file) else ["There is no scale bar: the size of a pixel is not known."]),
     ]
 
