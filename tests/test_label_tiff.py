@@ -119,6 +119,20 @@ def test_what_is_no_stack_of_labels_is_unreadable(kind: str):
         label_tiff.decode(WRONG[kind])
 
 
+def test_pages_that_go_in_a_circle_are_unreadable():
+    data = bytearray(foreign(np.ones((4, 4), "uint8"), byteorder="<", metadata=None))
+    place = int.from_bytes(data[4:8], "little")
+    last = place + 2 + 12 * int.from_bytes(data[place : place + 2], "little")
+    data[last : last + 4] = data[4:8]
+    with pytest.raises(UnreadableError, match="more room than it has"):
+        label_tiff.decode(bytes(data))
+
+
+@pytest.mark.parametrize("options", [{"byteorder": ">"}, {"bigtiff": True}, {"bigtiff": True, "byteorder": ">"}])
+def test_every_kind_of_tiff_is_read(options):
+    assert len(label_tiff.decode(foreign(LABELS.astype("uint16"), photometric="minisblack", **options)).masks) == 3
+
+
 def test_a_bomb_is_not_unpacked(monkeypatch):
     monkeypatch.setattr(label_tiff, "ALWAYS_BYTES", 0)
     monkeypatch.setattr(label_tiff, "MAX_RATIO", 10)

@@ -34,6 +34,12 @@ def test_labels_are_painted_masks():
     assert [(m.number, m.y0, m.x0, m.counts) for m in again] == [(m.number, m.y0, m.x0, m.counts) for m in masks]
 
 
+def test_labels_of_any_size_are_told_apart():
+    labels = np.array([[0, 2**20 + 1, 2**20 + 1], [2**31 - 1, 0, 7]])
+    assert [(m.number, m.area) for m in masks_of_labels(labels)] == [(7, 1), (2**20 + 1, 2), (2**31 - 1, 1)]
+    assert [(m.number, m.area) for m in masks_of_labels(labels[:1, 1:])] == [(2**20 + 1, 2)]
+
+
 def test_what_is_known_of_a_label_is_kept():
     (mask,) = masks_of_labels(np.array([[0, 5]]), z=2, values={(2, 5): {"id": "a", "class_name": "pore"}})
     assert (mask.id, mask.class_name, mask.z, mask.number) == ("a", "pore", 2, 0)

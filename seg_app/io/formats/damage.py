@@ -12,6 +12,7 @@ from seg_app.errors import UnreadableError
 
 BROKEN = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     LookupError,
@@ -25,7 +26,7 @@ BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What they raise; all of it is about the bytes, for nothing else was given to them."""
+"""What they raise, also by `assert`; all of it is about the bytes, for nothing else was given to them."""
 
 
 @contextmanager
