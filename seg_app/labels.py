@@ -132,5 +132,11 @@ def counted(count: int) -> str:
     return f"{count} mask{'' if count == 1 else 's'}"
 
 
+def without_pixels(masks: Sequence[Mask]) -> list[str]:
+    """Return in plain words that masks without a pixel are left out; nothing where there are none."""
+    empty = sum(not mask.area for mask in masks)
+    return [f"Left out: {counted(empty)} without a pixel."] if empty else []
+
+
 def _few(names: list[str]) -> str:
     return f"{counted(len(names))} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"

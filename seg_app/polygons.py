@@ -23,6 +23,8 @@ Ring = list[tuple[int, int]]
 
 MAX_BOX = 2**30
 """Pixels of the part of a plane in which one outline is filled; more is a broken number."""
+MAX_BOX_UNKNOWN = 2**27
+"""The same where nobody says how large the plane is: a square of 11,585 pixels."""
 
 
 def polygons_of(mask: Mask) -> list[list[Ring]]:
@@ -105,12 +107,14 @@ def _without_pinches(loop: Ring) -> Iterator[Ring]:
     yield path
 
 
-def filled(rings: Sequence[NDArray[np.float64]], *, rows: int, columns: int) -> tuple[NDArray[np.bool_], int, int]:
+def filled(
+    rings: Sequence[NDArray[np.float64]], *, rows: int, columns: int, limit: int = MAX_BOX
+) -> tuple[NDArray[np.bool_], int, int]:
     """Return the pixels of a plane whose centre is inside an odd number of rings, and where they begin.
 
     rings: (n, 2) corners (x, y) in the frame of this module, closed or not, inside of the plane or not. A centre on a
     ring belongs to what lies right of it or below. Returns the bits of a part of the plane, its first row and column.
-    Raises ValueError when that part would be larger than MAX_BOX, or a corner is no number.
+    Raises ValueError when that part would have more than `limit` pixels, or a corner is no number.
     """
     lines = [np.stack([ring, np.roll(ring, -1, axis=0)], axis=1) for ring in rings if len(ring)]
     if not lines:
@@ -119,6 +123,8 @@ def filled(rings: Sequence[NDArray[np.float64]], *, rows: int, columns: int) -> 
     if not np.isfinite(edges).all():
         raise ValueError("a corner is no number")
     x0, y0, height, width = _box(edges, rows, columns)
+    if height * width > limit:
+        raise ValueError(f"an outline spans {height} × {width} pixels, and at most {limit} are allowed")
     flips = np.zeros((height, width + 1), bool)
     for row, x in _crossings(edges, first=y0, last=y0 + height):
         # The bits of the pixels from the crossing on to the right change.
@@ -130,8 +136,6 @@ def _box(edges: NDArray[np.float64], rows: int, columns: int) -> tuple[int, int,
     corners = edges.reshape(-1, 2)
     x0, y0 = np.clip(np.floor(corners.min(axis=0)), 0, (columns, rows)).astype(int).tolist()
     x1, y1 = np.clip(np.ceil(corners.max(axis=0)) + 1, (x0, y0), (max(columns, x0), max(rows, y0))).astype(int).tolist()
-    if (y1 - y0) * (x1 - x0) > MAX_BOX:
-        raise ValueError(f"an outline spans {(y1 - y0) * (x1 - x0)} pixels, and at most {MAX_BOX} are allowed")
     return x0, y0, y1 - y0, x1 - x0
 
 

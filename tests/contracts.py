@@ -282,6 +282,11 @@ class FormatContract:
         numbered = [replace(mask, number=i) for i, mask in enumerate(SMALL.masks, start=1)]
         assert save_masks(tmp_path / f"a{self.suffix}", replace(SMALL, masks=tuple(numbered))) == []
 
+    def test_masks_without_a_pixel_come_back_or_are_told(self, tmp_path) -> None:
+        file = replace(SMALL, masks=(Mask("e", 0, 1, 2, 1, 1, (1,), number=1),))
+        told = save_masks(tmp_path / f"a{self.suffix}", file)
+        assert bool(told) == (load_masks(tmp_path / f"a{self.suffix}").masks == ())
+
     def test_an_empty_set_comes_back(self) -> None:
         empty = replace(SMALL, masks=())
         assert self.there_and_back(empty) == empty

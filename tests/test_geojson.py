@@ -111,12 +111,6 @@ def test_points_and_lines_are_left_out_with_a_warning(caplog):
     assert "2 of 3 objects have no inside" in caplog.text
 
 
-def test_masks_without_a_pixel_are_told():
-    empty = square()
-    object.__setattr__(empty, "counts", (16,))
-    assert geojson.losses(MaskFile(IMAGE, (square(), empty))) == ["Left out: 1 mask without a pixel."]
-
-
 @pytest.mark.parametrize(
     "data",
     [

@@ -1,13 +1,15 @@
 """ImageJ ROIs: `roifile` finds outlines, planes and names in what we write; what Fiji draws is read."""
 
+import contextlib
 import io
 import logging
+import random
 import zipfile
 
 import numpy as np
 import pytest
 from builders import IMAGE, square
-from contracts import FormatContract, plane_of
+from contracts import FormatContract, mutated, plane_of
 from roifile import ROI_TYPE, ImagejRoi, roiread, roiwrite
 from skimage.draw import polygon2mask
 
@@ -133,3 +135,14 @@ def test_roiread_reads_the_zip(tmp_path):
 def test_a_path_that_no_zip_holds_is_not_written():
     with pytest.raises(StorageError, match="70000 characters"):
         imagej_roi.encode(MaskFile(ImageId("local", "a" * 70_000, (1, 9, 9), "uint8")))
+
+
+def test_mutated_rois_in_a_sound_zip_are_read_or_unreadable_and_nothing_else():
+    masks = (square(), mask_from_bits(RING, y0=7, x0=9))
+    parts, chance = [roi.tobytes() for roi in rois_of(*masks)], random.Random(0)
+    for number in range(300):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("a.roi", mutated(parts[number % 2], chance))
+        with contextlib.suppress(UnreadableError):
+            assert isinstance(imagej_roi.decode(packed.getvalue()), MaskFile)

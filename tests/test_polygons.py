@@ -100,7 +100,6 @@ def test_corners_that_are_no_numbers_are_refused(corner):
         filled([np.array([[0, 0], [corner, 1], [1, 0]])], rows=20, columns=30)
 
 
-def test_an_absurd_outline_is_refused(monkeypatch):
-    monkeypatch.setattr(polygons, "MAX_BOX", 100)
+def test_an_absurd_outline_is_refused():
     with pytest.raises(ValueError, match="at most 100"):
-        filled([np.array([[0, 0], [20, 0], [0, 20.0]])], rows=20, columns=30)
+        filled([np.array([[0, 0], [20, 0], [0, 20.0]])], rows=20, columns=30, limit=100)

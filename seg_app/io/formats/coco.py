@@ -16,7 +16,7 @@ import numpy as np
 from seg_app.errors import UnreadableError
 from seg_app.geometry import bits_of, mask_from_bits
 from seg_app.io.formats.fields import MAX_EDGE, as_json, from_json, storing
-from seg_app.labels import MAX_NUMBER
+from seg_app.labels import MAX_NUMBER, without_pixels
 from seg_app.polygons import MAX_BOX, filled
 from seg_app.records import Box, Calibration, ImageId, Mask, MaskFile, Point, Prompts, Provenance
 
@@ -33,7 +33,7 @@ BROKEN = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowE
 
 
 def encode(file: MaskFile) -> bytes:
-    """Return the UTF-8 bytes of a COCO file. Nothing is lost.
+    """Return the UTF-8 bytes of a COCO file.
 
     Raises StorageError when the image or a mask has impossible values.
     """
@@ -50,14 +50,14 @@ def _content(file: MaskFile) -> dict[str, Any]:
         "categories": [{"id": number, "name": name} for name, number in categories.items()],
         "annotations": [
             _annotation(mask, number, categories[mask.class_name or NO_CLASS], file.image.shape)
-            for number, mask in enumerate(file.masks, start=1)
+            for number, mask in enumerate((mask for mask in file.masks if mask.area), start=1)
         ],
     }
 
 
-def losses(file: MaskFile) -> list[str]:  # noqa: ARG001 - every format has it
-    """Return nothing: all is kept."""
-    return []
+def losses(file: MaskFile) -> list[str]:
+    """Return in plain words what COCO cannot keep: masks without a pixel."""
+    return without_pixels(file.masks)
 
 
 def _about(file: MaskFile) -> dict[str, Any]:

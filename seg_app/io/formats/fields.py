@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_EDGE = 2**20
 """Planes, rows and columns of an image; an edge of more pixels is a broken number."""
+ANY_SHAPE = (MAX_EDGE, MAX_EDGE, MAX_EDGE)
+"""Stands for the size of an image of which nothing is known."""
 
 
 # Writing

@@ -19,7 +19,7 @@ from seg_app.colours import RGB, class_colours, rgb_of
 from seg_app.geometry import mask_from_bits
 from seg_app.io.formats.damage import reading
 from seg_app.io.formats.fields import (
-    MAX_EDGE,
+    ANY_SHAPE,
     about,
     as_json,
     calibration_of,
@@ -33,8 +33,8 @@ from seg_app.io.formats.fields import (
     unknown,
     whole,
 )
-from seg_app.labels import counted
-from seg_app.polygons import Ring, filled, polygons_of
+from seg_app.labels import without_pixels
+from seg_app.polygons import MAX_BOX, MAX_BOX_UNKNOWN, Ring, filled, polygons_of
 from seg_app.records import Calibration, ImageId, Mask, MaskFile
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ FILLED = {"Polygon": lambda coordinates: [coordinates], "MultiPolygon": lambda c
 
 def losses(file: MaskFile) -> list[str]:
     """Return in plain words what polygons cannot keep: masks without a pixel."""
-    empty = sum(not mask.area for mask in file.masks)
-    return [f"Left out: {counted(empty)} without a pixel."] if empty else []
+    return without_pixels(file.masks)
 
 
 def encode(file: MaskFile) -> bytes:
@@ -127,7 +126,7 @@ def _features(content: Any) -> list[dict[str, Any]]:
 
 
 def _masks(features: list[dict[str, Any]], image: ImageId | None) -> tuple[Mask, ...]:
-    shape = image.shape if image else (MAX_EDGE, MAX_EDGE, MAX_EDGE)
+    shape = image.shape if image else ANY_SHAPE
     outlines = [feature for feature in features if (feature["geometry"] or {}).get("type") in FILLED]
     if len(outlines) < len(features):
         log.warning("%d of %d objects have no inside and are left out.", len(features) - len(outlines), len(features))
@@ -139,7 +138,8 @@ def _mask(feature: dict[str, Any], number: int, shape: tuple[int, int, int]) -> 
     """Return a feature as a mask; None when it outlines no pixel."""
     geometry, properties = feature["geometry"], feature.get("properties") or {}
     rings = [_ring(ring) for polygon in FILLED[geometry["type"]](geometry["coordinates"]) for ring in polygon]
-    bits, y0, x0 = filled(rings, rows=shape[1], columns=shape[2])
+    limit = MAX_BOX_UNKNOWN if shape == ANY_SHAPE else MAX_BOX
+    bits, y0, x0 = filled(rings, rows=shape[1], columns=shape[2], limit=limit)
     ours = properties.get("seg_app")
     said = mask_values(ours) if ours else {"number": number, **_id(feature)}
     mask = mask_from_bits(bits, y0=y0, x0=x0, **{**said, "z": whole((geometry.get("plane") or {}).get("z", 0))})

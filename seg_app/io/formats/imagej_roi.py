@@ -24,7 +24,7 @@ from seg_app.colours import rgb_of
 from seg_app.geometry import mask_from_bits
 from seg_app.io.formats.damage import reading
 from seg_app.io.formats.fields import (
-    MAX_EDGE,
+    ANY_SHAPE,
     about,
     as_json,
     calibration_of,
@@ -36,8 +36,8 @@ from seg_app.io.formats.fields import (
     storing,
     unknown,
 )
-from seg_app.labels import counted
-from seg_app.polygons import Ring, filled, polygons_of
+from seg_app.labels import without_pixels
+from seg_app.polygons import MAX_BOX, MAX_BOX_UNKNOWN, Ring, filled, polygons_of
 from seg_app.records import Calibration, ImageId, Mask, MaskFile
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ ENTRY_DATE = (1980, 1, 1, 0, 0, 0)
 
 def losses(file: MaskFile) -> list[str]:
     """Return in plain words what ROIs cannot keep: masks without a pixel."""
-    empty = sum(not mask.area for mask in file.masks)
-    return [f"Left out: {counted(empty)} without a pixel."] if empty else []
+    return without_pixels(file.masks)
 
 
 def encode(file: MaskFile) -> bytes:
@@ -156,7 +155,7 @@ def _entries(archive: zipfile.ZipFile) -> Iterator[bytes]:
 
 
 def _masks(rois: list[bytes], image: ImageId | None) -> tuple[Mask, ...]:
-    shape = image.shape if image else (MAX_EDGE, MAX_EDGE, MAX_EDGE)
+    shape = image.shape if image else ANY_SHAPE
     found = [(ImagejRoi.frombytes(roi), i) for i, roi in enumerate(rois, start=1)]
     outlines = [(roi, rings, i) for roi, i in found if (rings := _rings(roi)) is not None]
     if len(outlines) < len(found):
@@ -166,7 +165,8 @@ def _masks(rois: list[bytes], image: ImageId | None) -> tuple[Mask, ...]:
 
 
 def _mask(roi: ImagejRoi, rings: list[NDArray[np.float64]], *, number: int, shape: tuple[int, int, int]) -> Mask | None:
-    bits, y0, x0 = filled(rings, rows=shape[1], columns=shape[2])
+    limit = MAX_BOX_UNKNOWN if shape == ANY_SHAPE else MAX_BOX
+    bits, y0, x0 = filled(rings, rows=shape[1], columns=shape[2], limit=limit)
     ours = next((line for line in roi.props.splitlines() if line.startswith(NOTES + ": ")), None)
     said = mask_values(from_json(ours.removeprefix(NOTES + ": "))) if ours else {"number": number}
     mask = mask_from_bits(bits, y0=y0, x0=x0, **said)
