@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from seg_app import convert
 from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.evaluation import command as evaluation
 from seg_app.settings import Settings
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="measure how well simulated clicks outline labelled objects")
     evaluate.set_defaults(command=_evaluate)
     evaluation.add_arguments(evaluate)
+    convert.add_command(commands)
     train = commands.add_parser("train-base", help="train the small model that the package brings along")
     training.add_arguments(train)
     train.set_defaults(command=lambda _, options: training.run(options))

@@ -193,6 +193,13 @@ def test_a_broken_set_is_told_by_its_path(store: MaskStore, tmp_path: Path):
         store.load(path)
 
 
+def test_tables_and_pictures_beside_sets_are_no_sets(store: MaskStore, server: FileServer):
+    path = store.save(SMALL)
+    server.create(path.replace(".npz", ".csv"), b"")
+    server.create(path.replace(".npz", ".png"), b"")
+    assert [saved.path for saved in store.list(SMALL.image)] == [path]
+
+
 def test_an_unknown_format_is_unreadable(store: MaskStore):
     with pytest.raises(UnreadableError, match="Known formats"):
         store.load("drops/a.docx")

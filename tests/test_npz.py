@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from contracts import FormatContract, mutated
 from masks import SMALL, files, given
 
 from seg_app.errors import StorageError, UnreadableError
@@ -16,6 +17,10 @@ from seg_app.io.formats import npz
 from seg_app.records import Box, Calibration, ImageId, Mask, MaskFile, Point, Prompts
 
 IMAGE = SMALL.image
+
+
+class TestNpz(FormatContract):
+    suffix = ".npz"
 
 
 @given(files)
@@ -286,17 +291,6 @@ def test_a_zip_bomb_that_lies_of_its_size_is_not_unpacked():
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak_bytes < 1_000_000
-
-
-def mutated(data: bytes, chance: random.Random) -> bytes:
-    """Return bytes of which some were changed, cut out, doubled or made up."""
-    out = bytearray(data)
-    for _ in range(chance.randint(1, 4)):
-        start = chance.randrange(len(out) + 1)
-        piece = slice(start, start + chance.choice((1, 1, 2, 8, 100)))
-        made_up = bytes(chance.choice((0, 0xFF, chance.randrange(256))) for _ in range(chance.randint(0, 8)))
-        out[piece] = chance.choice((made_up, made_up[:1], out[piece] * 2, b"", b"9", b"-1"))
-    return bytes(out)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -130,6 +130,6 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _number(name: str, stem: str) -> int | None:
     """Return the number of a set by its file name; None when it is no set of this stem."""
-    suffixes = "|".join(map(re.escape, FORMATS))
+    suffixes = "|".join(re.escape(suffix) for suffix, entry in FORMATS.items() if entry.reads)
     found = re.fullmatch(rf"{re.escape(stem)}(?:_([1-9][0-9]{{0,8}}))?(?:{suffixes})", name, re.IGNORECASE)
     return int(found[1] or 0) if found else None

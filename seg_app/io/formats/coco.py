@@ -8,7 +8,6 @@ run lengths, or polygons, whose even-odd inside is filled.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,9 @@ import numpy as np
 
 from seg_app.errors import UnreadableError
 from seg_app.geometry import bits_of, mask_from_bits
+from seg_app.io.formats.fields import MAX_EDGE, as_json, from_json, storing
+from seg_app.labels import MAX_NUMBER, without_pixels
+from seg_app.polygons import MAX_BOX, filled
 from seg_app.records import Box, Calibration, ImageId, Mask, MaskFile, Point, Prompts, Provenance
 
 if TYPE_CHECKING:
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 
 NO_CLASS = "object"
 """The category of masks without a class: COCO has no annotation without a category."""
-MAX_EDGE = 2**20
-MAX_BOX = 2**30
-"""Pixels of the part of a plane in which one mask is unpacked."""
 BROKEN = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, MemoryError)
 """All that the JSON of another program, or broken JSON, makes of the code below."""
 
@@ -34,19 +33,31 @@ BROKEN = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowE
 
 
 def encode(file: MaskFile) -> bytes:
-    """Return the UTF-8 bytes of a COCO file. Nothing is lost."""
+    """Return the UTF-8 bytes of a COCO file.
+
+    Raises StorageError when the image or a mask has impossible values.
+    """
+    with storing(file):
+        return as_json(_content(file)).encode()
+
+
+def _content(file: MaskFile) -> dict[str, Any]:
     names = sorted({mask.class_name or NO_CLASS for mask in file.masks})
     categories = {name: number for number, name in enumerate(names, start=1)}
-    content = {
+    return {
         "info": {"description": f"Masks of {file.image.path}", "seg_app": _about(file)},
         "images": _images(file.image),
         "categories": [{"id": number, "name": name} for name, number in categories.items()],
         "annotations": [
             _annotation(mask, number, categories[mask.class_name or NO_CLASS], file.image.shape)
-            for number, mask in enumerate(file.masks, start=1)
+            for number, mask in enumerate((mask for mask in file.masks if mask.area), start=1)
         ],
     }
-    return json.dumps(content, allow_nan=False).encode()
+
+
+def losses(file: MaskFile) -> list[str]:
+    """Return in plain words what COCO cannot keep: masks without a pixel."""
+    return without_pixels(file.masks)
 
 
 def _about(file: MaskFile) -> dict[str, Any]:
@@ -129,17 +140,13 @@ def decode(data: bytes) -> MaskFile:
     Raises UnreadableError, and nothing else, when it is none, broken, or of images of several sizes.
     """
     try:
-        content = json.loads(data, parse_constant=_no_number)
+        content = from_json(data)
         image, planes = _image(content)
         names = {category["id"]: category["name"] for category in content.get("categories", [])}
         found = (_mask(fields, planes, names, image.shape) for fields in content["annotations"])
         return MaskFile(image, tuple(mask for mask in found if mask), _calibration(content))
     except BROKEN as error:
         raise UnreadableError(f"no COCO file of one image, or damaged ({error}). Use another copy.") from error
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 def _ours(content: dict[str, Any]) -> dict[str, Any]:
@@ -184,13 +191,18 @@ def _mask(fields: dict[str, Any], planes: dict[Any, int], names: dict[Any, str],
         y0=y0,
         x0=x0,
         z=planes[fields["image_id"]],
-        number=int(ours.get("number", fields.get("id", 0))),
+        number=_number(ours.get("number", fields.get("id", 0))),
         class_name=str(ours.get("class", names.get(fields.get("category_id"), ""))),
         score=None if score is None else float(score),
         prompts=_prompts(fields),
         provenance=Provenance(*map(str, ours.get("made", ()))),
         **more,
     )
+
+
+def _number(value: Any) -> int:
+    """Return the number of an annotation; 0 where its id is none that a mask may have."""
+    return int(value) if 0 <= int(value) <= MAX_NUMBER else 0
 
 
 def _prompts(fields: dict[str, Any]) -> Prompts:
@@ -204,7 +216,8 @@ def _prompts(fields: dict[str, Any]) -> Prompts:
 def _bits(segmentation: Any, rows: int, columns: int) -> tuple[NDArray[np.bool_], int, int]:
     """Return the bits of some columns or a box of the plane, and the row and column where they begin."""
     if isinstance(segmentation, list):
-        return _filled(segmentation, rows, columns)
+        rings = [np.asarray(flat, np.float64).reshape(-1, 2) for flat in segmentation]
+        return filled(rings, rows=rows, columns=columns)
     if list(segmentation["size"]) != [rows, columns]:
         raise ValueError(f"a mask of {segmentation['size']} does not fit its image of {rows} × {columns}")
     counts = segmentation["counts"]
@@ -243,23 +256,6 @@ def uncompressed(text: str) -> Iterator[int]:
             before.append(value + (before[-2] if len(before) > 2 else 0))
             yield before[-1]
             value = shift = 0
-
-
-def _filled(polygons: list[Any], rows: int, columns: int) -> tuple[NDArray[np.bool_], int, int]:
-    """Return the pixels whose centre is inside an odd number of polygons; in COCO that of pixel 0 is at 0.5."""
-    from skimage.draw import polygon  # weight: 0.3 s, and only files of other tools have polygons
-
-    rings = [np.asarray(flat, np.float64).reshape(-1, 2) - 0.5 for flat in polygons]
-    corners = np.concatenate([*rings, np.empty((0, 2))]).clip(-1, (columns, rows))
-    if not corners.size:
-        return np.zeros((0, 0), bool), 0, 0
-    x0, y0 = np.floor(corners.min(axis=0)).clip(0).astype(int).tolist()
-    x1, y1 = np.minimum(np.ceil(corners.max(axis=0)) + 1, (columns, rows)).astype(int).tolist()
-    _check_box((y1 - y0) * (x1 - x0))
-    bits = np.zeros((max(y1 - y0, 0), max(x1 - x0, 0)), bool)
-    for ring in rings:
-        bits[polygon(ring[:, 1] - y0, ring[:, 0] - x0, shape=bits.shape)] ^= True
-    return bits, y0, x0
 
 
 def _check_box(pixels: int) -> None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
-import operator
 import re
 import struct
 import zipfile
@@ -20,8 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seg_app.errors import StorageError, UnreadableError
-from seg_app.records import Box, Calibration, ImageId, Mask, MaskFile, Point, Prompts, Provenance
+from seg_app.errors import UnreadableError
+from seg_app.io.formats.fields import (
+    about,
+    as_json,
+    calibration_of,
+    checked_mask,
+    fields_of,
+    image_of,
+    mask_values,
+    storing,
+    whole,
+)
+from seg_app.records import Mask, MaskFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,10 +41,6 @@ DTYPES = {"header": "|u1", "runs": "<i8", "offsets": "<i8"}
 """The arrays of a file, in their order."""
 MAX_BYTES = 2**30
 """A set that unpacks to more is refused: it is a zip bomb before it is anybody's work."""
-MAX_EDGE = 2**20
-"""Planes, rows and columns of an image; an edge of more pixels is a broken number."""
-MAX_NUMBER = 2**31 - 1
-"""The largest value of a label image."""
 NPY_HEAD = 128
 """Bytes before the values of a flat array."""
 MADE = (1980, 1, 1, 0, 0, 0)
@@ -57,15 +62,13 @@ def encode(file: MaskFile) -> bytes:
 
     Raises StorageError when the image or a mask has impossible values, which `decode` would refuse.
     """
-    try:
-        shape = _checked_shape(*file.image.shape)
-        for mask in file.masks:
-            _checked(mask, shape)
+    with storing(file):
         return _zipped(_arrays(file))
-    except ValueError as error:
-        raise StorageError(
-            f"Cannot store the masks of '{file.image.path}': {error}. Remove it and save again."
-        ) from error
+
+
+def losses(file: MaskFile) -> list[str]:  # noqa: ARG001 - every format has it
+    """Return nothing: all is kept."""
+    return []
 
 
 def _arrays(file: MaskFile) -> dict[str, NDArray[Any]]:
@@ -134,34 +137,8 @@ def _array(raw: bytes, dtype: str) -> NDArray[Any]:
 
 
 def _header(file: MaskFile) -> bytes:
-    image, calibration, size = file.image, file.calibration, file.calibration.pixel_size_nm
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "image": {"source": image.source, "path": image.path, "shape": image.shape, "dtype": image.dtype},
-        "calibration": {
-            "pixel_size_nm": size and [None if nm is None else _finite(nm) for nm in size],
-            "source": calibration.source,
-        },
-        "masks": [_mask_fields(mask) for mask in file.masks],
-    }
-    # `item` makes a whole number of Python of one of numpy, which the coordinates of a mask may well be.
-    return json.dumps(header, default=operator.methodcaller("item")).encode()
-
-
-def _mask_fields(mask: Mask) -> dict[str, Any]:
-    box, made = mask.prompts.box, mask.provenance
-    return {
-        "id": mask.id,
-        "z": mask.z,
-        "box": (mask.y0, mask.x0, mask.height, mask.width),
-        "number": mask.number,
-        "class_name": mask.class_name,
-        "score": None if mask.score is None else _finite(mask.score),
-        "points": [(_finite(point.x), _finite(point.y), bool(point.include)) for point in mask.prompts.points],
-        "prompt_box": box and [_finite(edge) for edge in (box.x0, box.y0, box.x1, box.y1)],
-        "provenance": {"engine": made.engine, "user": made.user, "created": made.created},
-    }
+    masks = [fields_of(mask) | {"box": (mask.y0, mask.x0, mask.height, mask.width)} for mask in file.masks]
+    return as_json({"format": FORMAT, "version": VERSION, **about(file), "masks": masks}).encode()
 
 
 def _mask_file(header: dict[str, Any], runs: NDArray[np.int64], offsets: NDArray[np.int64]) -> MaskFile:
@@ -169,12 +146,14 @@ def _mask_file(header: dict[str, Any], runs: NDArray[np.int64], offsets: NDArray
         raise ValueError("it has another header")
     if header["version"] != VERSION:
         raise UnreadableError(f"it is of version {header['version']!r}, known is {VERSION}. Update the program.")
-    image = _image(header["image"])
+    image = image_of(header["image"])
     _check_offsets(offsets, count=len(header["masks"]), end=runs.size)
     bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
     counts = (tuple(runs[start:stop].tolist()) for start, stop in bounds)
     masks = (_mask(fields, runs) for fields, runs in zip(header["masks"], counts, strict=True))
-    return MaskFile(image, tuple(_checked(mask, image.shape) for mask in masks), _calibration(header["calibration"]))
+    return MaskFile(
+        image, tuple(checked_mask(mask, image.shape) for mask in masks), calibration_of(header["calibration"])
+    )
 
 
 def _check_offsets(offsets: NDArray[np.int64], *, count: int, end: int) -> None:
@@ -183,91 +162,6 @@ def _check_offsets(offsets: NDArray[np.int64], *, count: int, end: int) -> None:
         raise ValueError("its run lengths are not those of its masks")
 
 
-def _image(fields: dict[str, Any]) -> ImageId:
-    shape = _checked_shape(*(_whole(edge) for edge in fields["shape"]))
-    return ImageId(_text(fields["source"]), _text(fields["path"]), shape, _text(fields["dtype"]))
-
-
-def _calibration(fields: dict[str, Any]) -> Calibration:
-    size = fields["pixel_size_nm"]
-    if size is None:
-        return Calibration(None, _text(fields["source"]))
-    z, y, x = size
-    return Calibration((None if z is None else _real(z), _real(y), _real(x)), _text(fields["source"]))
-
-
 def _mask(fields: dict[str, Any], counts: tuple[int, ...]) -> Mask:
-    y0, x0, height, width = (_whole(value) for value in fields["box"])
-    return Mask(
-        id=_text(fields["id"]),
-        z=_whole(fields["z"]),
-        y0=y0,
-        x0=x0,
-        height=height,
-        width=width,
-        counts=counts,
-        number=_whole(fields["number"]),
-        class_name=_text(fields["class_name"]),
-        score=None if fields["score"] is None else _real(fields["score"]),
-        prompts=_prompts(fields),
-        provenance=Provenance(*(_text(fields["provenance"][name]) for name in ("engine", "user", "created"))),
-    )
-
-
-def _prompts(fields: dict[str, Any]) -> Prompts:
-    points = tuple(Point(_real(x), _real(y), _truth(include)) for x, y, include in fields["points"])
-    box = fields["prompt_box"]
-    if box is None:
-        return Prompts(points)
-    x0, y0, x1, y1 = (_real(edge) for edge in box)
-    return Prompts(points, Box(x0, y0, x1, y1))
-
-
-def _checked_shape(planes: int, rows: int, columns: int) -> tuple[int, int, int]:
-    """Return the shape of an image that can exist. Raises ValueError."""
-    if not all(1 <= edge <= MAX_EDGE for edge in (planes, rows, columns)):
-        raise ValueError(f"no image has {planes} × {rows} × {columns} pixels")
-    return planes, rows, columns
-
-
-def _checked(mask: Mask, shape: tuple[int, int, int]) -> Mask:
-    """Return a mask that lies in its image and fills its box. Raises ValueError."""
-    planes, rows, columns = shape
-    if not (0 <= mask.z < planes and 0 <= mask.y0 < mask.y1 <= rows and 0 <= mask.x0 < mask.x1 <= columns):
-        raise ValueError(f"mask {mask.id!r} does not lie in its image of {planes} × {rows} × {columns} pixels")
-    if min(mask.counts, default=-1) < 0 or sum(mask.counts) != mask.height * mask.width:
-        raise ValueError(f"the run lengths of mask {mask.id!r} do not fill its box of {mask.height} × {mask.width}")
-    if not 0 <= mask.number <= MAX_NUMBER:
-        raise ValueError(f"mask {mask.id!r} has the number {mask.number}")
-    return mask
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r:.40} is no text")
-    return value
-
-
-def _truth(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{value!r:.40} is neither true nor false")
-    return value
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{value!r:.40} is no whole number")
-    return value
-
-
-def _real(value: object) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise TypeError(f"{value!r:.40} is no number")
-    return _finite(value)
-
-
-def _finite(value: float) -> float:
-    """Return a number as a float of Python. Raises ValueError for NaN and the infinities."""
-    if not math.isfinite(value):
-        raise ValueError(f"{value} is no finite number")
-    return float(value)
+    y0, x0, height, width = (whole(value) for value in fields["box"])
+    return Mask(y0=y0, x0=x0, height=height, width=width, counts=counts, **mask_values(fields))

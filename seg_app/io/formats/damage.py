@@ -1,0 +1,38 @@
+"""What the libraries behind the formats say of broken bytes, told as one error of ours."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from seg_app.errors import UnreadableError
+
+BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What they raise, also by `assert`; all of it is about the bytes, for nothing else was given to them."""
+
+
+@contextmanager
+def reading(kind: str) -> Iterator[None]:
+    """Raise UnreadableError, which says that the bytes are not of this kind or damaged, where the block fails."""
+    try:
+        yield
+    except BROKEN as error:
+        raise UnreadableError(f"no {kind}, or damaged ({error!s:.200}). Use another copy.") from error
