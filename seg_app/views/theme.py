@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from seg_app.colours import OBJECTS
+
 COMPONENTS = {
     # The bar on top is the same in both themes.
     "MuiAppBar": {"styleOverrides": {"colorPrimary": {"backgroundColor": "#1b2230", "color": "#ffffff"}}},
@@ -37,11 +39,6 @@ DRAFT = "#38e1ff"
 DRAFT_STYLE = {"fill_color": DRAFT, "fill_alpha": 0.25, "line_color": DRAFT, "line_width": 2}
 SELECTED = "#ffe14d"
 
-OBJECTS = (
-    *("#ff8c42", "#4cc9f0", "#b5e48c", "#f72585", "#ffd166", "#9d4edd", "#2ec4b6", "#ff595e", "#80b918", "#4895ef"),
-    *("#e0aaff", "#f4a261", "#00b4d8", "#d4e157", "#ff70a6", "#7209b7", "#06d6a0", "#e76f51", "#a2d2ff", "#c9ada7"),
-)
-"""Objects are coloured by their number, so that neighbours differ."""
 COLOURS = (*OBJECTS, DRAFT)
 """What is not accepted yet has no number, and the last one of these."""
 
