@@ -143,7 +143,7 @@ def test_a_home_that_cannot_be_is_one_line(monkeypatch, capsys, tmp_path):
 
 
 def test_garbage_is_collected_again_after_a_start(monkeypatch):
-    monkeypatch.setattr("seg_app.app.lab_of", lambda _: None)
+    monkeypatch.setattr("seg_app.app.lab_of", lambda *_: None)
     monkeypatch.setattr("panel.serve", lambda *_, **__: None)
     assert main(["serve", "--port", "0"]) == 0
     next((thread.join() for thread in threading.enumerate() if thread.name == "seg-app-warm-up"), None)

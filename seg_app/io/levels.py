@@ -27,6 +27,7 @@ Key = tuple[slice, ...]
 
 DAMAGED = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     LookupError,
@@ -176,9 +177,10 @@ def as_planes(stored: Stored, path: str) -> Stored:
 
     def read(key: Key) -> NDArray[Any]:
         by_name: dict[str, slice] = dict(zip(wanted, key, strict=True))
-        part = stored.read(tuple(by_name.get(name, slice(0, 1, 1)) for name in axes))
         parts = tuple(len(range(k.start, k.stop, k.step)) for k in key)
-        return part.transpose(order).reshape(parts).astype(dtype, copy=False)
+        with readable(path):  # pages of a damaged file may have other sizes than the first
+            part = stored.read(tuple(by_name.get(name, slice(0, 1, 1)) for name in axes))
+            return part.transpose(order).reshape(parts).astype(dtype, copy=False)
 
     return Stored(shape, dtype, read, wanted)
 

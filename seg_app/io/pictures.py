@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from seg_app.errors import UnreadableError
 from seg_app.io.levels import Content, Key, Stored, readable
@@ -41,6 +41,10 @@ def open_picture(path: Path, part: str | None = None) -> Content:  # noqa: ARG00
         with Image.open(path, formats=("PNG", "JPEG")) as picture:
             columns, rows = picture.size
             colours, dtype = LAYOUT[SHOWN_AS.get(picture.mode, picture.mode)]
+    except UnidentifiedImageError as error:
+        raise UnreadableError(
+            f"Cannot read {path.name}: it is no PNG or JPEG. Look what it is, or copy it again."
+        ) from error
     except Image.DecompressionBombError as error:
         raise UnreadableError(f"Cannot open {path.name}: {error}. Save it as TIFF, which is read in parts.") from error
     header = side_car(path)

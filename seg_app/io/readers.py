@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,10 @@ def _check_size(path: Path) -> None:
 
 
 def _open_npy(path: Path, part: str | None) -> Content:  # noqa: ARG001 - the same for every format
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except tokenize.TokenError as error:  # its header is Python, which NumPy parses
+        raise UnreadableError(f"Cannot read {path.name}: its header is damaged. Copy or make it again.") from error
     return [Stored(array.shape, array.dtype, lambda key: np.array(array[key]))], {}
 
 

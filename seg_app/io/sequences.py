@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FEWEST = 3
 """So many numbered files are planes of one volume; fewer are images of their own."""
 
+MOST_CHECKED = 100_000
+"""Numbers that are looked for: some programs count in seconds since 1970."""
+
 MOST_NAMED = 20
 """Files that a list of what is missing or damaged names."""
 
@@ -35,12 +38,6 @@ class Frame:
     dtype: str
     pixel_size_nm: tuple[float, float] | None
     """(y, x), of three digits: microscopes round."""
-
-
-def number_of(path: Path) -> int | None:
-    """Return the last number in the name of a file, which counts the planes; None where there is none."""
-    found = re.search(r"(\d+)\D*$", path.stem)
-    return int(found[1]) if found else None
 
 
 def sequences(paths: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
@@ -97,12 +94,38 @@ def _frame(path: Path, modified_ns: int, size: int) -> Frame | None:  # noqa: AR
 
 
 def _by_pattern(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    """Return name -> numbered files whose names differ in one number only: of several, the last one counts planes."""
     patterns: dict[str, list[Path]] = defaultdict(list)
+    for alike in _alike(path for path in paths if FORMATS[path.suffix.lower()].is_numbered).values():
+        place = _counting(alike)
+        for path in alike if place is not None else ():
+            parts = _parts(path)
+            patterns["".join("*" if i == place else part for i, part in enumerate(parts))].append(path)
+    return {name: [path for _, path in sorted(_numbered(files))] for name, files in patterns.items()}
+
+
+def _alike(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    """Return the files by their names without the numbers."""
+    names: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
-        if FORMATS[path.suffix.lower()].is_numbered and number_of(path) is not None:
-            stem = re.sub(r"\d+(\D*)$", r"*\1", path.stem)
-            patterns[stem + path.suffix.lower()].append(path)
-    return {name: sorted(files, key=lambda path: (number_of(path), path.name)) for name, files in patterns.items()}
+        names["".join("*" if part.isdecimal() else part for part in _parts(path))].append(path)
+    return names
+
+
+def _parts(path: Path) -> list[str]:
+    """Return a name in parts that are numbers, and parts that are none."""
+    return [*re.findall(r"[0-9]+|[^0-9]+", path.stem), path.suffix.lower()]
+
+
+def _counting(alike: Sequence[Path]) -> int | None:
+    """Return which part of the names counts: the last number that is not the same in all; None where there is none."""
+    columns = list(zip(*map(_parts, alike), strict=True))
+    return max((i for i, column in enumerate(columns) if column[0].isdecimal() and len(set(column)) > 1), default=None)
+
+
+def _numbered(files: Sequence[Path]) -> list[tuple[int, Path]]:
+    place = _counting(files)
+    return [(int(_parts(path)[place]), path) for path in files] if place is not None else []
 
 
 def _by_frame(files: Sequence[Path]) -> dict[Frame, list[Path]]:
@@ -132,9 +155,9 @@ def _plane(path: Path, dtype: np.dtype[Any], key: Key) -> NDArray[Any]:
 
 
 def _gaps(files: Sequence[Path], frames: Sequence[Frame | None]) -> dict[str, Any]:
-    numbers = [n for n in map(number_of, files) if n is not None]
-    present = set(numbers)
-    missing = [n for n in range(numbers[0], min(numbers[-1], numbers[0] + 10**5)) if n not in present]
+    present = {number for number, _ in _numbered(files)}
+    low, high = min(present, default=0), max(present, default=0)
+    missing = [n for n in range(low, min(high, low + MOST_CHECKED)) if n not in present]
     damaged = [path.name for path, frame in zip(files, frames, strict=True) if frame is None]
     said = {"missing_numbers": missing[:MOST_NAMED], "damaged_files": damaged[:MOST_NAMED]}
     return {name: value for name, value in said.items() if value}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,22 +26,38 @@ def open_tiff(path: Path, part: str | None = None) -> Content:
     """Open the largest image of a TIFF, or the one that `part` names; the attributes say which others it has.
 
     Pages of one size and type are the planes of one image, in their order, also when they were written one by one.
+    `remarks` among the attributes tell of damage that leaves an image, such as pages that are not where they should be.
     Raises MissingError when there is no such part, and what tifffile raises on damaged files.
     """
-    with tifffile.TiffFile(path) as tif:
+    with _remarks() as remarks, tifffile.TiffFile(path) as tif:
         images = _images(tif)
         name = part if part is not None else max(images, key=lambda name: math.prod(_shape(images[name])))
         if name not in images:
             raise MissingError(f"There is no image {name!r} in {path.name}. It has: {', '.join(images)}.")
         series = images[name]
         check_claim(math.prod(_shape(series)) * series[0].dtype.itemsize, path.stat().st_size)
-        return _levels(path, tif, series), tiff_attributes(tif, path) | _others(images, name)
+        levels, attributes = _levels(path, tif, series), tiff_attributes(tif, path) | _others(images, name)
+    return levels, attributes | ({"remarks": remarks} if remarks else {})
 
 
 def tiff_parts(path: Path) -> list[str]:
     """Return the names of the images of a TIFF: one for each size and type of its pages, as '640 × 480 uint8'."""
     with tifffile.TiffFile(path) as tif:
         return list(_images(tif))
+
+
+@contextmanager
+def _remarks() -> Iterator[list[str]]:
+    """Collect what tifffile logs in this thread: where a file is damaged it goes on as well as it can."""
+    remarks: list[str] = []
+    collector, thread = logging.Handler(logging.WARNING), threading.get_ident()
+    collector.emit = lambda record: remarks.append(record.getMessage()) if record.thread == thread else None
+    logger = logging.getLogger("tifffile")
+    logger.addHandler(collector)
+    try:
+        yield remarks
+    finally:
+        logger.removeHandler(collector)
 
 
 def _images(tif: tifffile.TiffFile) -> dict[str, list[tifffile.TiffPageSeries]]:
