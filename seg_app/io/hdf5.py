@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Mapping
 from functools import partial
@@ -12,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seg_app.errors import MissingError, UnreadableError
-from seg_app.io.levels import Content, Key, Stored, readable
+from seg_app.io.apart import read_apart
+from seg_app.io.hdf5_dataset import dataset_of, opened_hdf5, read_here
+from seg_app.io.levels import Content, Stored
 from seg_app.io.ome_zarr import NANOMETRES
 
 if TYPE_CHECKING:
     import h5py
-    from numpy.typing import NDArray
 
 USUAL = ("entry/data/data", "entry1/data/data", "exchange/data")
 """Where NXtomoproc and Data Exchange keep the volume of a file that names no default."""
+
+OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
+"""gzip, shuffle, checksum, szip, n-bit, scale-offset and h5py's lzf (https://github.com/HDFGroup/hdf5_plugins)."""
 
 MOST_LISTED = 1000
 """Datasets of a file that are listed."""
@@ -31,40 +34,24 @@ def open_hdf5(path: Path, part: str | None = None) -> Content:
 
     Raises MissingError when there is no such dataset, UnreadableError when there are several and none is the default.
     """
-    with _file(path) as file:
+    with opened_hdf5(path) as file:
         name = _default(file, path) if part is None else part
-        dataset = _dataset(file, name)
+        dataset = dataset_of(file, name)
         if dataset is None or not _is_image(dataset):
             raise MissingError(f"There is no image {name!r} in {path.name}. It has: {_listed(_images(file))}.")
-        stored = Stored(dataset.shape, dataset.dtype, partial(_read, path, name))
+        read = read_here if _is_safe(dataset) else read_apart
+        stored = Stored(dataset.shape, dataset.dtype, partial(read, path, name))
         return [stored], _attributes(dataset)
 
 
 def hdf5_parts(path: Path) -> list[str]:
     """Return the paths of the datasets that are images: of two to four dimensions, and of numbers."""
-    with _file(path) as file:
+    with opened_hdf5(path) as file:
         return _images(file)
 
 
-def _file(path: Path) -> h5py.File:
-    import h5py  # weight: 0.2 s, and other files need none of it
-
-    with contextlib.suppress(ImportError):  # the filters of detectors, where Tiled has brought them along
-        import hdf5plugin  # type: ignore[import-untyped] # noqa: F401
-    return h5py.File(path, "r")
-
-
-def _read(path: Path, name: str, key: Key) -> NDArray[Any]:
-    # Opened for each part: no file stays open when the image is forgotten, and threads share nothing.
-    with readable(f"{name} of {path.name}"), _file(path) as file:
-        dataset = _dataset(file, name)
-        if dataset is None:
-            raise KeyError(name)
-        return np.asarray(dataset[key])
-
-
 def _images(file: h5py.File) -> list[str]:
-    import h5py  # weight: see _file
+    import h5py  # weight: see opened_hdf5
 
     found: list[str] = []
 
@@ -77,19 +64,18 @@ def _images(file: h5py.File) -> list[str]:
     return found
 
 
+def _is_safe(dataset: h5py.Dataset) -> bool:
+    """Whether HDF5 itself unpacks the chunks, and refuses damaged ones."""
+    filters = dataset.id.get_create_plist()
+    return all(filters.get_filter(n)[0] in OWN_FILTERS for n in range(filters.get_nfilters()))
+
+
 def _is_image(dataset: h5py.Dataset) -> bool:
     return dataset.dtype.kind in "biuf" and 2 <= dataset.ndim <= 4 and 0 not in dataset.shape
 
 
-def _dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
-    import h5py  # weight: see _file
-
-    item = file.get(name)
-    return item if isinstance(item, h5py.Dataset) else None
-
-
 def _default(file: h5py.File, path: Path) -> str:
-    named = [name for name in (_nexus_default(file), *USUAL) if name and _dataset(file, name) is not None]
+    named = [name for name in (_nexus_default(file), *USUAL) if name and dataset_of(file, name) is not None]
     images = named[:1] or _images(file)
     if len(images) != 1:
         what = f"several images: {_listed(images)}. Choose one by part='…'" if images else "no image in it"
