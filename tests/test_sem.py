@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from seg_app.io.files import open_file
 
@@ -106,6 +107,13 @@ def test_tescan_tells_the_size_in_a_file_beside(tmp_path, name):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
 def test_hitachi_tells_the_size_in_a_file_beside(tmp_path, encoding):
     size, source, metadata = about(beside(tmp_path / "a.tif", "a.txt", f"{HITACHI}Comment=µ\r\n".encode(encoding)))
+    assert (size, source, metadata["databar_rows"]) == (pytest.approx((None, 12.4, 12.4)), "Hitachi header", 2)
+
+
+def test_a_picture_has_a_file_beside_too(tmp_path):
+    Image.fromarray(PLANE).save(tmp_path / "a.png", dpi=(300, 300))
+    (tmp_path / "a.txt").write_text(HITACHI)
+    size, source, metadata = about(tmp_path / "a.png")
     assert (size, source, metadata["databar_rows"]) == (pytest.approx((None, 12.4, 12.4)), "Hitachi header", 2)
 
 

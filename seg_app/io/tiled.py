@@ -36,9 +36,12 @@ PAGE = 300
 
 SUMMARY = (
     "{multiscales: attributes.ome.multiscales || attributes.multiscales, title: attributes.title || title,"
-    " shape: shape, dtype: dtype, problem: problem, rank: rank}"
+    " shape: shape, dtype: dtype, problem: seg_app_problem, rank: seg_app_rank}"
 )
 """What a list of entries needs of their metadata (https://jmespath.org)."""
+
+PROBLEM = "seg_app_problem"
+"""Metadata of what is listed and cannot be opened: why."""
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -107,7 +110,7 @@ class TiledSource:
     def browse(self, path: str = "") -> list[Entry]:
         """Return the folders and images in a container, ordered as a person would: plane 2 before plane 10.
 
-        Entries that cannot be read are there, and say why. Containers with a higher `rank` in their metadata are last.
+        Entries that cannot be read are there, and say why. A higher `seg_app_rank` in their metadata puts them last.
 
         One request; containers with more than 300 entries take more. Raises SourceError.
         """
@@ -127,8 +130,8 @@ class TiledSource:
         with explained(self.uri, name):
             node = self._node(path)
             metadata: dict[str, Any] = dict(node.metadata)
-            if metadata.get("problem"):
-                raise UnreadableError(str(metadata["problem"]))
+            if problem := metadata.get(PROBLEM):
+                raise UnreadableError(str(problem))
             attributes: dict[str, Any] = metadata.get("attributes", metadata)  # where Tiled puts those of a Zarr group
             levels = self._levels(node, attributes)
         return opened(self.name, name, levels, attributes=attributes)

@@ -21,6 +21,7 @@ from tiled.structures.core import StructureFamily
 from seg_app.errors import SegAppError
 from seg_app.io.folders import Place, content_of, look_into, parts_of
 from seg_app.io.levels import Opened, opened, readable
+from seg_app.io.tiled import PROBLEM
 from seg_app.io.zarr_files import MARKS
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class FolderServer:
                 return image_adapter(opened("", place.title, levels, attributes=attributes), place.title)
         except SegAppError as error:
             log.info("Cannot be opened: %s", error)
-            return MapAdapter({}, metadata={"title": place.title, "problem": str(error)})
+            return MapAdapter({}, metadata={"title": place.title, PROBLEM: str(error)})
 
 
 def image_adapter(image: Opened, title: str) -> Any:

@@ -72,7 +72,7 @@ def register_folder(source: TiledSource, folder: Path, *, key: str = SAMPLES) ->
 
     with explained(source.uri, key):
         # What was named on the command line is what somebody wants to see first.
-        _register(source.client, Shown(folder.resolve()), key=key, metadata={"title": key, "rank": 1})
+        _register(source.client, Shown(folder.resolve()), key=key, metadata={"title": key, "seg_app_rank": 1})
 
 
 def register_paths(source: TiledSource, shown: Sequence[Shown]) -> None:
