@@ -17,7 +17,7 @@ import requests
 
 from seg_app.engine import engine_of
 from seg_app.errors import SegAppError, SettingsError, StorageError
-from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, register_folder
+from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, Shown, register_folder, register_paths
 from seg_app.io.maskstore import encoded
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk, Preferences
@@ -40,16 +40,17 @@ class Lab:
 
 
 _LOCK = threading.Lock()
-_LABS: dict[Settings, Lab] = {}
+_LABS: dict[tuple[Settings, tuple[Shown, ...]], Lab] = {}
 
 
-def lab_of(settings: Settings) -> Lab:
+def lab_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> Lab:
     """Connect to the data that the settings name, once in a process; to the model on demand. Raises SegAppError."""
     with _LOCK:
-        if settings not in _LABS:
+        if (settings, shown) not in _LABS:
             store = store_of(settings)  # before the data: another try must not leave a second embedded server
-            _LABS[settings] = Lab(data_of(settings), OnDemand(partial(engine_of, settings)), store, settings.home)
-        return _LABS[settings]
+            data, segmenter = data_of(settings, shown), OnDemand(partial(engine_of, settings))
+            _LABS[settings, shown] = Lab(data, segmenter, store, settings.home)
+        return _LABS[settings, shown]
 
 
 def warm_up(connect: Callable[[], object], then: Callable[[], object]) -> None:
@@ -71,8 +72,11 @@ def warm_up(connect: Callable[[], object], then: Callable[[], object]) -> None:
     threading.Thread(target=quietly, name="seg-app-warm-up", daemon=True).start()
 
 
-def data_of(settings: Settings) -> TiledSource:
-    """Connect to the lab's Tiled server, or start the embedded one with all samples in it. Raises SegAppError."""
+def data_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource:
+    """Connect to the lab's Tiled server, or start the embedded one with the samples and `shown` files in it.
+
+    Raises SegAppError.
+    """
     if settings.data_tiled_uri:
         key = settings.data_tiled_api_key
         return TiledSource.connect(settings.data_tiled_uri, api_key=key.get_secret_value() if key else None)
@@ -82,10 +86,11 @@ def data_of(settings: Settings) -> TiledSource:
     except OSError as error:
         reason = f"Cannot make the folder '{samples}': {error.strerror}."
         raise StorageError(f"{reason} Set SEG_APP_HOME to a folder that you may write to.") from error
-    server = EmbeddedTiled.start(settings.home / "tiled", readable=[samples])
+    server = EmbeddedTiled.start(settings.home / "tiled", readable=[samples, *(one.folder for one in shown)])
     try:
         source = server.connect()
         register_folder(source, samples)
+        register_paths(source, shown)
     except BaseException:  # also Ctrl+C: nobody else knows of the server, and the next try starts its own
         server.stop()
         raise
@@ -103,11 +108,11 @@ def store_of(settings: Settings) -> MaskStore:
     return MaskStore(LocalFolder(Path(settings.masks_root or settings.home / "masks")))
 
 
-def page(settings: Settings) -> Page:
+def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
     """Return the page of one browser tab; it connects while it is already shown."""
 
     def open_desk() -> Desk:
-        lab = lab_of(settings)
+        lab = lab_of(settings, shown)
         return Desk(lab.source, lab.segmenter, store=lab.store, journals=lab.home / "journals", user=user)
 
     user = pn.state.user or settings.user_name or "local"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seg_app import convert
 from seg_app.errors import SegAppError, SettingsError, StorageError
@@ -21,6 +21,9 @@ from seg_app.evaluation import command as evaluation
 from seg_app.settings import Settings
 from seg_app.training import command as training
 from seg_app.training import held_out
+
+if TYPE_CHECKING:
+    from seg_app.io import Shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--verbose", action="store_true", help="say more in the log")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve the app; settings come from the environment and .env")
+    serve.add_argument(
+        "paths", nargs="*", metavar="PATH", help="images, and folders of images, to show beside the samples"
+    )
     serve.set_defaults(command=_serve)
     for command, port in ((serve, None), (commands.add_parser("sam", help="serve SAM 2.1 to other processes"), 8001)):
         command.add_argument(
@@ -62,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(settings: Settings, options: argparse.Namespace) -> None:
     host, port = options.host or settings.host, settings.port if options.port is None else options.port
+    shown = _shown(settings, options.paths)
     _check_address(host, port)
     login = _login(settings)
     gc.disable()  # what is made until the first picture stays: looking through it again and again costs 1.5 s
@@ -69,12 +76,12 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
 
     from seg_app.app import lab_of, page, warm_up
 
-    warm_up(partial(lab_of, settings), then=_collect_garbage)
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104
-    sys.stdout.write(f"seg_app is at http://{shown}:{port}  (stop it with Ctrl+C)\n")
+    warm_up(partial(lab_of, settings, shown), then=_collect_garbage)
+    called = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104
+    sys.stdout.write(f"seg_app is at http://{called}:{port}  (stop it with Ctrl+C)\n")
     sys.stdout.flush()
     pn.serve(
-        {"/": lambda: page(settings)},
+        {"/": lambda: page(settings, shown)},
         title="seg_app",
         address=host,
         port=port,
@@ -85,6 +92,17 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
         websocket_compression_level=1,
         **login,
     )
+
+
+def _shown(settings: Settings, paths: Sequence[str]) -> tuple[Shown, ...]:
+    """Return what to show of the files here. Raises MissingError, or SettingsError beside the data of a lab."""
+    if not paths:
+        return ()
+    if settings.data_tiled_uri:
+        raise SettingsError("Files here cannot be shown beside the lab's data. Unset DATA_TILED_URI, or name no files.")
+    from seg_app.io import shown_folders  # weight: numpy, 0.2 s
+
+    return tuple(shown_folders(paths))
 
 
 def _collect_garbage() -> None:

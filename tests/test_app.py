@@ -21,7 +21,7 @@ from seg_app.errors import (
     StorageError,
     UnreachableError,
 )
-from seg_app.io import ome_zarr
+from seg_app.io import ome_zarr, shown_folders
 from seg_app.models import Desk
 from seg_app.records import ImageId, MaskFile
 from seg_app.sam import get_ready
@@ -117,6 +117,17 @@ def test_a_page_that_cannot_connect_says_why_and_offers_another_try(settings_of)
     tab.worker.run("Waiting", lambda: None).result()
     assert "DATA_TILED_URI" in tab._welcome._message.text
     assert (tab._welcome._trouble.visible, tab._welcome._retry.visible) == (True, True)
+    tab.close()
+
+
+def test_files_that_were_named_are_opened_first(settings_of, tmp_path):
+    np.save(tmp_path / "mine.npy", np.zeros((20, 30), np.uint8))
+    settings, shown = settings_of(), tuple(shown_folders([tmp_path / "mine.npy"]))
+    ome_zarr.write(settings.home / "samples" / "volume.zarr", np.zeros((3, 20, 30), np.uint8))
+    tab = page(settings, shown)
+    for _ in range(2):  # "Starting" asks for "Opening the first image"
+        tab.worker.run("Waiting", lambda: None).result()
+    assert tab.bench.session.volume.image.path == f"{shown[0].key}/mine.npy"
     tab.close()
 
 

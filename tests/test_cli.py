@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from seg_app.cli import _kept_secret, _login, _origins, main
+from seg_app.io import Shown
 from seg_app.settings import Settings
 
 
@@ -143,7 +144,7 @@ def test_a_home_that_cannot_be_is_one_line(monkeypatch, capsys, tmp_path):
 
 
 def test_garbage_is_collected_again_after_a_start(monkeypatch):
-    monkeypatch.setattr("seg_app.app.lab_of", lambda _: None)
+    monkeypatch.setattr("seg_app.app.lab_of", lambda *_: None)
     monkeypatch.setattr("panel.serve", lambda *_, **__: None)
     assert main(["serve", "--port", "0"]) == 0
     next((thread.join() for thread in threading.enumerate() if thread.name == "seg-app-warm-up"), None)
@@ -154,3 +155,28 @@ def test_garbage_is_collected_again_after_a_start(monkeypatch):
 def test_garbage_is_still_collected_after_a_start_that_was_refused():
     assert main(["serve", "--port", "70000"]) == 1
     assert gc.isenabled()
+
+
+def test_a_file_that_is_not_there_is_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.delenv("DATA_TILED_URI")
+    assert main(["serve", str(tmp_path / "nothing.tif")]) == 1
+    (line,) = error_of(capsys)
+    assert "nothing.tif" in line
+
+
+def test_files_here_are_not_shown_beside_the_data_of_a_lab(capsys, tmp_path):
+    assert main(["serve", str(tmp_path)]) == 1
+    (line,) = error_of(capsys)
+    assert "DATA_TILED_URI" in line
+
+
+def test_files_that_are_named_are_what_the_app_shows(monkeypatch, tmp_path):
+    monkeypatch.delenv("DATA_TILED_URI")
+    monkeypatch.setattr("panel.serve", lambda *_, **__: None)
+    monkeypatch.setattr("seg_app.app.lab_of", lambda _, shown: asked.append(shown))
+    asked: list[tuple[Shown, ...]] = []
+    (tmp_path / "a.tif").touch()
+    assert main(["serve", "--port", "0", str(tmp_path / "a.tif")]) == 0
+    next((thread.join() for thread in threading.enumerate() if thread.name == "seg-app-warm-up"), None)
+    assert asked == [(Shown(tmp_path, ("a.tif",)),)]
+    gc.unfreeze()

@@ -72,6 +72,15 @@ def test_a_photograph_is_not_taken_for_a_volume(desk):
     assert desk.path == "b_volume"
 
 
+def test_an_image_that_cannot_be_read_is_not_the_first(desk, source):
+    broken = source.client.create_container("a broken one")
+    broken.create_container("no image", metadata={"seg_app_problem": "It is empty."})
+    desk.open_first()
+    source.client.delete_contents("a broken one", recursive=True)
+    assert desk.path is not None
+    assert "broken" not in desk.path
+
+
 def test_nothing_is_opened_where_nothing_is(desk):
     assert below(desk, "empty").open_first() is None
     assert (desk.session, desk.path) == (None, None)

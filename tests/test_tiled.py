@@ -13,7 +13,8 @@ import pytest
 from seg_app.errors import MissingError, RefusedError, SourceError, UnreachableError, UnreadableError
 from seg_app.io import ome_zarr
 from seg_app.io.tiled import TiledSource
-from seg_app.io.tiled_server import EmbeddedTiled, register_folder
+from seg_app.io.tiled_folders import register_folder
+from seg_app.io.tiled_server import EmbeddedTiled
 
 pytestmark = [
     # Tiled's own Alembic configuration is of the style before path_separator.
@@ -235,13 +236,13 @@ def test_four_dimensions_cannot_be_opened(source):
 
 
 def test_an_image_without_its_levels_cannot_be_opened(source):
-    with pytest.raises(SourceError, match="samples/lacking"):
+    with pytest.raises(SourceError, match="lacking"):
         source.open("samples/lacking")
 
 
 def test_a_damaged_plane_does_not_take_the_others_with_it(source):
     level = source.open("samples/broken").levels[0]
-    with pytest.raises(UnreadableError, match="samples/broken/0"):
+    with pytest.raises(UnreadableError, match=r"broken\.zarr/0"):
         level[1].load()
     assert level[0].values.min() == 1
 

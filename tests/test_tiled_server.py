@@ -1,4 +1,4 @@
-"""The embedded Tiled server: starts anywhere, keeps what it has, and serves folders of OME-Zarr images."""
+"""The embedded Tiled server: starts anywhere, keeps what it has, and lets nobody in without its key."""
 
 import asyncio
 import socket
@@ -12,20 +12,16 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-import zarr
 from tiled.alembic_utils import downgrade
 from tiled.catalog.alembic_constants import ALEMBIC_DIR, ALEMBIC_INI_TEMPLATE_PATH
 
 from seg_app.errors import SettingsError, StorageError
-from seg_app.io import ome_zarr
 from seg_app.io.tiled import TiledSource
-from seg_app.io.tiled_server import EmbeddedTiled, register_folder
+from seg_app.io.tiled_server import EmbeddedTiled
 
 pytestmark = [
     # Tiled's own Alembic configuration is of the style before path_separator.
     pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
 ]
 
 
@@ -33,11 +29,6 @@ def in_catalog(tmp_path: Path, statement: str) -> None:
     (tmp_path / "root").mkdir()
     with closing(sqlite3.connect(tmp_path / "root" / "catalog.db")) as catalog, catalog:
         catalog.execute(statement)
-
-
-def write_tiny(path: Path) -> Path:
-    ome_zarr.write(path, np.arange(24, dtype=np.uint8).reshape(2, 3, 4), attributes={"title": "Tiny"})
-    return path
 
 
 @pytest.fixture
@@ -84,16 +75,6 @@ def source(shared):
     """The shared server, with an empty catalog."""
     yield shared[0]
     shared[0].client.delete_contents(recursive=True, external_only=False)
-
-
-@pytest.fixture
-def folder(shared, request):
-    return shared[1] / request.node.name.replace("[", "_")[:40]
-
-
-@pytest.fixture
-def tiny(folder):
-    return write_tiny(folder / "tiny.zarr")
 
 
 def test_importing_the_module_does_not_import_tiled():
@@ -199,58 +180,3 @@ def test_a_stopped_server_answers_no_more(start):
     server.stop()
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.url, trust_env=False)
-
-
-@pytest.mark.usefixtures("tiny")
-def test_a_folder_is_registered_with_titles_and_sizes(source, folder):
-    register_folder(source, folder)
-    (entry,) = source.browse("samples")
-    assert (entry.path, entry.title, entry.shape, entry.dtype) == ("samples/tiny", "Tiny", (2, 3, 4), "uint8")
-
-
-@pytest.mark.usefixtures("tiny")
-def test_a_folder_is_registered_once(source, folder):
-    assert register_folder(source, folder) == ["samples/tiny"]
-    assert register_folder(source, folder) == []
-
-
-@pytest.mark.usefixtures("tiny")
-def test_a_new_image_is_added(source, folder):
-    register_folder(source, folder)
-    write_tiny(folder / "second.zarr")
-    assert register_folder(source, folder) == ["samples/second"]
-
-
-@pytest.mark.usefixtures("tiny")
-def test_an_image_that_has_moved_is_registered_again(source, folder):
-    register_folder(source, folder)
-    register_folder(source, folder.rename(folder.with_name("elsewhere")))
-    assert source.open("samples/tiny").levels[0][1, 2].values.tolist() == [20, 21, 22, 23]
-
-
-def test_a_changed_title_is_registered_again(source, folder, tiny):
-    register_folder(source, folder)
-    zarr.open_group(tiny).attrs["title"] = "Renamed"
-    register_folder(source, folder)
-    assert [entry.title for entry in source.browse("samples")] == ["Renamed"]
-
-
-@pytest.mark.usefixtures("tiny")
-def test_data_written_under_the_name_of_an_image_are_kept(source, folder, caplog):
-    source.client.create_container("samples").write_array(np.zeros((2, 3)), key="tiny")
-    assert register_folder(source, folder) == []
-    assert "other data of that name" in caplog.text
-
-
-@pytest.mark.parametrize("content", ["{}", "{", '{"zarr_format": 3, "node_type": "group", "attributes": {}}'])
-def test_a_folder_that_is_no_image_is_left_out_and_logged(source, tmp_path, caplog, content):
-    (tmp_path / "odd.zarr").mkdir()
-    (tmp_path / "odd.zarr" / "zarr.json").write_text(content)
-    assert register_folder(source, tmp_path) == []
-    assert "Not served" in caplog.text
-
-
-def test_a_path_that_tiled_cannot_serve_is_left_out_and_logged(source, folder, caplog):
-    write_tiny(folder / "run #3.zarr")
-    assert register_folder(source, folder) == []
-    assert "rename it" in caplog.text

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from seg_app.errors import UnreadableError
 from seg_app.io import ome_zarr
-from seg_app.io.tiled_server import EmbeddedTiled, register_folder
+from seg_app.io.tiled_folders import register_folder
+from seg_app.io.tiled_server import EmbeddedTiled
 from seg_app.models.volume import Volume, open_volume, to_uint8
 from seg_app.records import ImageId, Window
 
@@ -266,3 +268,9 @@ def test_a_damaged_plane_is_unreadable_and_the_next_one_is_not(source):
 
 def test_a_damaged_plane_does_not_hinder_the_contrast(source):
     assert Volume.from_tiled(source, "samples/broken").percentiles(low=0, high=100) == (0, 59)
+
+
+def test_one_of_several_images_of_a_file_is_opened_by_its_name(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["one"], file["two"] = np.zeros((4, 5, 6)), np.ones((2, 5, 6))
+    assert open_volume(tmp_path / "a.h5", part="two").shape == (2, 5, 6)

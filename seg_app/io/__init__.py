@@ -3,6 +3,16 @@
 from seg_app.io.drops import Drops
 from seg_app.io.local import LocalFolder
 from seg_app.io.maskstore import MaskStore
-from seg_app.io.tiled_server import EmbeddedTiled, register_folder
+from seg_app.io.tiled_folders import Shown, register_folder, register_paths, shown_folders
+from seg_app.io.tiled_server import EmbeddedTiled
 
-__all__ = ["Drops", "EmbeddedTiled", "LocalFolder", "MaskStore", "register_folder"]
+__all__ = [
+    "Drops",
+    "EmbeddedTiled",
+    "LocalFolder",
+    "MaskStore",
+    "Shown",
+    "register_folder",
+    "register_paths",
+    "shown_folders",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,20 +27,29 @@ Key = tuple[slice, ...]
 
 DAMAGED = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     LookupError,
+    MemoryError,
     OSError,
     RuntimeError,
     SyntaxError,
     TypeError,
     ValueError,
+    struct.error,
     zlib.error,
 )
 """What libraries raise on bytes that are not what they claim to be."""
 
-FORMAT_KEYS = frozenset({"ome", "multiscales", "omero", "_ARRAY_DIMENSIONS"})
-"""Attributes that describe how an image is stored, not what is on it."""
+FORMAT_KEYS = frozenset({"ome", "multiscales", "omero", "_ARRAY_DIMENSIONS", "pixel_size_nm", "pixel_size_source"})
+"""Attributes that describe how an image is stored, or that are its calibration, not what is on it."""
+
+MOST_COMPRESSED = 5000
+"""Bytes of pixels that a byte of a file may stand for: more is a damaged header, and would fill the memory."""
+
+SMALL_BYTES = 2**24
+"""What is no larger is read whatever its header says."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,10 @@ class Stored:
     read: Callable[[Key], NDArray[Any]]
     axes: tuple[str, ...] | None = None
     """The names of the axes, as far as the file tells them."""
+
+
+Content = tuple[Sequence[Stored], Mapping[str, Any]]
+"""The levels of an image, full resolution first, and its attributes."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +86,8 @@ def opened(source: str, path: str, levels: Sequence[Stored], *, attributes: Mapp
     The voxel size comes from OME-Zarr attributes, or from an attribute `pixel_size_nm` of (z, y, x) or (y, x).
     Raises UnreadableError where the arrays are not planes of grey or colour.
     """
-    planes = [_as_planes(stored, path) for stored in levels]
-    calibration = _calibration(attributes)
+    planes = [as_planes(stored, path) for stored in levels]
+    calibration = calibration_of(attributes)
     full = planes[0]
     image = ImageId(source, path, shape=(full.shape[0], full.shape[1], full.shape[2]), dtype=full.dtype.name)
     by_level = {level_of(full.shape, smaller.shape): smaller for smaller in reversed(planes)}
@@ -106,16 +120,30 @@ def multiscale(attributes: Mapping[str, Any]) -> tuple[list[str], tuple[str, ...
     return (paths, axes or None) if paths else None
 
 
+def check_claim(n_bytes: int, file_bytes: int) -> None:
+    """Raise ValueError when a header tells of more pixels than the file can hold, however it is compressed."""
+    if n_bytes > SMALL_BYTES + MOST_COMPRESSED * file_bytes:
+        raise ValueError(f"its header tells of {n_bytes} bytes of pixels, which {file_bytes} bytes cannot hold")
+
+
 @contextmanager
 def readable(name: str) -> Iterator[None]:
     """Turn what libraries raise on damaged bytes into an UnreadableError about `name`."""
     try:
         yield
     except DAMAGED as error:
-        raise UnreadableError(f"Cannot read {name}: {error}. It is damaged or incomplete; make it again.") from error
+        raise UnreadableError(
+            f"Cannot read {name}: {_reason(error)}. It is damaged or incomplete; make it again."
+        ) from error
 
 
-def _calibration(attributes: Mapping[str, Any]) -> Calibration:
+def _reason(error: BaseException) -> str:
+    """Return what a library says, as a part of a sentence; of a missing key it says nothing but the key."""
+    said = " ".join(str(error).split())[:300].rstrip(". ")
+    return f"there is no {said}" if isinstance(error, KeyError) else said or type(error).__name__
+
+
+def calibration_of(attributes: Mapping[str, Any]) -> Calibration:
     """Return the voxel size and who says so; a size that makes no sense is no size."""
     if scale := read_scale_nm(attributes):
         return Calibration(scale, source=str(attributes.get("pixel_size_source", "OME-Zarr")))
@@ -130,10 +158,11 @@ def _is_size(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
 
-def _as_planes(stored: Stored, path: str) -> Stored:
+def as_planes(stored: Stored, path: str) -> Stored:
     """Return the array with its axes in the order (z, y, x[, c]), adding z and leaving out axes of one element.
 
     Numbers come in the byte order of this machine, False and True as 0 and 1.
+    Raises UnreadableError, which names `path`, where the array is no planes of grey or colour.
     """
     _check_pixels(stored, path)
     axes = _axes(stored)
@@ -148,9 +177,10 @@ def _as_planes(stored: Stored, path: str) -> Stored:
 
     def read(key: Key) -> NDArray[Any]:
         by_name: dict[str, slice] = dict(zip(wanted, key, strict=True))
-        part = stored.read(tuple(by_name.get(name, slice(0, 1, 1)) for name in axes))
         parts = tuple(len(range(k.start, k.stop, k.step)) for k in key)
-        return part.transpose(order).reshape(parts).astype(dtype, copy=False)
+        with readable(path):  # pages of a damaged file may have other sizes than the first
+            part = stored.read(tuple(by_name.get(name, slice(0, 1, 1)) for name in axes))
+            return part.transpose(order).reshape(parts).astype(dtype, copy=False)
 
     return Stored(shape, dtype, read, wanted)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -16,8 +15,9 @@ import tiled.client.utils
 from tiled.client import from_context
 from tiled.client.context import Context
 
-from seg_app.errors import MissingError, RefusedError, SegAppError, SourceError, UnreachableError, UnreadableError
-from seg_app.io.levels import DAMAGED, Key, Opened, Stored, multiscale, opened
+from seg_app.errors import RefusedError, UnreachableError, UnreadableError
+from seg_app.io.levels import Key, Opened, Stored, multiscale, opened
+from seg_app.io.tiled_errors import explained, refused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,9 +36,12 @@ PAGE = 300
 
 SUMMARY = (
     "{multiscales: attributes.ome.multiscales || attributes.multiscales, title: attributes.title || title,"
-    " shape: shape, dtype: dtype}"
+    " shape: shape, dtype: dtype, problem: seg_app_problem, rank: seg_app_rank}"
 )
 """What a list of entries needs of their metadata (https://jmespath.org)."""
+
+PROBLEM = "seg_app_problem"
+"""Metadata of what is listed and cannot be opened: why."""
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -54,6 +57,8 @@ class Entry:
     shape: tuple[int, ...] | None = None
     """As stored; None where the server does not tell without being asked for each image."""
     dtype: str | None = None
+    problem: str | None = None
+    """Why it cannot be opened; None where nothing is known against it."""
 
     @property
     def name(self) -> str:
@@ -105,13 +110,16 @@ class TiledSource:
     def browse(self, path: str = "") -> list[Entry]:
         """Return the folders and images in a container, ordered as a person would: plane 2 before plane 10.
 
+        Entries that cannot be read are there, and say why. A higher `seg_app_rank` in their metadata puts them last.
+
         One request; containers with more than 300 entries take more. Raises SourceError.
         """
         prefix = f"{path}/" if path else ""
         with explained(self.uri, self._name(path)):
             items = list(self._items(path))
-        entries = [_entry(prefix + item["id"], item["attributes"]) for item in items]
-        return sorted((e for e in entries if e), key=lambda entry: _natural(entry.name))
+        ranked = [(_rank(item["attributes"]), _entry(prefix + item["id"], item["attributes"])) for item in items]
+        known = [(rank, entry) for rank, entry in ranked if entry]
+        return [entry for _, entry in sorted(known, key=lambda pair: (pair[0], _natural(pair[1].name)))]
 
     def open(self, path: str) -> Opened:
         """Open an array, or an OME-Zarr container with its levels; no pixel is read yet.
@@ -122,6 +130,8 @@ class TiledSource:
         with explained(self.uri, name):
             node = self._node(path)
             metadata: dict[str, Any] = dict(node.metadata)
+            if problem := metadata.get(PROBLEM):
+                raise UnreadableError(str(problem))
             attributes: dict[str, Any] = metadata.get("attributes", metadata)  # where Tiled puts those of a Zarr group
             levels = self._levels(node, attributes)
         return opened(self.name, name, levels, attributes=attributes)
@@ -196,7 +206,7 @@ def _check_server(api: str, key: str | None, timeout: httpx.Timeout) -> None:
     if key is None and required:
         raise RefusedError(f"Tiled at {_address(api)} asks for a key. Set DATA_TILED_API_KEY.")
     if key and not re.fullmatch(r"\w+", key):  # the client would take it for no key, and ask for a password
-        raise _refused(_address(api))
+        raise refused(_address(api))
 
 
 def _address(api: str) -> str:
@@ -222,49 +232,14 @@ def _get(context: Context, url: str, params: dict[str, Any] | None) -> dict[str,
     return document
 
 
-@contextmanager
-def explained(uri: str, path: str = "") -> Iterator[None]:
-    """Turn what the client raises into an error that says what can be done about it."""
-    what = f"{path!r} on {uri}" if path else uri
-    try:
-        yield
-    except SegAppError:
-        raise
-    except httpx.HTTPStatusError as error:
-        raise _by_status(error.response.status_code, what) from error
-    except httpx.HTTPError as error:
-        reason = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error)
-        raise UnreachableError(
-            f"No Tiled server answers at {uri} ({reason}). Is it running? Check DATA_TILED_URI."
-        ) from error
-    except KeyError as error:
-        raise _by_status(404, what) from error
-    except DAMAGED as error:
-        raise UnreadableError(
-            f"Cannot understand what Tiled says of {what}: {error}. Is it the right server?"
-        ) from error
-
-
-def _by_status(status: int, what: str) -> SourceError:
-    if status in (401, 403):
-        return _refused(what)
-    if status in (404, 410):
-        return MissingError(f"There is no {what}, or the key does not allow to see it. Look at its folder again.")
-    return UnreadableError(
-        f"Tiled cannot read {what} (HTTP {status}). The file behind it is damaged or gone; the server's log says more."
-    )
-
-
-def _refused(what: str) -> RefusedError:
-    return RefusedError(f"Tiled does not give access to {what} with this key. Check DATA_TILED_API_KEY.")
-
-
 def _entry(path: str, attributes: Mapping[str, Any]) -> Entry | None:
     """Return the entry of one search result; None for what is neither image nor folder, such as a table."""
     summary = (attributes.get("metadata") or {}).get("selected") or {}
     structure = attributes.get("structure") or {}
     title = str(summary.get("title") or path.rpartition("/")[2])
     family = attributes.get("structure_family")
+    if problem := summary.get("problem"):
+        return Entry(path, f"{title} (cannot be read)", "image", problem=str(problem))
     if family == "container":
         if not summary.get("multiscales"):
             return Entry(path, title, "folder")
@@ -273,6 +248,11 @@ def _entry(path: str, attributes: Mapping[str, Any]) -> Entry | None:
     if family != "array" or not 2 <= len(structure["shape"]) <= 4:
         return None
     return Entry(path, title, "image", tuple(structure["shape"]), _dtype_name(structure["data_type"]))
+
+
+def _rank(attributes: Mapping[str, Any]) -> float:
+    rank = ((attributes.get("metadata") or {}).get("selected") or {}).get("rank")
+    return float(rank) if isinstance(rank, (int, float)) else 0.0
 
 
 def _dtype_name(data_type: Mapping[str, Any]) -> str | None:

@@ -24,8 +24,6 @@ from seg_app.errors import SettingsError, StorageError
 
 if TYPE_CHECKING:
     import uvicorn
-    from tiled.client.container import Container
-    from tiled.structures.data_source import DataSource
 
     from seg_app.io.tiled import TiledSource
 
@@ -37,9 +35,6 @@ STOP_TIMEOUT_S = 10.0
 
 EMBEDDED = "embedded"
 """What images on this server name as their source."""
-
-SAMPLES = "samples"
-"""The container that folders are registered in."""
 
 
 @dataclass(frozen=True)
@@ -81,22 +76,6 @@ class EmbeddedTiled:
         """Stop answering, and return when everything is on disk."""
         self._server.should_exit = True
         self._thread.join(STOP_TIMEOUT_S)
-
-
-def register_folder(source: TiledSource, folder: Path) -> list[str]:
-    """Make every OME-Zarr image `*.zarr` in `folder` an entry of the container 'samples'; return the new paths.
-
-    `folder` must lie in one of the server's readable folders. Images that are registered already cost nothing; one
-    that has moved or whose attributes have changed is registered again. What is no OME-Zarr image is left out, and
-    logged. Raises SourceError when the server does not answer.
-    """
-    from seg_app.io.tiled import explained  # weight: the Tiled client
-
-    images = sorted(path for path in folder.glob("*.zarr") if not path.name.startswith("."))
-    with explained(source.uri, SAMPLES):
-        samples = _container(source.client)
-        known = {key: (_uri_of(node), dict(node.metadata)) for key, node in samples.include_data_sources().items()}
-        return [f"{SAMPLES}/{path.stem}" for path in images if _register(samples, path, known.get(path.stem))]
 
 
 def _listen(port: int) -> socket.socket:
@@ -197,12 +176,15 @@ def _server(root: Path, api_key: str, readable: Sequence[Path]) -> uvicorn.Serve
     from tiled.server.settings import get_settings
 
     from seg_app.io.blosc import refuse_damaged_chunks  # weight: zarr
+    from seg_app.io.tiled_files import MIMETYPE, FolderServer
 
     refuse_damaged_chunks()
+    folders: dict[str, Any] = {MIMETYPE: FolderServer(readable)}
     catalog = from_uri(
         _database(root / "catalog.db"),
         writable_storage=[str(root / "data")],
         readable_storage=[str(folder.resolve()) for folder in readable],
+        adapters_by_mimetype=folders,
     )
     # Tiled's logger speaks at every start, by a handler of its own.
     logging.getLogger("tiled.server.app").setLevel(logging.WARNING)
@@ -220,72 +202,3 @@ def _await_start(server: uvicorn.Server, thread: threading.Thread, root: Path) -
     if not server.started:
         server.should_exit = True
         raise StorageError(f"Tiled did not start with the catalog in {root}. Its log says why; try another folder.")
-
-
-def _container(root: Container) -> Container:
-    try:
-        return root[SAMPLES]
-    except KeyError:
-        return root.create_container(SAMPLES)
-
-
-def _uri_of(node: Any) -> str | None:
-    """Return where the file behind a registered node is; None for what was written through the server."""
-    registered = [source for source in node.data_sources() or [] if source.management == "external"]
-    return registered[0].assets[0].data_uri if registered else None
-
-
-def _register(samples: Container, path: Path, known: tuple[str | None, dict[str, Any]] | None) -> bool:
-    """Register one image unless it is known as it is; say whether it was."""
-    described = _describe(path)
-    if described is None or known == described:
-        return False
-    if known is not None and known[0] is None:
-        log.warning("Not served: %s, because the server holds other data of that name.", path)
-        return False
-    if known is not None:
-        samples.delete_contents(path.stem)  # forgets the entry; the files of registered images are never deleted
-    uri, metadata = described
-    samples.new("container", [_data_source(uri)], key=path.stem, metadata=metadata)
-    return True
-
-
-def _describe(path: Path) -> tuple[str, dict[str, Any]] | None:
-    """Return the address of an OME-Zarr image and what a list shows of it; None, and a warning, where it is none."""
-    import zarr  # weight: 0.2 s
-    from tiled.utils import ensure_uri
-
-    from seg_app.io.levels import DAMAGED, multiscale  # weight: xarray
-
-    if {"#", "?", "%"} & set(str(path.resolve())):
-        log.warning("Not served: %s. Tiled cannot serve a path with #, ? or %%; rename it.", path)
-        return None
-    try:
-        group = zarr.open_group(path, mode="r")
-        attributes = dict(group.attrs)
-        found = multiscale(attributes)
-        full: Any = group[found[0][0]] if found else None
-    except DAMAGED as error:
-        log.warning("Not served: %s is damaged: %s", path, error)
-        return None
-    if full is None:
-        log.warning("Not served: %s is no OME-Zarr image.", path)
-        return None
-    return ensure_uri(str(path.resolve())), {
-        "attributes": attributes,
-        "shape": list(full.shape),
-        "dtype": str(full.dtype),
-    }
-
-
-def _data_source(uri: str) -> DataSource[Any]:
-    from tiled.structures.core import StructureFamily
-    from tiled.structures.data_source import Asset, DataSource, Management
-
-    return DataSource(
-        structure_family=StructureFamily.container,
-        structure=None,
-        mimetype="application/x-zarr",
-        assets=[Asset(data_uri=uri, is_directory=True, parameter="data_uri")],
-        management=Management.external,
-    )

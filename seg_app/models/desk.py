@@ -48,15 +48,22 @@ class Desk(param.Parameterized):
         return session
 
     def open_first(self) -> Session | None:
-        """Open the first volume that the data server has, else the first image, or nothing. Raises SegAppError."""
-        images = list(self._images("", depth=2))
-        volumes = [entry for entry in images if _is_volume(entry)]
-        first = next(iter(volumes or images), None)
-        return self.open(first.path) if first else None
+        """Open the first volume of the first folder with images, else its first image. Raises SegAppError."""
+        for images in self._groups():
+            volumes = [entry for entry in images if _is_volume(entry)]
+            if first := next(iter(volumes or images), None):
+                return self.open(first.path)
+        return None
+
+    def _groups(self) -> Iterator[list[Entry]]:
+        entries = self.browse("")
+        yield [entry for entry in entries if entry.kind == "image" and not entry.problem]
+        for folder in (entry for entry in entries if entry.kind == "folder"):
+            yield list(self._images(folder.path, depth=1))
 
     def _images(self, folder: str, depth: int) -> Iterator[Entry]:
         entries = self.browse(folder)
-        yield from (entry for entry in entries if entry.kind == "image")
+        yield from (entry for entry in entries if entry.kind == "image" and not entry.problem)
         if depth:
             for entry in (entry for entry in entries if entry.kind == "folder"):
                 yield from self._images(entry.path, depth - 1)

@@ -47,9 +47,12 @@ class Volume(param.Parameterized):
         return cls._from(source.open(path))
 
     @classmethod
-    def from_file(cls, path: Path | str) -> Volume:
-        """Open a TIFF, PNG, JPEG or NPY file, or an OME-Zarr folder, that is here. Raises SourceError."""
-        return cls._from(open_file(path))
+    def from_file(cls, path: Path | str, *, part: str | None = None) -> Volume:
+        """Open a file, a Zarr folder or a folder of numbered files that is here; `part` names one of several images.
+
+        Raises SourceError.
+        """
+        return cls._from(open_file(path, part=part))
 
     @classmethod
     def from_array(cls, array: NDArray[Any] | xr.DataArray, *, name: str = "array") -> Volume:
@@ -182,15 +185,19 @@ class Volume(param.Parameterized):
             raise ValueError(f"{window} is empty or reaches over the {rows} × {columns} pixels of its level. Clip it.")
 
 
-def open_volume(image: Path | str | NDArray[Any] | xr.DataArray, *, api_key: str | None = None) -> Volume:
-    """Open an array, a file or OME-Zarr folder that is here, or an image on a Tiled server by its address.
+def open_volume(
+    image: Path | str | NDArray[Any] | xr.DataArray, *, part: str | None = None, api_key: str | None = None
+) -> Volume:
+    """Open an array, a file or folder that is here, or an image on a Tiled server by its address.
 
-    Such an address is `http://host:8000/api/v1/metadata/` and the path of the image. Raises SourceError.
+    Files: TIFF, PNG, JPEG, HDF5, NeXus, MRC, NPY. Folders: Zarr, OME-Zarr, numbered TIFF, PNG or JPEG files. `part`
+    names one of several images: a dataset 'entry/data/data', an array of a Zarr group, numbered files 'slice_*.tif'.
+    The address is `http://host:8000/api/v1/metadata/` and the path of the image. Raises SourceError.
     """
     if isinstance(image, (np.ndarray, xr.DataArray)):
         return Volume.from_array(image)
     if not str(image).startswith(("http://", "https://")):
-        return Volume.from_file(image)
+        return Volume.from_file(image, part=part)
     from seg_app.io.tiled import TiledSource  # weight: the Tiled client, which files do not need
 
     return Volume.from_tiled(TiledSource.connect(str(image), api_key=api_key), "")

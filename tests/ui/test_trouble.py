@@ -87,7 +87,7 @@ def test_html_in_names_is_text_and_the_image_works(odd_tab, lab_drops):
 def test_a_damaged_plane_is_said_and_the_others_work(odd_tab):
     odd_tab.show("Broken")
     odd_tab.press("f")
-    odd_tab.wait_for_text("Tiled cannot read")
+    odd_tab.wait_for_text("Cannot read broken.zarr")
     odd_tab.press("d")
     odd_tab.wait_for_text("Plane: 3")
     odd_tab.wait_for_picture()
@@ -110,9 +110,9 @@ def test_an_image_that_cannot_be_opened_is_said_each_time_and_the_open_one_stays
     odd_tab.show("Broken")
     for _ in range(2):
         odd_tab.page.get_by_text("Ruined", exact=True).click()
-        odd_tab.wait_for_text("cannot read")
+        odd_tab.wait_for_text("Cannot read ruined.zarr")
         odd_tab.page.get_by_role("button", name="Close", exact=True).click()
-        expect(odd_tab.page.get_by_text("cannot read")).to_be_hidden()
+        expect(odd_tab.page.get_by_text("Cannot read ruined.zarr")).to_be_hidden()
     odd_tab.wait_for_text("Broken · ")
     accept_one(odd_tab)
     odd_tab.delete_all()

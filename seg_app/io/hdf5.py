@@ -1,0 +1,148 @@
+"""Images in HDF5 and NeXus files as lazy planes: of a dataset, only the chunks that are asked for are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seg_app.errors import MissingError, UnreadableError
+from seg_app.io.apart import read_apart
+from seg_app.io.hdf5_dataset import dataset_of, opened_hdf5, read_here
+from seg_app.io.levels import Content, Stored
+from seg_app.io.ome_zarr import NANOMETRES
+
+if TYPE_CHECKING:
+    import h5py
+
+USUAL = ("entry/data/data", "entry1/data/data", "exchange/data")
+"""Where NXtomoproc and Data Exchange keep the volume of a file that names no default."""
+
+OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
+"""gzip, shuffle, checksum, szip, n-bit, scale-offset and h5py's lzf (https://github.com/HDFGroup/hdf5_plugins)."""
+
+MOST_LISTED = 1000
+"""Datasets of a file that are listed."""
+
+
+def open_hdf5(path: Path, part: str | None = None) -> Content:
+    """Open a dataset: the one `part` names, else the default of a NeXus file, else the only image there is.
+
+    Raises MissingError when there is no such dataset, UnreadableError when there are several and none is the default.
+    """
+    with opened_hdf5(path) as file:
+        name = _default(file, path) if part is None else part
+        dataset = dataset_of(file, name)
+        if dataset is None or not _is_image(dataset):
+            raise MissingError(f"There is no image {name!r} in {path.name}. It has: {_listed(_images(file))}.")
+        read = read_here if _is_safe(dataset) else read_apart
+        stored = Stored(dataset.shape, dataset.dtype, partial(read, path, name))
+        return [stored], _attributes(dataset)
+
+
+def hdf5_parts(path: Path) -> list[str]:
+    """Return the paths of the datasets that are images: of two to four dimensions, and of numbers."""
+    with opened_hdf5(path) as file:
+        return _images(file)
+
+
+def _images(file: h5py.File) -> list[str]:
+    import h5py  # weight: see opened_hdf5
+
+    found: list[str] = []
+
+    def visit(name: str, item: object) -> bool | None:
+        if isinstance(item, h5py.Dataset) and _is_image(item):
+            found.append(name)
+        return True if len(found) == MOST_LISTED else None
+
+    file.visititems(visit)
+    return found
+
+
+def _is_safe(dataset: h5py.Dataset) -> bool:
+    """Whether HDF5 itself unpacks the chunks, and refuses damaged ones."""
+    filters = dataset.id.get_create_plist()
+    return all(filters.get_filter(n)[0] in OWN_FILTERS for n in range(filters.get_nfilters()))
+
+
+def _is_image(dataset: h5py.Dataset) -> bool:
+    return dataset.dtype.kind in "biuf" and 2 <= dataset.ndim <= 4 and 0 not in dataset.shape
+
+
+def _default(file: h5py.File, path: Path) -> str:
+    named = [name for name in (_nexus_default(file), *USUAL) if name and dataset_of(file, name) is not None]
+    images = named[:1] or _images(file)
+    if len(images) != 1:
+        what = f"several images: {_listed(images)}. Choose one by part='…'" if images else "no image in it"
+        raise UnreadableError(f"Cannot open {path.name}: it has {what}.")
+    return images[0]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "") if names else "none"
+
+
+def _nexus_default(file: h5py.File) -> str | None:
+    """Follow `@default` from group to group to the `@signal` of the last (https://manual.nexusformat.org)."""
+    group: Any = file
+    for _ in range(8):  # a circle of names would go on for ever
+        following = group.get(_text(group.attrs.get("default")))
+        if following is None or not hasattr(following, "attrs"):
+            break
+        group = following
+    signal = _text(group.attrs.get("signal"))
+    return f"{group.name}/{signal}".lstrip("/") if signal else None
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value or "")
+
+
+def _attributes(dataset: h5py.Dataset) -> dict[str, Any]:
+    """Return the voxel size that the dataset or the axes of its NXdata tell, and its plain attributes."""
+    attributes = {name: _plain(value) for name, value in dataset.attrs.items()}
+    plain = {name: value for name, value in attributes.items() if value is not None}
+    if "pixel_size_nm" in plain:
+        return {"pixel_size_source": "HDF5 attribute"} | plain
+    return plain | (_element_size(plain) or _nexus_size(dataset) or {})
+
+
+def _plain(value: Any) -> Any:
+    value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufU" and value.size <= 16:
+        return value.tolist()
+    return value if isinstance(value, (str, int, float)) else None
+
+
+def _element_size(attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read `element_size_um` (z, y, x), which ilastik, Fiji and BigDataViewer write."""
+    sizes = attributes.get("element_size_um")
+    if not isinstance(sizes, list) or len(sizes) != 3:
+        return None
+    return {"pixel_size_nm": [float(size) * 1e3 for size in sizes], "pixel_size_source": "element_size_um"}
+
+
+def _nexus_size(dataset: h5py.Dataset) -> dict[str, Any] | None:
+    """Return the distances of the centres that the axes of an NXdata list, where these have a unit of length."""
+    group: Any = dataset.parent
+    names = [_text(name) for name in np.atleast_1d(group.attrs.get("axes", []))]
+    if len(names) != dataset.ndim or dataset.ndim not in (2, 3):
+        return None
+    sizes = [_step_nm(group.get(name)) for name in names]
+    if sizes[-1] is None or sizes[-2] is None:
+        return None
+    return {"pixel_size_nm": [None, *sizes][-3:], "pixel_size_source": "NeXus axes"}
+
+
+def _step_nm(axis: Any) -> float | None:
+    unit = NANOMETRES.get(_text(axis.attrs.get("units"))) if hasattr(axis, "attrs") else None
+    if not unit or not hasattr(axis, "shape") or len(axis.shape) != 1 or axis.shape[0] < 2:
+        return None
+    steps = np.diff(np.asarray(axis[()], np.float64))
+    even = np.allclose(steps, steps[0], rtol=1e-3) and math.isfinite(steps[0]) and steps[0] != 0
+    return abs(float(steps[0])) * unit if even else None

@@ -1,0 +1,60 @@
+"""What a Tiled server and its client raise, as errors that say what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from seg_app.errors import MissingError, RefusedError, SegAppError, SourceError, UnreachableError, UnreadableError
+from seg_app.io.levels import DAMAGED
+
+
+@contextmanager
+def explained(uri: str, path: str = "") -> Iterator[None]:
+    """Turn what the client raises into an error that says what can be done about it."""
+    what = f"{path!r} on {uri}" if path else uri
+    try:
+        yield
+    except SegAppError:
+        raise
+    except httpx.HTTPStatusError as error:
+        raise _told(error.response) or _by_status(error.response.status_code, what) from error
+    except httpx.HTTPError as error:
+        reason = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error)
+        raise UnreachableError(
+            f"No Tiled server answers at {uri} ({reason}). Is it running? Check DATA_TILED_URI."
+        ) from error
+    except KeyError as error:
+        raise _by_status(404, what) from error
+    except DAMAGED as error:
+        raise UnreadableError(
+            f"Cannot understand what Tiled says of {what}: {error}. Is it the right server?"
+        ) from error
+
+
+def _told(response: httpx.Response) -> SourceError | None:
+    """Return what our own server says of a file that it cannot read; other servers say something else by 422."""
+    if response.status_code != 422:
+        return None
+    try:
+        reason = response.json()["detail"]
+    except (LookupError, TypeError, ValueError, httpx.HTTPError):
+        return None
+    return UnreadableError(reason) if isinstance(reason, str) else None
+
+
+def _by_status(status: int, what: str) -> SourceError:
+    if status in (401, 403):
+        return refused(what)
+    if status in (404, 410):
+        return MissingError(f"There is no {what}, or the key does not allow to see it. Look at its folder again.")
+    return UnreadableError(
+        f"Tiled cannot read {what} (HTTP {status}). The file behind it is damaged or gone; the server's log says more."
+    )
+
+
+def refused(what: str) -> RefusedError:
+    """Return the error for a key that does not open `what`."""
+    return RefusedError(f"Tiled does not give access to {what} with this key. Check DATA_TILED_API_KEY.")

@@ -1,0 +1,90 @@
+"""TIFF beyond one image: pages of several sizes, and what is read of a stack."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from seg_app.errors import MissingError
+from seg_app.io.files import open_file
+from seg_app.io.tiff import tiff_parts
+
+STACK = np.arange(4 * 30 * 40, dtype=np.uint16).reshape(4, 30, 40)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a.tif"
+
+
+@pytest.fixture
+def mixed(path):
+    """Pages written one by one: two of 40 × 30, a small one, a third of 40 × 30."""
+    with tifffile.TiffWriter(path) as file:
+        for plane in (STACK[0], STACK[1], STACK[2, :5, :6], STACK[3]):
+            file.write(plane, photometric="minisblack", compression="zlib")
+    return path
+
+
+def test_pages_of_one_size_are_a_volume_and_the_others_are_told(mixed):
+    opened = open_file(mixed)
+    np.testing.assert_array_equal(opened.levels[0].values, STACK[[0, 1, 3]])
+    assert opened.metadata["other_images"] == ["6 × 5 uint16"]
+
+
+def test_the_others_can_be_opened_by_their_names(mixed):
+    assert tiff_parts(mixed) == ["40 × 30 uint16", "6 × 5 uint16"]
+    np.testing.assert_array_equal(open_file(mixed, part="6 × 5 uint16").levels[0].values[0], STACK[2, :5, :6])
+    with pytest.raises(MissingError, match="no image '7 × 7'"):
+        open_file(mixed, part="7 × 7")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32", "float32", "float64"])
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "zlib", "predictor": True}, {"byteorder": ">", "tile": (16, 16)}]
+)
+def test_every_type_is_read_exactly(path, dtype, options):
+    tifffile.imwrite(path, STACK.astype(dtype), photometric="minisblack", **options)
+    level = open_file(path).levels[0]
+    assert (level.dtype, level.dtype.isnative) == (np.dtype(dtype), True)
+    np.testing.assert_array_equal(level.values, STACK.astype(dtype))
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_colours_are_read_however_they_are_stored(path, planar):
+    colour = np.arange(30 * 40 * 3, dtype=np.uint8).reshape(30, 40, 3)
+    stored = colour if planar == "contig" else colour.transpose(2, 0, 1)
+    tifffile.imwrite(path, stored, photometric="rgb", planarconfig=planar, compression="zlib")
+    np.testing.assert_array_equal(open_file(path).levels[0].values[0], colour)
+
+
+def test_colour_pages_that_were_written_one_by_one_are_planes(path):
+    colour = np.arange(2 * 30 * 40 * 3, dtype=np.uint8).reshape(2, 30, 40, 3)
+    with tifffile.TiffWriter(path) as file:
+        for plane in colour:
+            file.write(plane, photometric="rgb", compression="zlib")
+    np.testing.assert_array_equal(open_file(path).levels[0].values, colour)
+
+
+def test_the_images_of_several_detectors_in_ome_are_planes(path):
+    tifffile.imwrite(path.with_name("a.ome.tif"), STACK, metadata={"axes": "CYX"}, compression="zlib")
+    np.testing.assert_array_equal(open_file(path.with_name("a.ome.tif")).levels[0].values, STACK)
+
+
+def test_a_window_of_a_plane_reads_only_that_plane(path):
+    tifffile.imwrite(path, STACK, photometric="minisblack", compression="zlib")
+    whole = path.read_bytes()
+    with tifffile.TiffFile(path) as tif:
+        start, size = tif.pages[1].dataoffsets[0], tif.pages[1].databytecounts[0]
+    path.write_bytes(whole[:start] + bytes(size) + whole[start + size :])
+    level = open_file(path).levels[0]
+    np.testing.assert_array_equal(level[3, 5:7, ::-10].values, STACK[3, 5:7, ::-10])
+    np.testing.assert_array_equal(level[0].values, STACK[0])
+
+
+def test_pages_that_are_lost_are_told(path):
+    tifffile.imwrite(path, STACK, photometric="minisblack", compression="zlib")
+    with tifffile.TiffFile(path) as tif:
+        second = tif.pages[1].offset
+    whole = path.read_bytes()
+    path.write_bytes(whole[:second] + bytes(500) + whole[second + 500 :])
+    assert "failed to reshape" in " ".join(open_file(path).metadata["remarks"])
