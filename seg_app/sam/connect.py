@@ -105,7 +105,7 @@ def _lacking() -> str:
 def _official(folder: Path, device: str) -> Path | None:
     found = installed(folder)
     if len(found) > 1:
-        from seg_app.sam.engine import device_of  # weight: torch, and only who may choose needs it
+        from seg_app.sam.loading import device_of  # weight: torch, and only who may choose needs it
 
         found = installed(folder, largest_first=device_of(device).type == "cuda")
     return found[0] if found else None
