@@ -100,6 +100,26 @@ def test_answers_are_those_of_the_bare_package(engine, predictor, question, turn
         assert candidate.score == pytest.approx(scores[index], abs=1e-6)
 
 
+@pytest.mark.parametrize("checkpoint", [1024, 512], indirect=True, scope="module")
+@pytest.mark.parametrize("question", ["several points", "an excluding point", "a point and a box"])
+def test_a_correction_is_that_of_the_bare_package(engine, predictor, question) -> None:
+    prompts, arguments = QUESTIONS[question]
+    predictor.set_image(disc_on_noise())
+    arguments = {k: v if k == "multimask_output" else np.array(v, dtype=np.float32) for k, v in arguments.items()}
+    _, scores, low = predictor.predict(np.array([[60, 50]]), np.array([1]))
+    logits, _, again = predictor.predict(**arguments, mask_input=low[[scores.argmax()]], return_logits=True)
+    first = engine.predict(disc_on_noise(), Prompts((CENTRE,)))[0]
+    (corrected,) = engine.predict(disc_on_noise(), prompts, previous=first.trace)
+    np.testing.assert_allclose(corrected.logits, logits[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(corrected.trace, again[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_correction_is_another_answer_than_that_of_the_points_alone(engine) -> None:
+    first, prompts = engine.predict(disc_on_noise(), Prompts((CENTRE,)))[0], Prompts((CENTRE, OUTSIDE))
+    alone, corrected = (engine.predict(disc_on_noise(), prompts, previous=p)[0].logits for p in (None, first.trace))
+    assert np.abs(alone - corrected).max() > 1e-3
+
+
 SEARCHES = [
     # random weights agree on nothing: thresholds at which some masks pass and others do not
     AutoOptions(8, pred_iou_thresh=0.4, stability_score_offset=0.001, stability_score_thresh=0.9, box_nms_thresh=1.0),

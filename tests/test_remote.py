@@ -1,6 +1,7 @@
 import socket
 import threading
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -105,6 +106,23 @@ def test_embedding_sends_the_image_before_the_click(remote, served) -> None:
     served.requests.clear()
     remote.predict(image, Prompts((Point(10, 20),)))
     assert served.requests == ["POST /predict"]
+
+
+def test_a_trace_stays_on_the_server_and_goes_by_a_name() -> None:
+    class Remembering(ClassicalSegmenter):
+        def predict(self, image, prompts, *, previous=None):
+            corrected.append(previous)
+            return [replace(found, trace=np.full((256, 256), 7, "f4")) for found in super().predict(image, prompts)]
+
+    corrected: list = []
+    with running(create_app(Remembering())) as url:
+        segmenter = RemoteSegmenter(url)
+        first = segmenter.predict(disc_on_noise(), CLICK)[0]
+        segmenter.predict(disc_on_noise(), CLICK, previous=first.trace)
+        segmenter.close()
+    assert isinstance(first.trace, str)
+    assert corrected[0] is None
+    np.testing.assert_array_equal(corrected[1], np.full((256, 256), 7))
 
 
 def test_an_image_that_the_server_let_go_is_sent_again(remote, served) -> None:

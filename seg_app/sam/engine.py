@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.checkpoints import Checkpoint
     from seg_app.sam.diskcache import Arrays
-    from seg_app.sam.protocol import Search
+    from seg_app.sam.protocol import Search, Trace
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,11 @@ class Sam2Segmenter:
             with suppress(SupersededError), self._using_device(Priority.PREFETCH, client=client):
                 self._embedding(key, image)
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
+    def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
         """Return three candidates for a single point, one for several prompts, best score first.
 
-        The logits are those of the model, enlarged to the image (bilinear). Raises SegmenterError.
+        The logits are those of the model, enlarged to the image (bilinear). A trace are those that were enlarged:
+        (rows, columns) float32, 256 × 256 with the official models. Raises SegmenterError.
         """
         check_image(image)
         check_prompts(prompts, image.shape)
@@ -105,14 +106,22 @@ class Sam2Segmenter:
         self._kept(key)  # what is on disk is read before the device has to wait for it
         with self._using_device(Priority.CLICK):
             self._recall(self._embedding(key, image))
-            logits, scores, _ = self._predictor.predict(
+            logits, scores, traces = self._predictor.predict(
                 **_arrays(prompts),
+                mask_input=self._mask_input(previous),
                 # one click may mean a part or the whole; several prompts mean one thing
                 multimask_output=len(prompts.points) == 1 and prompts.box is None,
                 return_logits=True,
             )
         best_first = np.argsort(-scores, kind="stable")
-        return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0))) for i in best_first]
+        return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0)), traces[i].copy()) for i in best_first]
+
+    def _mask_input(self, previous: Trace | None) -> NDArray[np.float32] | None:
+        """Return a trace as the package's predictor takes it, None for what is no trace of this model."""
+        wanted = self._predictor.model.sam_prompt_encoder.mask_input_size
+        if isinstance(previous, np.ndarray) and previous.shape == tuple(wanted):
+            return previous[None]
+        return None
 
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return a search for all objects, see `Segmenter`: the masks of the package's own generator, sooner.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from seg_app.records import Prompts
     from seg_app.sam.autooptions import AutoOptions
-    from seg_app.sam.protocol import Candidate, Search
+    from seg_app.sam.protocol import Candidate, Search, Trace
 
 log = logging.getLogger(__name__)
 ATTEMPTS = 2
@@ -73,14 +73,16 @@ class RemoteSegmenter:
         check_image(image)
         self._ask("/embed", image, {"client": client})
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
+    def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
         """Return the server's candidates, best score first; logits in half precision, -8 far outside.
 
+        A trace is a name under which the server keeps it for a while; one that it let go changes nothing.
         Raises SegmenterError when the server does not answer, or says that the question makes no sense.
         """
         check_image(image)
         check_prompts(prompts, image.shape)
-        return unpack_candidates(self._ask("/predict", image, {"prompts": prompts_to_json(prompts)}))
+        name = previous if isinstance(previous, str) else None
+        return unpack_candidates(self._ask("/predict", image, {"prompts": prompts_to_json(prompts), "previous": name}))
 
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return the server's search for all objects, see `Segmenter`; closing it hangs up, which ends the search.

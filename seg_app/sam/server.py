@@ -5,7 +5,7 @@
 | GET /health | | JSON: name, input_size |
 | PUT /images/{key} | message of one image | 204 |
 | POST /embed | JSON: key, and client: who asks (optional) | 204 |
-| POST /predict | JSON: key, prompts | message of candidates |
+| POST /predict | JSON: key, prompts, and previous: the trace that they correct (optional) | message of candidates |
 | POST /automask | JSON: key, options | lines of JSON, one for each step: see `autowire`. Hanging up ends the search |
 
 Errors are JSON `{"error": …}`: 401 wrong token, 404 the image of this key is not here (any more): send it,
@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import hmac
 import json
+import uuid
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +41,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from starlette.requests import Request
 
-    from seg_app.sam.protocol import Search, Segmenter
+    from seg_app.sam.protocol import Search, Segmenter, Trace
 
 KEPT_IMAGES = 32
+KEPT_TRACES = 256
+"""Of 256 KiB each with the official models; a click leaves one to three."""
 
 
 def create_app(segmenter: Segmenter, *, token: str | None = None) -> Starlette:
@@ -69,6 +73,7 @@ class _Service:
         self._segmenter = segmenter
         self._token = token
         self._images: Recent[NDArray[np.uint8]] = Recent(KEPT_IMAGES)
+        self._traces: Recent[Trace] = Recent(KEPT_TRACES)
 
     async def health(self, request: Request) -> Response:
         self._check_token(request)
@@ -120,7 +125,17 @@ class _Service:
 
     def _answer(self, question: dict[str, Any]) -> bytes:
         prompts = prompts_from_json(question.get("prompts"))
-        return pack_candidates(self._segmenter.predict(self._image(question), prompts))
+        previous = self._traces.find(str(question.get("previous")))
+        candidates = self._segmenter.predict(self._image(question), prompts, previous=previous)
+        return pack_candidates([replace(candidate, trace=self._named(candidate.trace)) for candidate in candidates])
+
+    def _named(self, trace: Trace | None) -> str | None:
+        """Keep a trace, and return the name that a client calls it by."""
+        if trace is None:
+            return None
+        name = uuid.uuid4().hex
+        self._traces.keep(name, trace)
+        return name
 
     def _search(self, question: dict[str, Any]) -> Search:
         options = options_from_json(question.get("options") or {})

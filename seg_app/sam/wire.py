@@ -99,10 +99,13 @@ def unpack_image(message: bytes) -> NDArray[np.uint8]:
 
 
 def pack_candidates(candidates: list[Candidate]) -> bytes:
-    """Return the message of candidates: their logits in half precision, where they are not far outside."""
+    """Return the message of candidates: their logits in half precision, where they are not far outside.
+
+    Their traces are names or None: what a server keeps does not travel.
+    """
     crops = [_crop(candidate.logits) for candidate in candidates]
     described = [
-        {"score": candidate.score, "shape": list(candidate.logits.shape), "y0": y0, "x0": x0}
+        {"score": candidate.score, "shape": list(candidate.logits.shape), "y0": y0, "x0": x0, "trace": candidate.trace}
         for candidate, (y0, x0, _) in zip(candidates, crops, strict=True)
     ]
     return pack({"candidates": described}, [logits for _, _, logits in crops])
@@ -133,7 +136,8 @@ def _candidate(entry: dict[str, Any], part: NDArray[np.float16]) -> Candidate:
     logits = np.full((rows, columns), FAR_OUTSIDE, dtype=np.float32)
     y0, x0 = int(entry["y0"]), int(entry["x0"])
     logits[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
-    return Candidate(logits, float(entry["score"]))
+    trace = entry.get("trace")
+    return Candidate(logits, float(entry["score"]), trace if isinstance(trace, str) else None)
 
 
 def prompts_to_json(prompts: Prompts) -> dict[str, Any]:
