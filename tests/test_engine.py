@@ -255,6 +255,22 @@ def test_a_click_while_the_window_is_prepared_does_not_encode_it_again(engine, e
     assert len(encoded) == 1
 
 
+def test_clicks_that_wait_for_the_same_window_are_answered_in_one_go(engine, monkeypatch) -> None:
+    questions = [Prompts((Point(x, 50),)) for x in range(30, 70, 10)]
+    alone = [engine.predict(disc_on_noise(), question) for question in questions]
+    decoded, decode = [], engine._predictor._predict
+    monkeypatch.setattr(engine._predictor, "_predict", lambda *a, **k: decoded.append(len(a[0])) or decode(*a, **k))
+    with ThreadPoolExecutor(4) as pool:
+        with engine._scheduler.turn(Priority.CLICK):
+            answers = [pool.submit(engine.predict, disc_on_noise(), question) for question in questions]
+            until(lambda: engine._clicks.waiting == 4)
+        together = [answer.result() for answer in answers]
+    assert decoded == [4]
+    for one, other in zip(np.ravel(alone), np.ravel(together), strict=True):
+        np.testing.assert_allclose(other.logits, one.logits, rtol=1e-4, atol=1e-4)
+        assert other.score == pytest.approx(one.score, abs=1e-5)
+
+
 def test_moving_on_gives_up_what_has_not_begun(engine, encoded) -> None:
     here, there = disc_on_noise(), np.ascontiguousarray(disc_on_noise()[::-1])
     with ThreadPoolExecutor(2) as pool, engine._scheduler.turn(Priority.CLICK):
@@ -293,10 +309,10 @@ def test_the_bundled_weights_outline_what_is_clicked() -> None:
 
 
 def test_a_failing_device_is_a_segmenter_error(engine, monkeypatch) -> None:
-    def fail(**_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 9 GiB")
 
-    monkeypatch.setattr(engine._predictor, "predict", fail)
+    monkeypatch.setattr(engine._predictor, "_predict", fail)
     with pytest.raises(SegmenterError, match=r"out of memory\. When the device is out of memory, use a smaller model"):
         engine.predict(disc_on_noise(), Prompts((CENTRE,)))
 

@@ -20,17 +20,23 @@ from seg_app.sam.loading import device_of, first_line, load, model_key
 from seg_app.sam.protocol import EVERYTHING, Candidate
 from seg_app.sam.question import check_image, check_prompts
 from seg_app.sam.scheduler import Priority, Scheduler, SupersededError
+from seg_app.sam.together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from seg_app.records import Prompts
+    from seg_app.records import Point, Prompts
     from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.checkpoints import Checkpoint
     from seg_app.sam.diskcache import Arrays
     from seg_app.sam.protocol import Search, Trace
+
+
+CLICKS_AT_ONCE = {"cpu": 4}
+"""Clicks on one window that a CPU answers in one turn: more would take memory and no less time."""
+MANY_CLICKS = 16
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,10 @@ class Sam2Segmenter:
         )
         self._content_keys = ContentKeys()
         self._scheduler = Scheduler()
+        most = CLICKS_AT_ONCE.get(self._device.type, MANY_CLICKS)
+        self._clicks: Together[Point, list[Candidate]] = Together(
+            most, turn=partial(self._using_device, Priority.CLICK)
+        )
         self._title = checkpoint.title
 
     @property
@@ -104,17 +114,28 @@ class Sam2Segmenter:
         check_prompts(prompts, image.shape)
         key = self._key(image)
         self._kept(key)  # what is on disk is read before the device has to wait for it
+        if previous is None and len(prompts.points) == 1 and prompts.box is None:
+            return self._clicks.ask(key, prompts.points[0], partial(self._readings, key, image))
         with self._using_device(Priority.CLICK):
             self._recall(self._embedding(key, image))
-            logits, scores, traces = self._predictor.predict(
+            answers = self._predictor.predict(
                 **_arrays(prompts),
                 mask_input=self._mask_input(previous),
-                # one click may mean a part or the whole; several prompts mean one thing
-                multimask_output=len(prompts.points) == 1 and prompts.box is None,
+                multimask_output=False,  # several prompts mean one thing
                 return_logits=True,
             )
-        best_first = np.argsort(-scores, kind="stable")
-        return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0)), traces[i].copy()) for i in best_first]
+        return _best_first(*answers)
+
+    def _readings(self, key: str, image: NDArray[np.uint8], points: list[Point]) -> list[list[Candidate]]:
+        """Return what each point may mean, a part or the whole. Within a turn."""
+        self._recall(self._embedding(key, image))
+        places = torch.tensor([[(point.x, point.y)] for point in points], dtype=torch.float32, device=self._device)
+        # private names of the package: its public method takes the points of one object only
+        scaled = self._predictor._transforms.transform_coords(places, normalize=True, orig_hw=image.shape[:2])  # noqa: SLF001
+        labels = torch.ones(places.shape[:2], dtype=torch.int32, device=self._device)
+        answers = self._predictor._predict(scaled, labels, multimask_output=True, return_logits=True)  # noqa: SLF001
+        arrays = [answer.float().cpu().numpy() for answer in answers]
+        return [_best_first(*answer) for answer in zip(*arrays, strict=True)]
 
     def _mask_input(self, previous: Trace | None) -> NDArray[np.float32] | None:
         """Return a trace as the package's predictor takes it, None for what is no trace of this model."""
@@ -202,6 +223,14 @@ class Sam2Segmenter:
         self._predictor._features = embedding.features  # noqa: SLF001
         self._predictor._orig_hw = [embedding.shape]  # noqa: SLF001
         self._predictor._is_image_set = True  # noqa: SLF001
+
+
+def _best_first(
+    logits: NDArray[np.float32], scores: NDArray[np.float32], traces: NDArray[np.float32]
+) -> list[Candidate]:
+    order = np.argsort(-scores, kind="stable")
+    # of their own, so that who keeps one does not keep them all
+    return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0)), traces[i].copy()) for i in order]
 
 
 def _arrays(prompts: Prompts) -> dict[str, Any]:
