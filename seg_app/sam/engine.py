@@ -17,7 +17,7 @@ from seg_app.sam.cache import Cache, CacheLimits, ContentKeys
 from seg_app.sam.crops import crops_of
 from seg_app.sam.decoding import WindowDecoder
 from seg_app.sam.loading import device_of, first_line, load, model_key
-from seg_app.sam.protocol import EVERYTHING, Candidate
+from seg_app.sam.protocol import EVERYTHING, Candidate, Load
 from seg_app.sam.question import check_image, check_prompts
 from seg_app.sam.scheduler import Priority, Scheduler, SupersededError
 from seg_app.sam.together import Together
@@ -92,6 +92,14 @@ class Sam2Segmenter:
     def input_size(self) -> int:
         """Edge in pixels of what the model sees, 1024 for the official ones: larger images are shrunk to it."""
         return int(self._predictor.model.image_size)
+
+    @property
+    def load(self) -> Load:
+        """What waits for the device, and what is kept on it."""
+        waiting = tuple(priority.name.lower() for priority in self._scheduler.waiting)
+        is_counted = self._device.type == "cuda"
+        device_bytes = torch.cuda.memory_allocated(self._device) if is_counted else None
+        return Load(waiting, self._embeddings.memory_bytes, device_bytes)
 
     def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:
         """Encode a (rows, columns, 3) uint8 image, unless it is kept, after all clicks. Raises SegmenterError.

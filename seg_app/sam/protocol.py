@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from seg_app.sam.autooptions import AutoOptions
 
@@ -100,4 +100,26 @@ class Segmenter(Protocol):
 
     def close(self) -> None:
         """Give back memory, threads and connections."""
+        ...
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a segmenter holds and has to do."""
+
+    waiting: tuple[str, ...]
+    """What waits for the device, the next one first."""
+    embedding_bytes: int
+    """Kept in the memory of the device."""
+    device_bytes: int | None
+    """All that is allocated on the device; None where nobody counts it."""
+
+
+@runtime_checkable
+class Busy(Protocol):
+    """A segmenter that can say what it has to do."""
+
+    @property
+    def load(self) -> Load:
+        """What it holds and has to do just now."""
         ...

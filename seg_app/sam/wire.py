@@ -54,7 +54,7 @@ def unpack(message: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
             raise ValueError(f"the header has {size} bytes, at most {MAX_HEADER_BYTES} are allowed")
         header = json.loads(message[4 : 4 + size])
         return header, list(_arrays(header.pop("arrays"), message[4 + size :]))
-    except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, zlib.error) as error:
         raise SegmenterError(
             f"Cannot read a message of {len(message)} bytes: {error}. "
             "Use the same version of seg-app for the SAM server and its clients."
@@ -154,5 +154,5 @@ def prompts_from_json(values: Any) -> Prompts:
         corners = values.get("box")
         box = Box(**{name: float(corners[name]) for name in ("x0", "y0", "x1", "y1")}) if corners else None
         return Prompts(tuple(Point(float(p["x"]), float(p["y"]), p.get("include", True) is True) for p in points), box)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise SegmenterError(f"Cannot read prompts: {error!r}. Send what prompts_to_json makes of them.") from error
