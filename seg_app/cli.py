@@ -1,4 +1,4 @@
-"""The command line: `serve` for people, `sam` for a model in a process of its own, `evaluate` to measure one."""
+"""The command line: `serve` for people, `sam` for a model in a process of its own, `checkpoint` for its weights."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 
 from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.evaluation import command as evaluation
+from seg_app.sam import command as checkpoints
 from seg_app.settings import Settings
 from seg_app.training import command as training
 from seg_app.training import held_out
@@ -50,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="measure how well simulated clicks outline labelled objects")
     evaluate.set_defaults(command=_evaluate)
     evaluation.add_arguments(evaluate)
+    checkpoint = commands.add_parser("checkpoint", help="list, download and verify the official weights of SAM 2.1")
+    checkpoints.add_arguments(checkpoint)
+    checkpoint.set_defaults(command=lambda settings, options: checkpoints.run(settings.checkpoints, options))
     train = commands.add_parser("train-base", help="train the small model that the package brings along")
     training.add_arguments(train)
     train.set_defaults(command=lambda _, options: training.run(options))
