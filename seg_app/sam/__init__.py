@@ -2,12 +2,14 @@
 
 from seg_app.sam.cache import CacheLimits
 from seg_app.sam.connect import best_address, connect_best, connect_sam
+from seg_app.sam.devices import Device
 from seg_app.sam.ondemand import OnDemand, get_ready
 from seg_app.sam.protocol import Candidate, Segmenter
 
 __all__ = [
     "CacheLimits",
     "Candidate",
+    "Device",
     "OnDemand",
     "Segmenter",
     "best_address",

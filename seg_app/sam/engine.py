@@ -14,8 +14,10 @@ import torch
 from seg_app.errors import SegmenterError
 from seg_app.sam.automask import search
 from seg_app.sam.cache import Cache, CacheLimits, ContentKeys
+from seg_app.sam.compiling import compile_encoder
 from seg_app.sam.crops import crops_of
 from seg_app.sam.decoding import WindowDecoder
+from seg_app.sam.devices import Device
 from seg_app.sam.loading import device_of, first_line, load, model_key
 from seg_app.sam.protocol import EVERYTHING, Candidate, Load
 from seg_app.sam.question import check_image, check_prompts
@@ -64,12 +66,15 @@ class Sam2Segmenter:
     again while it is in memory or on disk.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, device: str = "auto", cache: CacheLimits | None = None) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, *, device: str | Device = "auto", cache: CacheLimits | None = None
+    ) -> None:
         """Load a checkpoint. device: 'auto' (the best there is), 'cuda', 'mps', 'cpu'. cache: None is memory only.
 
         Raises SegmenterError when the device, the checkpoint or its configuration cannot be used.
         """
-        self._device = device_of(device)
+        wanted = Device.of(device)
+        self._device = device_of(wanted.name)
         self._predictor = load(checkpoint, self._device)
         self._model_key = model_key(checkpoint, self._device)
         self._embeddings: Cache[_Embedding] = Cache(
@@ -82,6 +87,8 @@ class Sam2Segmenter:
             most, turn=partial(self._using_device, Priority.CLICK)
         )
         self._title = checkpoint.title
+        if wanted.is_compiled:
+            compile_encoder(self._predictor.model, self._try_out)
 
     @property
     def name(self) -> str:
@@ -211,6 +218,10 @@ class Sam2Segmenter:
         # private names of the package: it has no other way to go back to an earlier image
         features: Any = self._predictor._features  # noqa: SLF001
         return _Embedding(features, (image.shape[0], image.shape[1]))
+
+    def _try_out(self) -> None:
+        with self._using_device(Priority.PREFETCH):
+            self._encode(np.zeros((self.input_size, self.input_size, 3), np.uint8))
 
     def _packed(self, embedding: _Embedding) -> Arrays:
         # in a turn of its own: the click that it was encoded for is answered first
