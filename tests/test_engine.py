@@ -15,6 +15,7 @@ from seg_app.sam.autooptions import AutoOptions
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.engine import Sam2Segmenter, _Embedding
 from seg_app.sam.scheduler import Priority
+from seg_app.sam.together import Together
 from tests.contracts import CENTRE, OUTSIDE, SegmenterContract, disc_on_noise
 from tests.threads import until
 from tests.tiny_sam import TINY, bare_predictor, tiny_checkpoint
@@ -259,6 +260,7 @@ def test_clicks_that_wait_for_the_same_window_are_answered_in_one_go(engine, mon
     questions = [Prompts((Point(x, 50),)) for x in range(30, 70, 10)]
     alone = [engine.predict(disc_on_noise(), question) for question in questions]
     decoded, decode = [], engine._predictor._predict
+    monkeypatch.setattr(engine, "_clicks", Together(4, turn=engine._clicks._turn))
     monkeypatch.setattr(engine._predictor, "_predict", lambda *a, **k: decoded.append(len(a[0])) or decode(*a, **k))
     with ThreadPoolExecutor(4) as pool:
         with engine._scheduler.turn(Priority.CLICK):
