@@ -1,4 +1,4 @@
-"""The command line: `serve` for people, `sam` for a model in a process of its own, `evaluate` to measure one."""
+"""The command line: `serve` for people, `sam` for a model in a process of its own, `checkpoint` for its weights."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from seg_app import convert
 from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.evaluation import command as evaluation
+from seg_app.sam import command as checkpoints
 from seg_app.settings import Settings
 from seg_app.training import command as training
 from seg_app.training import held_out
@@ -60,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(command=_evaluate)
     evaluation.add_arguments(evaluate)
     convert.add_command(commands)
+    checkpoint = commands.add_parser("checkpoint", help="list, download and verify the official weights of SAM 2.1")
+    checkpoints.add_arguments(checkpoint)
+    checkpoint.set_defaults(command=lambda settings, options: checkpoints.run(settings.checkpoints, options))
     train = commands.add_parser("train-base", help="train the small model that the package brings along")
     training.add_arguments(train)
     train.set_defaults(command=lambda _, options: training.run(options))

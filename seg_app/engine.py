@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seg_app.sam import CacheLimits, Segmenter, connect_best, connect_sam
+from seg_app.sam import CacheLimits, Device, Segmenter, connect_best, connect_sam
 
 if TYPE_CHECKING:
     from seg_app.settings import Settings
@@ -21,7 +21,7 @@ def engine_of(settings: Settings, address: str | None = None) -> Segmenter:
     token = settings.backend_token if address == settings.backend_url else None
     return connect_sam(
         address,
-        device=settings.device,
+        device=Device(settings.device, settings.compiled),
         token=token.get_secret_value() if token else None,
         cache=CacheLimits(settings.cache, settings.cache_bytes),
     )
@@ -33,6 +33,6 @@ def best_engine(settings: Settings) -> Segmenter:
         settings.checkpoint_path,
         settings.checkpoints,
         config=settings.sam_config,
-        device=settings.device,
+        device=Device(settings.device, settings.compiled),
         cache=CacheLimits(settings.cache, settings.cache_bytes),
     )

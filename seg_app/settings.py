@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         None, alias="BACKEND_TOKEN", description="The token that the SAM server asks for."
     )
     device: str = Field("auto", alias="SEG_APP_DEVICE", description="cuda, mps, cpu, or auto: the best there is.")
+    compiled: bool = Field(
+        False,
+        alias="SEG_APP_COMPILE",
+        description="1: compile the image encoder of SAM 2.1 when it is loaded, which takes about a minute.",
+    )
     user_name: str = Field("", alias="USER_NAME", description="Who works here; with USER_PASSWORD, the login.")
     user_password: SecretStr | None = Field(
         None, alias="USER_PASSWORD", description="Set it and the app asks for USER_NAME and this password."

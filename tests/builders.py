@@ -24,7 +24,7 @@ class Nested:
     def embed(self, image):
         """Not needed."""
 
-    def predict(self, image, prompts):
+    def predict(self, image, prompts, *, previous=None):  # noqa: ARG002
         y, x = np.ogrid[: image.shape[0], : image.shape[1]]
         away = np.maximum(abs(x - prompts.points[0].x + 0.5), abs(y - prompts.points[0].y + 0.5))
         return [Candidate((n - away).astype(np.float32), score) for n, score in ((8, 0.8), (4, 0.7), (12, 0.6))]

@@ -24,7 +24,7 @@ from seg_app.errors import (
 from seg_app.io import ome_zarr, shown_folders
 from seg_app.models import Desk
 from seg_app.records import ImageId, MaskFile
-from seg_app.sam import get_ready
+from seg_app.sam import Device, get_ready
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.connect import ENGINES
 from seg_app.sam.server import create_app
@@ -212,7 +212,7 @@ def test_an_official_checkpoint_in_the_home_is_used_with_its_own_configuration(s
     tiny.parent.mkdir(parents=True)
     tiny.touch()
     address = engine_of(settings_of(MODEL_CONFIG="of another.yaml", SEG_APP_DEVICE="cpu"))
-    assert (address.path, address.config, address.device) == (str(tiny), None, "cpu")
+    assert (address.path, address.config, address.device) == (str(tiny), None, Device("cpu"))
 
 
 def test_the_classical_segmenter_can_be_asked_for(settings_of):

@@ -15,6 +15,7 @@ from seg_app.sam.autooptions import AutoOptions
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.engine import Sam2Segmenter, _Embedding
 from seg_app.sam.scheduler import Priority
+from seg_app.sam.together import Together
 from tests.contracts import CENTRE, OUTSIDE, SegmenterContract, disc_on_noise
 from tests.threads import until
 from tests.tiny_sam import TINY, bare_predictor, tiny_checkpoint
@@ -98,6 +99,26 @@ def test_answers_are_those_of_the_bare_package(engine, predictor, question, turn
     for candidate, index in zip(candidates, np.argsort(-scores), strict=True):
         np.testing.assert_allclose(candidate.logits, logits[index], rtol=1e-4, atol=1e-5)
         assert candidate.score == pytest.approx(scores[index], abs=1e-6)
+
+
+@pytest.mark.parametrize("checkpoint", [1024, 512], indirect=True, scope="module")
+@pytest.mark.parametrize("question", ["several points", "an excluding point", "a point and a box"])
+def test_a_correction_is_that_of_the_bare_package(engine, predictor, question) -> None:
+    prompts, arguments = QUESTIONS[question]
+    predictor.set_image(disc_on_noise())
+    arguments = {k: v if k == "multimask_output" else np.array(v, dtype=np.float32) for k, v in arguments.items()}
+    _, scores, low = predictor.predict(np.array([[60, 50]]), np.array([1]))
+    logits, _, again = predictor.predict(**arguments, mask_input=low[[scores.argmax()]], return_logits=True)
+    first = engine.predict(disc_on_noise(), Prompts((CENTRE,)))[0]
+    (corrected,) = engine.predict(disc_on_noise(), prompts, previous=first.trace)
+    np.testing.assert_allclose(corrected.logits, logits[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(corrected.trace, again[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_correction_is_another_answer_than_that_of_the_points_alone(engine) -> None:
+    first, prompts = engine.predict(disc_on_noise(), Prompts((CENTRE,)))[0], Prompts((CENTRE, OUTSIDE))
+    alone, corrected = (engine.predict(disc_on_noise(), prompts, previous=p)[0].logits for p in (None, first.trace))
+    assert np.abs(alone - corrected).max() > 1e-3
 
 
 SEARCHES = [
@@ -235,6 +256,23 @@ def test_a_click_while_the_window_is_prepared_does_not_encode_it_again(engine, e
     assert len(encoded) == 1
 
 
+def test_clicks_that_wait_for_the_same_window_are_answered_in_one_go(engine, monkeypatch) -> None:
+    questions = [Prompts((Point(x, 50),)) for x in range(30, 70, 10)]
+    alone = [engine.predict(disc_on_noise(), question) for question in questions]
+    decoded, decode = [], engine._predictor._predict
+    monkeypatch.setattr(engine, "_clicks", Together(4, turn=engine._clicks._turn))
+    monkeypatch.setattr(engine._predictor, "_predict", lambda *a, **k: decoded.append(len(a[0])) or decode(*a, **k))
+    with ThreadPoolExecutor(4) as pool:
+        with engine._scheduler.turn(Priority.CLICK):
+            answers = [pool.submit(engine.predict, disc_on_noise(), question) for question in questions]
+            until(lambda: engine._clicks.waiting == 4)
+        together = [answer.result() for answer in answers]
+    assert decoded == [4]
+    for one, other in zip(np.ravel(alone), np.ravel(together), strict=True):
+        np.testing.assert_allclose(other.logits, one.logits, rtol=1e-4, atol=1e-4)
+        assert other.score == pytest.approx(one.score, abs=1e-5)
+
+
 def test_moving_on_gives_up_what_has_not_begun(engine, encoded) -> None:
     here, there = disc_on_noise(), np.ascontiguousarray(disc_on_noise()[::-1])
     with ThreadPoolExecutor(2) as pool, engine._scheduler.turn(Priority.CLICK):
@@ -273,10 +311,10 @@ def test_the_bundled_weights_outline_what_is_clicked() -> None:
 
 
 def test_a_failing_device_is_a_segmenter_error(engine, monkeypatch) -> None:
-    def fail(**_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 9 GiB")
 
-    monkeypatch.setattr(engine._predictor, "predict", fail)
+    monkeypatch.setattr(engine._predictor, "_predict", fail)
     with pytest.raises(SegmenterError, match=r"out of memory\. When the device is out of memory, use a smaller model"):
         engine.predict(disc_on_noise(), Prompts((CENTRE,)))
 

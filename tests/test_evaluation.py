@@ -102,7 +102,7 @@ class Oracle:
     def embed(self, image, *, client="") -> None:
         pass
 
-    def predict(self, image, prompts) -> list[Candidate]:
+    def predict(self, image, prompts, *, previous=None) -> list[Candidate]:  # noqa: ARG002
         self.seen.append((image.shape, prompts.points))
         first = prompts.points[0]
         inside = (image == image[round(first.y), round(first.x)]).all(axis=2)

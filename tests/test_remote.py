@@ -1,11 +1,10 @@
-import socket
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from dataclasses import replace
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -19,27 +18,12 @@ from seg_app.sam.cache import content_key
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.protocol import AutoMask, AutoProgress
 from seg_app.sam.remote import RemoteSegmenter
-from seg_app.sam.server import KEPT_IMAGES, create_app
+from seg_app.sam.server import create_app
 from tests.builders import square
 from tests.contracts import CENTRE, SegmenterContract, disc_on_noise
+from tests.serving import running
 
 CLICK = Prompts((CENTRE,))
-
-
-@contextmanager
-def running(app, port: int = 0):
-    """Serve an application on loopback and yield its address."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
-    # listening from here on: clients wait in its queue until the server takes them
-    listener = socket.create_server(("127.0.0.1", port))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 class Counted:
@@ -107,13 +91,39 @@ def test_embedding_sends_the_image_before_the_click(remote, served) -> None:
     assert served.requests == ["POST /predict"]
 
 
+def test_a_trace_stays_on_the_server_and_goes_by_a_name() -> None:
+    class Remembering(ClassicalSegmenter):
+        def predict(self, image, prompts, *, previous=None):
+            corrected.append(previous)
+            return [replace(found, trace=np.full((256, 256), 7, "f4")) for found in super().predict(image, prompts)]
+
+    corrected: list = []
+    with running(create_app(Remembering())) as url:
+        segmenter = RemoteSegmenter(url)
+        first = segmenter.predict(disc_on_noise(), CLICK)[0]
+        segmenter.predict(disc_on_noise(), CLICK, previous=first.trace)
+        segmenter.close()
+    assert isinstance(first.trace, str)
+    assert corrected[0] is None
+    np.testing.assert_array_equal(corrected[1], np.full((256, 256), 7))
+
+
 def test_an_image_that_the_server_let_go_is_sent_again(remote, served) -> None:
-    images = [np.full((8, 9, 3), grey, dtype=np.uint8) for grey in range(KEPT_IMAGES + 1)]
-    for image in images:
-        remote.embed(image)
+    remote.embed(disc_on_noise())
+    assert httpx.delete(f"{served.url}/cache", trust_env=False).status_code == 204
     served.requests.clear()
-    remote.embed(images[0])
+    remote.embed(disc_on_noise())
     assert served.requests == ["POST /embed", "PUT /images", "POST /embed"]
+
+
+def test_no_more_images_are_kept_than_fit(monkeypatch) -> None:
+    monkeypatch.setattr("seg_app.sam.server.KEPT_IMAGE_BYTES", 2 * disc_on_noise().nbytes)
+    with running(create_app(ClassicalSegmenter())) as url:
+        segmenter = RemoteSegmenter(url)
+        for i in range(4):
+            segmenter.embed(np.roll(disc_on_noise(), i, axis=0))
+        segmenter.close()
+        assert httpx.get(f"{url}/status", trust_env=False).json()["images"] == 2
 
 
 def test_a_restarted_server_goes_unnoticed() -> None:
@@ -127,7 +137,7 @@ def test_a_restarted_server_goes_unnoticed() -> None:
 
 def test_a_server_that_has_gone_is_missed_by_name() -> None:
     with running(create_app(ClassicalSegmenter())) as url:
-        segmenter = RemoteSegmenter(url)
+        segmenter = RemoteSegmenter(url, patience_s=0.1)
     with pytest.raises(SegmenterError, match=f"No SAM server answers at {url}"):
         segmenter.predict(disc_on_noise(), CLICK)
     segmenter.close()
@@ -136,7 +146,7 @@ def test_a_server_that_has_gone_is_missed_by_name() -> None:
 def test_a_password_in_the_address_is_shown_nowhere(caplog) -> None:
     caplog.set_level("DEBUG")
     with running(create_app(ClassicalSegmenter())) as url:
-        segmenter = RemoteSegmenter(url.replace("http://", "http://ada:hush@") + "/")
+        segmenter = RemoteSegmenter(url.replace("http://", "http://ada:hush@") + "/", patience_s=0.1)
         assert segmenter.predict(disc_on_noise(), CLICK)
     with pytest.raises(SegmenterError, match=f"No SAM server answers at {url}") as error:
         segmenter.predict(disc_on_noise(), CLICK)
@@ -185,21 +195,13 @@ def test_a_wrong_token_is_refused(token) -> None:
         connect_sam(url, token="secret").close()
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/health"), ("PUT", "/images/x"), ("POST", "/embed"), ("POST", "/predict")]
-)
-def test_every_question_needs_the_token(method, path) -> None:
-    with running(create_app(ClassicalSegmenter(), token="secret")) as url:
-        assert httpx.request(method, url + path, trust_env=False).status_code == 401
-
-
 def test_an_image_under_a_wrong_name_is_refused(client) -> None:
     answer = client.put("/images/0123", content=wire.pack_image(disc_on_noise()))
     assert (answer.status_code, client.post("/embed", json={"key": "0123"}).status_code) == (422, 404)
 
 
 def test_a_body_that_is_too_large_is_refused(client, monkeypatch) -> None:
-    monkeypatch.setattr("seg_app.sam.server.MAX_MESSAGE_BYTES", 100)
+    monkeypatch.setattr("seg_app.sam.admission.MAX_MESSAGE_BYTES", 100)
     assert client.put("/images/x", content=b"0" * 101).status_code == 413
 
 

@@ -28,22 +28,23 @@ class Brightness:
 
     def __init__(self, input_size=1024):
         self.input_size = input_size
-        self.images, self.embedded = [], []
+        self.images, self.embedded, self.corrected = [], [], []
         self.meanwhile = lambda: None
         """Called while an answer is on its way."""
 
     def embed(self, image, *, client=""):
         self.embedded.append((image, client))
 
-    def predict(self, image, prompts):
+    def predict(self, image, prompts, *, previous=None):
         self.images.append(image)
+        self.corrected.append(previous)
         self.meanwhile()
         regions, _ = label(image[..., 0] > 127)
         inside = np.zeros(regions.shape, bool)
         for point in sorted(prompts.points, key=lambda point: not point.include):
             region = regions[round(point.y), round(point.x)]
             inside[(regions == region) & (region > 0)] = point.include
-        return [Candidate(np.where(inside, 1, -1).astype(np.float32), 0.9)]
+        return [Candidate(np.where(inside, 1, -1).astype(np.float32), 0.9, f"{len(prompts.points)} points")]
 
     def close(self):
         """Nothing is open."""
@@ -577,3 +578,42 @@ def test_a_drop_while_an_answer_is_shown_is_what_is_shown_last(session):
     session.outline()
     dropping.join()
     assert (shown[-1], session.draft.mask) == (None, None)
+
+
+# What a click corrects
+
+
+@pytest.fixture
+def correcting(monkeypatch):
+    monkeypatch.setattr("seg_app.models.corrections.CORRECTING", True)
+
+
+@pytest.mark.usefixtures("correcting")
+def test_each_click_on_an_object_corrects_the_answer_before_it(session):
+    for x in (60, 62, 64):
+        session.click(x, 50)
+    assert session.segmenter.corrected == [None, "1 points", "2 points"]
+
+
+@pytest.mark.usefixtures("correcting")
+def test_taking_a_point_back_leads_to_the_answer_before_it(session):
+    for x in (60, 62, 64):
+        session.click(x, 50)
+    session.take_back()
+    assert session.segmenter.corrected[-1] == "1 points"
+
+
+@pytest.mark.usefixtures("correcting")
+def test_another_object_corrects_nothing(session):
+    session.click(60, 50)
+    session.accept()
+    session.click(150, 140)
+    assert session.segmenter.corrected == [None, None]
+
+
+@pytest.mark.usefixtures("correcting")
+def test_what_was_seen_in_another_contrast_is_not_corrected(session):
+    session.click(60, 50)
+    session.limits = (0.0, 100.0)
+    session.click(62, 50)
+    assert session.segmenter.corrected == [None, None]

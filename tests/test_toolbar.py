@@ -35,9 +35,9 @@ class Patient:
     def embed(self, image, *, client=""):
         """Not needed."""
 
-    def predict(self, image, prompts):
+    def predict(self, image, prompts, *, previous=None):
         assert self.may_answer.wait(30)
-        return self._inner.predict(image, prompts)
+        return self._inner.predict(image, prompts, previous=previous)
 
     def close(self):
         self._inner.close()

@@ -12,6 +12,7 @@ import param
 
 from seg_app.errors import SegAppError
 from seg_app.geometry import distinct
+from seg_app.models.corrections import Corrections
 from seg_app.models.maskset import Masks, MaskSet
 from seg_app.models.prompts import Draft, Taken
 from seg_app.models.search import Search
@@ -64,6 +65,7 @@ class Session(param.Parameterized):
         self.search = Search(self)
         self._seen: tuple[object, NDArray[np.uint8]] | None = None
         self._client, self._preparing = uuid.uuid4().hex, object()
+        self._corrections = Corrections()
 
     # The object that is being made
 
@@ -157,10 +159,16 @@ class Session(param.Parameterized):
         # what else is cut may be anything beyond the window
         whole = [candidate for candidate in found[1:] if not windows.is_cut(candidate.logits, window, plane)]
         masks = [windows.to_mask(c, window, plane, z=z, prompts=prompts) for c in (found[0], *whole)]
+        traces = {
+            mask.id: c.trace for mask, c in zip(masks, (found[0], *whole), strict=True) if mask and c.trace is not None
+        }
+        self._corrections.keep(prompts, (z, window, self.limits), traces)
         return distinct([mask for mask in masks if mask]) if masks[0] else []
 
     def _ask(self, prompts: Prompts, window: Window, z: int) -> list[Candidate]:
-        return self.segmenter.predict(self.as_seen(window, z), window.to_window(prompts))
+        shown = self.draft.mask.id if self.draft.mask else ""
+        previous = self._corrections.before(prompts, (z, window, self.limits), chosen=shown)
+        return self.segmenter.predict(self.as_seen(window, z), window.to_window(prompts), previous=previous)
 
     def as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:
         """Return a window as the segmenter sees it: (rows, columns, 3) uint8, at the contrast on view.

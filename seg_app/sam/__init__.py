@@ -3,6 +3,7 @@
 from seg_app.sam.autooptions import AutoOptions
 from seg_app.sam.cache import CacheLimits
 from seg_app.sam.connect import best_address, connect_best, connect_sam
+from seg_app.sam.devices import Device
 from seg_app.sam.ondemand import OnDemand, get_ready
 from seg_app.sam.protocol import Candidate, Segmenter
 
@@ -10,6 +11,7 @@ __all__ = [
     "AutoOptions",
     "CacheLimits",
     "Candidate",
+    "Device",
     "OnDemand",
     "Segmenter",
     "best_address",

@@ -114,7 +114,7 @@ def options_from_json(values: Any) -> AutoOptions:
         raise SegmenterError(f"There is no option {', '.join(sorted(unknown))}. See AutoOptions for those there are.")
     try:
         return AutoOptions(**{name: _READERS.get(name, _as_it_is)(value) for name, value in values.items()})
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise SegmenterError(f"Cannot read the options {values!r}: {error!r}.") from error
 
 

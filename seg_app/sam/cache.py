@@ -121,6 +121,11 @@ class Recent(Generic[T]):
             self.keep(key, value)
         return value
 
+    def values(self) -> list[T]:
+        """Return all values, the one that was asked for last at the end."""
+        with self._lock:
+            return [*self._values.values()]
+
     def clear(self) -> None:
         """Let go of everything."""
         with self._lock:

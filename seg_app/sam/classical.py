@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seg_app.sam.autooptions import AutoOptions
-    from seg_app.sam.protocol import Search
+    from seg_app.sam.protocol import Search, Trace
 
     Rated = tuple[Patch, float]
 
@@ -51,7 +51,13 @@ class ClassicalSegmenter:
         """Smooth a (rows, columns, 3) uint8 image and keep that for the clicks to come. Raises SegmenterError."""
         self._landscape(image)
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        prompts: Prompts,
+        *,
+        previous: Trace | None = None,  # noqa: ARG002 - all prompts are weighed anew
+    ) -> list[Candidate]:
         """Return up to three readings of a single point, or one of several prompts, best score first.
 
         Raises SegmenterError when no prompt includes anything, or the image is not (rows, columns, 3) uint8.

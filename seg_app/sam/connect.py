@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from seg_app.errors import SegmenterError
 from seg_app.sam.checkpoints import Checkpoint, installed
+from seg_app.sam.devices import Device
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ class Address:
 
     uri: str
     config: str | Path | None
-    device: str
+    device: str | Device
     token: str | None
     cache: CacheLimits | None
 
@@ -43,7 +44,7 @@ def connect_sam(
     uri: str | None = None,
     *,
     config: str | Path | None = None,
-    device: str = "auto",
+    device: str | Device = "auto",
     token: str | None = None,
     cache: CacheLimits | None = None,
 ) -> Segmenter:
@@ -52,7 +53,7 @@ def connect_sam(
     uri: 'bundled:' (the weights of the package), 'classical:' (no weights, no torch), 'local:/path/to/checkpoint.pt'
     or a plain path, 'http://host:port' or 'https://…'.
     config: for a checkpoint, its YAML file or the name of one in the `sam2` package, when the file's name does not
-    tell. device: 'auto', 'cpu', 'cuda', 'mps'. token: what a server was told to ask for.
+    tell. device: 'auto', 'cpu', 'cuda', 'mps', or a `Device`. token: what a server was told to ask for.
     cache: where SAM 2.1 in this process keeps what it made of images; None keeps it in memory.
     Raises SegmenterError when there is nothing of the kind at the address.
     """
@@ -69,7 +70,7 @@ def connect_best(
     folder: Path,
     *,
     config: str | Path | None = None,
-    device: str = "auto",
+    device: str | Device = "auto",
     cache: CacheLimits | None = None,
 ) -> Segmenter:
     """Return the segmenter at `best_address`. `config` belongs to `checkpoint`. Raises SegmenterError."""
@@ -77,7 +78,7 @@ def connect_best(
     return connect_sam(address, config=config if checkpoint else None, device=device, cache=cache)
 
 
-def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, device: str = "auto") -> str:
+def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, device: str | Device = "auto") -> str:
     """Return the address of the best segmenter that is here.
 
     That is the first of: `checkpoint`, where one is given; an official checkpoint in `folder`, of several the largest
@@ -92,8 +93,10 @@ def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, 
         return "classical:"
     if official := _official(folder, device) if folder else None:
         return f"local:{official}"
-    where = f", or put an official one into {folder}" if folder else ""
-    log.warning("The classical segmenter answers. For SAM 2.1, set CHECKPOINT_PATH to a checkpoint%s.", where)
+    log.warning(
+        "The classical segmenter answers. "
+        "For SAM 2.1, set CHECKPOINT_PATH to a checkpoint, or get one: seg-app checkpoint get tiny"
+    )
     return "classical:"
 
 
@@ -102,12 +105,12 @@ def _lacking() -> str:
     return " and ".join(name for name in ("torch", "sam2") if not find_spec(name))
 
 
-def _official(folder: Path, device: str) -> Path | None:
+def _official(folder: Path, device: str | Device) -> Path | None:
     found = installed(folder)
     if len(found) > 1:
-        from seg_app.sam.engine import device_of  # weight: torch, and only who may choose needs it
+        from seg_app.sam.loading import device_of  # weight: torch, and only who may choose needs it
 
-        found = installed(folder, largest_first=device_of(device).type == "cuda")
+        found = installed(folder, largest_first=device_of(Device.of(device).name).type == "cuda")
     return found[0] if found else None
 
 

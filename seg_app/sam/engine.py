@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
-import struct
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,38 +14,31 @@ import torch
 from seg_app.errors import SegmenterError
 from seg_app.sam.automask import search
 from seg_app.sam.cache import Cache, CacheLimits, ContentKeys
-from seg_app.sam.compat import ensure_torchvision
-from seg_app.sam.configs import hydra_config
+from seg_app.sam.compiling import compile_encoder
 from seg_app.sam.crops import crops_of
 from seg_app.sam.decoding import WindowDecoder
-from seg_app.sam.protocol import EVERYTHING, Candidate
+from seg_app.sam.devices import Device
+from seg_app.sam.loading import device_of, first_line, load, model_key
+from seg_app.sam.protocol import EVERYTHING, Candidate, Load
 from seg_app.sam.question import check_image, check_prompts
 from seg_app.sam.scheduler import Priority, Scheduler, SupersededError
+from seg_app.sam.together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from sam2.sam2_image_predictor import SAM2ImagePredictor
 
-    from seg_app.records import Prompts
+    from seg_app.records import Point, Prompts
     from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.checkpoints import Checkpoint
     from seg_app.sam.diskcache import Arrays
-    from seg_app.sam.protocol import Search
+    from seg_app.sam.protocol import Search, Trace
 
-PREPROCESSING = 1
-"""To be raised when an image is prepared for the encoder in another way: what is on disk is of no use then."""
-FEATURE_STRIDES = 4, 8, 16
-"""How many input pixels wide a pixel of each feature map of the image encoder is, finest first."""
-COARSEST_STRIDE = 32
-"""The last stage of Hiera halves once more; the neck adds it to the one before, which takes whole numbers."""
 
-UNREADABLE = (
-    *(pickle.UnpicklingError, EOFError, OSError, RuntimeError),
-    # what the unpickler stumbles over in damaged bytes
-    *(ValueError, LookupError, TypeError, AttributeError, struct.error),
-)
+CLICKS_AT_ONCE = {"cpu": 2}
+"""Clicks on one window that a CPU answers in one turn: of 1, 2 and 4, two gave most answers a second to 16 clickers."""
+MANY_CLICKS = 16
 
 
 @dataclass(frozen=True)
@@ -76,20 +66,29 @@ class Sam2Segmenter:
     again while it is in memory or on disk.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, device: str = "auto", cache: CacheLimits | None = None) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, *, device: str | Device = "auto", cache: CacheLimits | None = None
+    ) -> None:
         """Load a checkpoint. device: 'auto' (the best there is), 'cuda', 'mps', 'cpu'. cache: None is memory only.
 
         Raises SegmenterError when the device, the checkpoint or its configuration cannot be used.
         """
-        self._device = device_of(device)
-        self._predictor = _load(checkpoint, self._device)
-        self._model_key = _model_key(checkpoint, self._device)
+        wanted = Device.of(device)
+        self._device = device_of(wanted.name)
+        self._predictor = load(checkpoint, self._device)
+        self._model_key = model_key(checkpoint, self._device)
         self._embeddings: Cache[_Embedding] = Cache(
             cache or CacheLimits(), weigh=lambda embedding: embedding.nbytes, pack=self._packed, unpack=self._unpacked
         )
         self._content_keys = ContentKeys()
         self._scheduler = Scheduler()
+        most = CLICKS_AT_ONCE.get(self._device.type, MANY_CLICKS)
+        self._clicks: Together[Point, list[Candidate]] = Together(
+            most, turn=partial(self._using_device, Priority.CLICK)
+        )
         self._title = checkpoint.title
+        if wanted.is_compiled:
+            compile_encoder(self._predictor.model, self._try_out)
 
     @property
     def name(self) -> str:
@@ -100,6 +99,14 @@ class Sam2Segmenter:
     def input_size(self) -> int:
         """Edge in pixels of what the model sees, 1024 for the official ones: larger images are shrunk to it."""
         return int(self._predictor.model.image_size)
+
+    @property
+    def load(self) -> Load:
+        """What waits for the device, and what is kept on it."""
+        waiting = tuple(priority.name.lower() for priority in self._scheduler.waiting)
+        is_counted = self._device.type == "cuda"
+        device_bytes = torch.cuda.memory_allocated(self._device) if is_counted else None
+        return Load(waiting, self._embeddings.memory_bytes, device_bytes)
 
     def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:
         """Encode a (rows, columns, 3) uint8 image, unless it is kept, after all clicks. Raises SegmenterError.
@@ -112,25 +119,45 @@ class Sam2Segmenter:
             with suppress(SupersededError), self._using_device(Priority.PREFETCH, client=client):
                 self._embedding(key, image)
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
+    def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
         """Return three candidates for a single point, one for several prompts, best score first.
 
-        The logits are those of the model, enlarged to the image (bilinear). Raises SegmenterError.
+        The logits are those of the model, enlarged to the image (bilinear). A trace are those that were enlarged:
+        (rows, columns) float32, 256 × 256 with the official models. Raises SegmenterError.
         """
         check_image(image)
         check_prompts(prompts, image.shape)
         key = self._key(image)
         self._kept(key)  # what is on disk is read before the device has to wait for it
+        if previous is None and len(prompts.points) == 1 and prompts.box is None:
+            return self._clicks.ask(key, prompts.points[0], partial(self._readings, key, image))
         with self._using_device(Priority.CLICK):
             self._recall(self._embedding(key, image))
-            logits, scores, _ = self._predictor.predict(
+            answers = self._predictor.predict(
                 **_arrays(prompts),
-                # one click may mean a part or the whole; several prompts mean one thing
-                multimask_output=len(prompts.points) == 1 and prompts.box is None,
+                mask_input=self._mask_input(previous),
+                multimask_output=False,  # several prompts mean one thing
                 return_logits=True,
             )
-        best_first = np.argsort(-scores, kind="stable")
-        return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0))) for i in best_first]
+        return _best_first(*answers)
+
+    def _readings(self, key: str, image: NDArray[np.uint8], points: list[Point]) -> list[list[Candidate]]:
+        """Return what each point may mean, a part or the whole. Within a turn."""
+        self._recall(self._embedding(key, image))
+        places = torch.tensor([[(point.x, point.y)] for point in points], dtype=torch.float32, device=self._device)
+        # private names of the package: its public method takes the points of one object only
+        scaled = self._predictor._transforms.transform_coords(places, normalize=True, orig_hw=image.shape[:2])  # noqa: SLF001
+        labels = torch.ones(places.shape[:2], dtype=torch.int32, device=self._device)
+        answers = self._predictor._predict(scaled, labels, multimask_output=True, return_logits=True)  # noqa: SLF001
+        arrays = [answer.float().cpu().numpy() for answer in answers]
+        return [_best_first(*answer) for answer in zip(*arrays, strict=True)]
+
+    def _mask_input(self, previous: Trace | None) -> NDArray[np.float32] | None:
+        """Return a trace as the package's predictor takes it, None for what is no trace of this model."""
+        wanted = self._predictor.model.sam_prompt_encoder.mask_input_size
+        if isinstance(previous, np.ndarray) and previous.shape == tuple(wanted):
+            return previous[None]
+        return None
 
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return a search for all objects, see `Segmenter`: the masks of the package's own generator, sooner.
@@ -171,7 +198,7 @@ class Sam2Segmenter:
             yield
         except RuntimeError as error:
             raise SegmenterError(
-                f"{self.name} failed: {_first_line(error)}. "
+                f"{self.name} failed: {first_line(error)}. "
                 "When the device is out of memory, use a smaller model or device='cpu'."
             ) from error
 
@@ -191,6 +218,10 @@ class Sam2Segmenter:
         # private names of the package: it has no other way to go back to an earlier image
         features: Any = self._predictor._features  # noqa: SLF001
         return _Embedding(features, (image.shape[0], image.shape[1]))
+
+    def _try_out(self) -> None:
+        with self._using_device(Priority.PREFETCH):
+            self._encode(np.zeros((self.input_size, self.input_size, 3), np.uint8))
 
     def _packed(self, embedding: _Embedding) -> Arrays:
         # in a turn of its own: the click that it was encoded for is answered first
@@ -213,13 +244,12 @@ class Sam2Segmenter:
         self._predictor._is_image_set = True  # noqa: SLF001
 
 
-def _model_key(checkpoint: Checkpoint, device: torch.device) -> str:
-    """Return what embeddings depend on besides the image, as text: weights, configuration, precision, preparation."""
-    config = Path(checkpoint.config).expanduser()
-    with checkpoint.weights.open("rb") as file:
-        weights = hashlib.file_digest(file, "blake2b").hexdigest()
-    content = config.read_text() if config.is_file() else checkpoint.config
-    return f"{PREPROCESSING} {weights} {content} {device.type}"
+def _best_first(
+    logits: NDArray[np.float32], scores: NDArray[np.float32], traces: NDArray[np.float32]
+) -> list[Candidate]:
+    order = np.argsort(-scores, kind="stable")
+    # of their own, so that who keeps one does not keep them all
+    return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0)), traces[i].copy()) for i in order]
 
 
 def _arrays(prompts: Prompts) -> dict[str, Any]:
@@ -230,76 +260,3 @@ def _arrays(prompts: Prompts) -> dict[str, Any]:
         "point_labels": np.array([p.include for p in points], dtype=np.int32) if points else None,
         "box": np.array([box.x0, box.y0, box.x1, box.y1], dtype=np.float32) if box else None,
     }
-
-
-def device_of(name: str) -> torch.device:
-    """Return a device of this machine by its name, or the best there is for 'auto'. Raises SegmenterError."""
-    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(kind for kind, there in has.items() if there))
-    if not has.get(name.partition(":")[0]):
-        there = ", ".join(kind for kind, is_there in has.items() if is_there)
-        raise SegmenterError(f"There is no device '{name}' here. Use 'auto' or one of: {there}.")
-    return torch.device(name)
-
-
-def _load(checkpoint: Checkpoint, device: torch.device) -> SAM2ImagePredictor:
-    ensure_torchvision()
-    # after ensure_torchvision: sam2 imports torchvision
-    from sam2.sam2_image_predictor import SAM2ImagePredictor
-
-    model = _built(checkpoint, device)
-    if model.image_size % COARSEST_STRIDE:
-        raise SegmenterError(
-            f"'{checkpoint.config}' has image_size {model.image_size}. It must be a multiple of {COARSEST_STRIDE}: "
-            "give the one that the checkpoint was trained with."
-        )
-    try:
-        model.load_state_dict(_weights(checkpoint))
-    except RuntimeError as error:
-        raise SegmenterError(
-            f"Cannot load '{checkpoint.weights}' into the model of '{checkpoint.config}': they do not fit. "
-            "Set MODEL_CONFIG to the configuration that the checkpoint was made with."
-        ) from error
-    predictor = SAM2ImagePredictor(model)
-    # a private name of the package, which writes down the sizes for an image_size of 1024
-    predictor._bb_feat_sizes = [(model.image_size // stride,) * 2 for stride in FEATURE_STRIDES]  # noqa: SLF001
-    return predictor
-
-
-def _built(checkpoint: Checkpoint, device: torch.device) -> Any:
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-    from sam2.build_sam import build_sam2
-    from yaml import YAMLError
-
-    try:
-        with hydra_config(checkpoint.config) as config:
-            return build_sam2(config, device=str(device))
-    except (HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
-        raise SegmenterError(
-            f"Cannot build a model from the configuration '{checkpoint.config}'. {_first_line(error)}. "
-            "Give a YAML file of SAM 2.1, or the name of one in the sam2 package: configs/sam2.1/sam2.1_hiera_t.yaml."
-        ) from error
-
-
-def _weights(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return the weights by name. Nothing but numbers is read from the file: a pickle could run code."""
-    try:
-        content = torch.load(checkpoint.weights, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
-        raise SegmenterError(
-            f"Cannot read '{checkpoint.weights}': it is damaged, or holds more than weights. {_first_line(error)}. "
-            "Download it again, or save it with torch.save({'model': model.state_dict()}, path)."
-        ) from error
-    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise SegmenterError(
-            f"'{checkpoint.weights}' is no SAM 2.1 checkpoint: it has no weights under 'model'. "
-            "Give an official one, or one saved with torch.save({'model': model.state_dict()}, path)."
-        )
-    return content["model"]
-
-
-def _first_line(error: Exception) -> str:
-    """Return the first line of what an error says, at most 300 characters: torch lists every tensor of a model."""
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}".rstrip(".")

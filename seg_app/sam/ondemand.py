@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from seg_app.records import Prompts
     from seg_app.sam.autooptions import AutoOptions
-    from seg_app.sam.protocol import Candidate, Search, Segmenter
+    from seg_app.sam.protocol import Candidate, Search, Segmenter, Trace
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,9 @@ class OnDemand:
         """Load the segmenter, and get it ready for a (rows, columns, 3) uint8 image. Raises SegmenterError."""
         self._loaded().embed(image, client=client)
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
+    def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
         """Return the candidates of the segmenter, see `Segmenter`. Raises SegmenterError."""
-        return self._loaded().predict(image, prompts)
+        return self._loaded().predict(image, prompts, previous=previous)
 
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return the search of the segmenter for all objects, see `Segmenter`. Raises SegmenterError."""

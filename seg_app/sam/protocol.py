@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from seg_app.sam.autooptions import AutoOptions
 
@@ -18,6 +18,10 @@ EVERYTHING = AutoOptions()
 """Search the whole image with the parameters that the package has by default."""
 
 
+Trace: TypeAlias = "NDArray[np.float32] | str"
+"""What a segmenter wants to see again of an answer; only the one that gave it can read it."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One answer to prompts."""
@@ -26,6 +30,8 @@ class Candidate:
     """(rows, columns) of the image that was asked about; above 0 is inside the object."""
     score: float
     """The IoU with the true object that the segmenter predicts, 0 to 1."""
+    trace: Trace | None = None
+    """To be given back as `previous` with the next prompts for the same object; None where it would change nothing."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +79,13 @@ class Segmenter(Protocol):
         """
         ...
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
+    def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
         """Return candidates for the object that the prompts mean, best score first.
 
         image: (rows, columns, 3) uint8. prompts: points and box in pixels of the image, the centre of the top
         left pixel at (0, 0). A single point is ambiguous and gives up to three candidates.
+        previous: the `trace` of the answer on this image that the last of the prompts corrects; a segmenter that does
+        not know it (any more) answers the prompts alone.
         Raises SegmenterError when there is no including prompt or the model fails.
         """
         ...
@@ -92,4 +100,26 @@ class Segmenter(Protocol):
 
     def close(self) -> None:
         """Give back memory, threads and connections."""
+        ...
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a segmenter holds and has to do."""
+
+    waiting: tuple[str, ...]
+    """What waits for the device, the next one first."""
+    embedding_bytes: int
+    """Kept in the memory of the device."""
+    device_bytes: int | None
+    """All that is allocated on the device; None where nobody counts it."""
+
+
+@runtime_checkable
+class Busy(Protocol):
+    """A segmenter that can say what it has to do."""
+
+    @property
+    def load(self) -> Load:
+        """What it holds and has to do just now."""
         ...

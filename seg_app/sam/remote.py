@@ -8,6 +8,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from tenacity import (
+    Retrying,
+    before_sleep_log,
+    retry_if_exception,
+    retry_if_result,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from seg_app.errors import SegmenterError
 from seg_app.sam.autooptions import options_to_json
@@ -25,23 +34,33 @@ if TYPE_CHECKING:
 
     from seg_app.records import Prompts
     from seg_app.sam.autooptions import AutoOptions
-    from seg_app.sam.protocol import Candidate, Search
+    from seg_app.sam.protocol import Candidate, Search, Trace
 
 log = logging.getLogger(__name__)
 ATTEMPTS = 2
+"""A kept connection that the other side has closed is no reason to give up, however little patience there is."""
+WAIT_S, LONGEST_WAIT_S = 0.1, 1.0
+UPLOADS = 2
 CONNECT_TIMEOUT_S = 5.0
+PATIENCE_S = 5.0
+"""A server of the bundled model is there again in this time."""
 
 
 class RemoteSegmenter:
     """A SAM server. Every image travels once while the server keeps it; then clicks are small."""
 
-    def __init__(self, url: str, *, token: str | None = None, timeout_s: float = 120.0) -> None:
+    def __init__(
+        self, url: str, *, token: str | None = None, timeout_s: float = 120.0, patience_s: float = PATIENCE_S
+    ) -> None:
         """Greet the server at 'http://host:port'. timeout_s: how long it may take to answer.
+
+        patience_s: how long it is asked again, once it has been there, when it is full or being started anew.
 
         A user and password in the address are left out: a token is what the server asks for.
         Raises SegmenterError when none answers, or it does not accept the token.
         """
         self._url = _without_credentials(url)
+        self._patience_s = 0.0
         self._http = httpx.Client(
             base_url=self._url,
             headers={"Authorization": f"Bearer {token}"} if token else {},
@@ -54,6 +73,7 @@ class RemoteSegmenter:
         except SegmenterError:
             self._http.close()
             raise
+        self._patience_s = patience_s
 
     @property
     def name(self) -> str:
@@ -73,14 +93,16 @@ class RemoteSegmenter:
         check_image(image)
         self._ask("/embed", image, {"client": client})
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts) -> list[Candidate]:
+    def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
         """Return the server's candidates, best score first; logits in half precision, -8 far outside.
 
+        A trace is a name under which the server keeps it for a while; one that it let go changes nothing.
         Raises SegmenterError when the server does not answer, or says that the question makes no sense.
         """
         check_image(image)
         check_prompts(prompts, image.shape)
-        return unpack_candidates(self._ask("/predict", image, {"prompts": prompts_to_json(prompts)}))
+        name = previous if isinstance(previous, str) else None
+        return unpack_candidates(self._ask("/predict", image, {"prompts": prompts_to_json(prompts), "previous": name}))
 
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return the server's search for all objects, see `Segmenter`; closing it hangs up, which ends the search.
@@ -123,11 +145,13 @@ class RemoteSegmenter:
     def _ask(self, path: str, image: NDArray[np.uint8], question: dict[str, Any]) -> bytes:
         """Return the answer to a question about an image, which is sent if the server does not have it."""
         question = {"key": content_key(image), **question}
-        answer = self._sent("POST", path, json=question, may_miss=True)
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        for _ in range(UPLOADS):
+            answer = self._sent("POST", path, json=question, may_miss=True)
+            if answer.is_success:
+                return answer.content
+            # it was never there, or was let go, or the server was started anew in between
             self._sent("PUT", f"/images/{question['key']}", content=pack_image(image))
-            answer = self._sent("POST", path, json=question)
-        return answer.content
+        return self._sent("POST", path, json=question).content
 
     def _sent(self, method: str, path: str, *, may_miss: bool = False, **content: Any) -> httpx.Response:
         answer = self._delivered(method, path, **content)
@@ -136,23 +160,27 @@ class RemoteSegmenter:
         raise SegmenterError(f"The SAM server at {self._url} refuses: {_reason(answer)}")
 
     def _delivered(self, method: str, path: str, **content: Any) -> httpx.Response:
-        lost: httpx.TransportError | None = None
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._http.request(method, path, **content)
-            except httpx.TimeoutException as error:
-                raise SegmenterError(
-                    f"The SAM server at {self._url} takes longer than {self._http.timeout.read:g} s. "
-                    "Try again, or use a smaller model."
-                ) from error
-            except httpx.TransportError as error:
-                # a kept connection may have been closed by the other side: nothing is lost by asking again
-                log.info("Attempt %d to reach %s: %s", attempt, self._url, error)
-                lost = error
-        raise SegmenterError(
-            f"No SAM server answers at {self._url}. "
-            f"Start it with seg-app sam --port {self._port()}, or unset BACKEND_URL."
-        ) from lost
+        """Return the answer, asked for again for a while when the server is full or does not answer."""
+        retrying = Retrying(
+            stop=stop_after_delay(self._patience_s) & stop_after_attempt(ATTEMPTS),
+            wait=wait_random_exponential(multiplier=WAIT_S, max=LONGEST_WAIT_S),
+            retry=retry_if_exception(_may_pass) | retry_if_result(_is_full),
+            before_sleep=before_sleep_log(log, logging.INFO),
+            # the last answer or error, as it is
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        try:
+            return retrying(self._http.request, method, path, **content)
+        except httpx.TimeoutException as error:
+            raise SegmenterError(
+                f"The SAM server at {self._url} takes longer than {self._http.timeout.read:g} s. "
+                "Try again, or use a smaller model."
+            ) from error
+        except httpx.TransportError as error:
+            raise SegmenterError(
+                f"No SAM server answers at {self._url}. "
+                f"Start it with seg-app sam --port {self._port()}, or unset BACKEND_URL."
+            ) from error
 
     def _port(self) -> int:
         return httpx.URL(self._url).port or 8001
@@ -174,6 +202,15 @@ def _reason(answer: httpx.Response) -> str:
         return str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
         return f"{answer.status_code} {answer.reason_phrase}."
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Say whether asking again may help: a kept connection was closed, or the server is being started anew."""
+    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.TimeoutException)
+
+
+def _is_full(answer: httpx.Response) -> bool:
+    return answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
 
 
 def _is_loopback(url: str) -> bool:

@@ -5,17 +5,23 @@
 | GET /health | | JSON: name, input_size |
 | PUT /images/{key} | message of one image | 204 |
 | POST /embed | JSON: key, and client: who asks (optional) | 204 |
-| POST /predict | JSON: key, prompts | message of candidates |
+| POST /predict | JSON: key, prompts, and previous: the trace that they correct (optional) | message of candidates |
 | POST /automask | JSON: key, options | lines of JSON, one for each step: see `autowire`. Hanging up ends the search |
+| GET /status | | a page, or JSON: clients, images, cache, queue, memory of the device |
+| DELETE /cache | | 204; images and embeddings are let go |
+| GET /openapi.json, /docs | | this table for machines, and as a page |
 
 Errors are JSON `{"error": …}`: 401 wrong token, 404 the image of this key is not here (any more): send it,
-413 too large, 422 the question makes no sense. The key of an image is the hash of its content.
+413 too large, 422 the question makes no sense, 503 full: ask again in a moment. The key of an image is the hash of its
+content.
 """
 
 from __future__ import annotations
 
-import hmac
-import json
+import time
+import uuid
+import weakref
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,25 +29,36 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from seg_app.errors import SegmenterError
+from seg_app.sam.admission import Places, body_of, check_token, question_of
 from seg_app.sam.autooptions import options_from_json
 from seg_app.sam.autowire import lines_of
 from seg_app.sam.cache import Recent, content_key
-from seg_app.sam.wire import MAX_MESSAGE_BYTES, pack_candidates, prompts_from_json, unpack_image
+from seg_app.sam.openapi import document
+from seg_app.sam.pages import docs_page, status_page
+from seg_app.sam.protocol import Busy
+from seg_app.sam.wire import pack_candidates, prompts_from_json, unpack_image
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
     from starlette.requests import Request
 
-    from seg_app.sam.protocol import Search, Segmenter
+    from seg_app.sam.protocol import Search, Segmenter, Trace
 
-KEPT_IMAGES = 32
+KEPT_IMAGE_BYTES = 2**30
+"""About 340 windows of 1024 × 1024 pixels."""
+KEPT_TRACES = 256
+"""Of 256 KiB each with the official models; a click leaves one to three."""
+KEPT_CLIENTS = 100
+QUESTIONS_AT_ONCE = 64
+SEARCHES_AT_ONCE = 8
+REASON_CHARACTERS = 2000
 
 
 def create_app(segmenter: Segmenter, *, token: str | None = None) -> Starlette:
@@ -50,10 +67,14 @@ def create_app(segmenter: Segmenter, *, token: str | None = None) -> Starlette:
     return Starlette(
         routes=[
             Route("/health", service.health),
+            Route("/status", service.status),
             Route("/images/{key}", service.put_image, methods=["PUT"]),
             Route("/embed", service.embed, methods=["POST"]),
             Route("/predict", service.predict, methods=["POST"]),
             Route("/automask", service.automask, methods=["POST"]),
+            Route("/cache", service.free, methods=["DELETE"]),
+            Route("/openapi.json", service.openapi),
+            Route("/docs", service.docs),
         ],
         exception_handlers={SegmenterError: _nonsense, HTTPException: _refusal},
     )
@@ -68,42 +89,101 @@ class _Service:
     def __init__(self, segmenter: Segmenter, token: str | None) -> None:
         self._segmenter = segmenter
         self._token = token
-        self._images: Recent[NDArray[np.uint8]] = Recent(KEPT_IMAGES)
+        self._images: Recent[NDArray[np.uint8]] = Recent(KEPT_IMAGE_BYTES, weigh=lambda image: image.nbytes)
+        self._traces: Recent[Trace] = Recent(KEPT_TRACES)
+        self._clients: Recent[_Visits] = Recent(KEPT_CLIENTS)
+        self._questions = Places(QUESTIONS_AT_ONCE, what="questions")
+        # weakly: one whose answer never began is nowhere else
+        self._searches: weakref.WeakSet[Search] = weakref.WeakSet()
 
     async def health(self, request: Request) -> Response:
-        self._check_token(request)
+        self._admit(request)
         return JSONResponse({"name": self._segmenter.name, "input_size": self._segmenter.input_size})
 
+    async def status(self, request: Request) -> Response:
+        self._admit(request)
+        status = self._status()
+        wants_page = "text/html" in request.headers.get("accept", "")
+        return HTMLResponse(status_page(status)) if wants_page else JSONResponse(status)
+
+    async def openapi(self, request: Request) -> Response:
+        self._admit(request)
+        return JSONResponse(document(self._segmenter.name))
+
+    async def docs(self, request: Request) -> Response:
+        self._admit(request)
+        return HTMLResponse(docs_page(document(self._segmenter.name)))
+
+    async def free(self, request: Request) -> Response:
+        self._admit(request)
+        self._images.clear()
+        self._traces.clear()
+        await run_in_threadpool(self._segmenter.close)
+        return Response(status_code=204)
+
     async def put_image(self, request: Request) -> Response:
-        self._check_token(request)
-        body = await _body(request)
-        await run_in_threadpool(self._keep, request.path_params["key"], body)
+        self._admit(request)
+        with self._questions.one():
+            body = await body_of(request)
+            await run_in_threadpool(self._keep, request.path_params["key"], body)
         return Response(status_code=204)
 
     async def embed(self, request: Request) -> Response:
-        self._check_token(request)
-        question = _json(await _body(request))
-        client = str(question.get("client", ""))
-        await run_in_threadpool(partial(self._segmenter.embed, self._image(question), client=client))
+        self._admit(request)
+        with self._questions.one():
+            question = await question_of(request)
+            client = str(question.get("client", ""))
+            await run_in_threadpool(partial(self._segmenter.embed, self._image(question), client=client))
         return Response(status_code=204)
 
     async def predict(self, request: Request) -> Response:
-        self._check_token(request)
-        question = _json(await _body(request))
-        message = await run_in_threadpool(self._answer, question)
+        self._admit(request)
+        with self._questions.one():
+            message = await run_in_threadpool(self._answer, await question_of(request))
         return Response(message, media_type="application/octet-stream")
 
     async def automask(self, request: Request) -> Response:
-        self._check_token(request)
-        question = _json(await _body(request))
+        self._admit(request)
+        question = await question_of(request)
+        room = Places(SEARCHES_AT_ONCE, what="searches")
+        room.taken = len(self._searches)
+        room.check()
         # what makes no sense is refused here, while there still is a status to say so
         search = await run_in_threadpool(self._search, question)
-        return StreamingResponse(_stepped(search), media_type="application/x-ndjson")
+        self._searches.add(search)
+        return StreamingResponse(self._stepped(search), media_type="application/x-ndjson")
 
-    def _check_token(self, request: Request) -> None:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if self._token and not hmac.compare_digest(given.encode(), self._token.encode()):
-            raise HTTPException(401, "The token is missing or wrong. Give the one that the server was started with.")
+    async def _stepped(self, search: Search) -> AsyncIterator[str]:
+        """Yield the lines of a search; a client that hangs up ends it before its next step."""
+        try:
+            async for line in iterate_in_threadpool(lines_of(search)):
+                yield line
+        finally:
+            self._searches.discard(search)
+            search.close()
+
+    def _admit(self, request: Request) -> None:
+        check_token(request, self._token)
+        name = request.client.host if request.client else "unknown"
+        visits = self._clients.find(name) or _Visits(name)
+        self._clients.keep(name, replace(visits, questions=visits.questions + 1, last_s=time.time()))
+
+    def _status(self) -> dict[str, Any]:
+        """Return what the server holds and has to do, as JSON values."""
+        now = time.time()
+        held = {
+            "images": len(self._images),
+            "image_bytes": self._images.weight,
+            "traces": len(self._traces),
+            "questions": self._questions.taken,
+            "searches": len(self._searches),
+        }
+        load = asdict(self._segmenter.load) if isinstance(self._segmenter, Busy) else {}
+        clients = [
+            {"address": v.address, "questions": v.questions, "seconds_ago": round(now - v.last_s)}
+            for v in self._clients.values()
+        ]
+        return {"name": self._segmenter.name, **held, **load, "clients": clients}
 
     def _keep(self, key: str, message: bytes) -> None:
         image = unpack_image(message)
@@ -120,46 +200,42 @@ class _Service:
 
     def _answer(self, question: dict[str, Any]) -> bytes:
         prompts = prompts_from_json(question.get("prompts"))
-        return pack_candidates(self._segmenter.predict(self._image(question), prompts))
+        previous = self._traces.find(str(question.get("previous")))
+        candidates = self._segmenter.predict(self._image(question), prompts, previous=previous)
+        return pack_candidates([replace(candidate, trace=self._named(candidate.trace)) for candidate in candidates])
+
+    def _named(self, trace: Trace | None) -> str | None:
+        """Keep a trace, and return the name that a client calls it by."""
+        if trace is None:
+            return None
+        name = uuid.uuid4().hex
+        self._traces.keep(name, trace)
+        return name
 
     def _search(self, question: dict[str, Any]) -> Search:
         options = options_from_json(question.get("options") or {})
         return self._segmenter.automask(self._image(question), options)
 
 
-async def _stepped(search: Search) -> AsyncIterator[str]:
-    """Yield the lines of a search; a client that hangs up ends it before its next step."""
-    try:
-        async for line in iterate_in_threadpool(lines_of(search)):
-            yield line
-    finally:
-        search.close()
+@dataclass(frozen=True)
+class _Visits:
+    """How often somebody asked, and when last."""
 
-
-async def _body(request: Request) -> bytes:
-    """Return the body; refuse it before it takes more memory than the largest message."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_MESSAGE_BYTES:
-            raise HTTPException(413, f"More than {MAX_MESSAGE_BYTES} bytes. Send a smaller window of the image.")
-    return bytes(body)
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        question = json.loads(body)
-    except ValueError as error:
-        raise HTTPException(422, f"The question is not JSON: {error}.") from error
-    if not isinstance(question, dict):
-        raise HTTPException(422, "The question is not a JSON object with a key and prompts.")
-    return question
+    address: str
+    questions: int = 0
+    last_s: float = 0.0
 
 
 async def _nonsense(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=422)
+    return _reason(str(error), status=422)
 
 
 async def _refusal(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
-    return JSONResponse({"error": error.detail}, status_code=error.status_code)
+    return _reason(error.detail, status=error.status_code, headers=error.headers)
+
+
+def _reason(text: str, *, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    # a question may hold half of a surrogate pair, which cannot be sent back
+    clean = text[:REASON_CHARACTERS].encode(errors="replace").decode()
+    return JSONResponse({"error": clean}, status_code=status, headers=headers)

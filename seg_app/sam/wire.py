@@ -54,7 +54,7 @@ def unpack(message: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
             raise ValueError(f"the header has {size} bytes, at most {MAX_HEADER_BYTES} are allowed")
         header = json.loads(message[4 : 4 + size])
         return header, list(_arrays(header.pop("arrays"), message[4 + size :]))
-    except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, zlib.error) as error:
         raise SegmenterError(
             f"Cannot read a message of {len(message)} bytes: {error}. "
             "Use the same version of seg-app for the SAM server and its clients."
@@ -99,10 +99,13 @@ def unpack_image(message: bytes) -> NDArray[np.uint8]:
 
 
 def pack_candidates(candidates: list[Candidate]) -> bytes:
-    """Return the message of candidates: their logits in half precision, where they are not far outside."""
+    """Return the message of candidates: their logits in half precision, where they are not far outside.
+
+    Their traces are names or None: what a server keeps does not travel.
+    """
     crops = [_crop(candidate.logits) for candidate in candidates]
     described = [
-        {"score": candidate.score, "shape": list(candidate.logits.shape), "y0": y0, "x0": x0}
+        {"score": candidate.score, "shape": list(candidate.logits.shape), "y0": y0, "x0": x0, "trace": candidate.trace}
         for candidate, (y0, x0, _) in zip(candidates, crops, strict=True)
     ]
     return pack({"candidates": described}, [logits for _, _, logits in crops])
@@ -133,7 +136,8 @@ def _candidate(entry: dict[str, Any], part: NDArray[np.float16]) -> Candidate:
     logits = np.full((rows, columns), FAR_OUTSIDE, dtype=np.float32)
     y0, x0 = int(entry["y0"]), int(entry["x0"])
     logits[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
-    return Candidate(logits, float(entry["score"]))
+    trace = entry.get("trace")
+    return Candidate(logits, float(entry["score"]), trace if isinstance(trace, str) else None)
 
 
 def prompts_to_json(prompts: Prompts) -> dict[str, Any]:
@@ -150,5 +154,5 @@ def prompts_from_json(values: Any) -> Prompts:
         corners = values.get("box")
         box = Box(**{name: float(corners[name]) for name in ("x0", "y0", "x1", "y1")}) if corners else None
         return Prompts(tuple(Point(float(p["x"]), float(p["y"]), p.get("include", True) is True) for p in points), box)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise SegmenterError(f"Cannot read prompts: {error!r}. Send what prompts_to_json makes of them.") from error

@@ -18,7 +18,10 @@ from seg_app.views.courier import Courier, Watches
 from seg_app.views.text import Text
 from seg_app.views.workbench import Workbench
 
-NOTHING_OPEN = "Choose an image on the left. When there is none, the data server has none yet."
+NOTHING_OPEN = (
+    "Choose an image on the left. Where there is none yet: put images into the app's folder of samples, or start the "
+    "app with their folder (seg-app serve FOLDER), and reload this page."
+)
 
 
 class Page(Viewer):

@@ -46,7 +46,7 @@ FILL_ALPHA = 0.34
 EDGE_ALPHA = 0.95
 SELECTED_ALPHA = 0.06
 
-FLOATING = {"position": "fixed", "top": "76px", "left": "50%", "transform": "translateX(-50%)", "zIndex": 1200,
+FLOATING = {"position": "fixed", "top": "136px", "left": "50%", "transform": "translateX(-50%)", "zIndex": 1200,
             "maxWidth": "70vw", "boxShadow": 6, "backgroundColor": "background.paper"}  # fmt: skip
 """Over the page, so that the image does not move while somebody works on it."""
 HIDDEN = {"opacity": 0}
