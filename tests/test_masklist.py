@@ -200,7 +200,7 @@ def test_saved_sets_are_offered_and_the_chosen_one_is_loaded(listed, bench):
     (item,) = listed._saved._sets.items
     listed._saved._on_choice(item)
     finish(bench)
-    assert (item["label"], listed.dialog.open, len(bench.session.masks.masks)) == ("array.npz", False, 3)
+    assert (item["label"], listed._saved.dialog.open, len(bench.session.masks.masks)) == ("array.npz", False, 3)
 
 
 def test_without_any_saved_set_the_list_says_so(listed, bench):

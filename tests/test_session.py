@@ -469,6 +469,14 @@ def test_saved_sets_are_listed_newest_first(accepted):
     assert [saved.name for saved in accepted.saved_sets()] == ["discs_1.npz", "discs.npz"]
 
 
+def test_masks_are_exported_with_what_is_lost(accepted):
+    name, data, losses = accepted.export(".csv")
+    assert (name, len(data.splitlines())) == ("discs.csv", 3)
+    assert losses
+    with pytest.raises(StorageError, match="folder"):
+        accepted.export(".zarr")
+
+
 def test_an_image_without_saved_sets_has_none(session):
     assert session.saved_sets() == []
 

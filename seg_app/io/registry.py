@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seg_app.errors import UnreadableError
+from seg_app.errors import StorageError, UnreadableError
 from seg_app.io.formats import format_of, module_of, reader_of, writer_of
 from seg_app.io.local import read_file, write_atomically
 
@@ -36,13 +36,26 @@ def save_masks(path: str | Path, file: MaskFile, *, picture: Any = None) -> list
     keep. Raises StorageError when it cannot be written or its suffix is of no known format.
     """
     entry = writer_of(str(path))
-    module = module_of(entry)
     if entry.is_folder:
-        module.save(Path(path), file)
-    else:
-        more = {"picture": picture} if entry.takes_picture else {}
-        write_atomically(Path(path), module.encode(file, **more))
-    return module.losses(file)
+        module_of(entry).save(Path(path), file)
+        return module_of(entry).losses(file)
+    data, losses = encode_masks(str(path), file, picture=picture)
+    write_atomically(Path(path), data)
+    return losses
+
+
+def encode_masks(name: str, file: MaskFile, *, picture: Any = None) -> tuple[bytes, list[str]]:
+    """Return the bytes of a mask file by the suffix of its name, and what the format cannot keep; see `save_masks`.
+
+    Raises StorageError when the format cannot hold the masks, or is a folder.
+    """
+    entry = writer_of(name)
+    if entry.is_folder:
+        raise StorageError(
+            f"'{name}' would be a folder. Save it on this computer: seg_app.save_masks, seg-app convert."
+        )
+    more = {"picture": picture} if entry.takes_picture else {}
+    return module_of(entry).encode(file, **more), module_of(entry).losses(file)
 
 
 def _load(path: Path) -> MaskFile:

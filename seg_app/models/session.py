@@ -12,6 +12,7 @@ import param
 
 from seg_app.errors import SegAppError
 from seg_app.geometry import distinct
+from seg_app.io.registry import encode_masks
 from seg_app.models.corrections import Corrections
 from seg_app.models.maskset import Masks, MaskSet
 from seg_app.models.prompts import Draft, Taken
@@ -245,10 +246,23 @@ class Session(param.Parameterized):
             return self.saved_as
         if not self.masks.masks:
             raise SegAppError("There is nothing to save yet. Accept an object first.")
-        file = MaskFile(self.volume.image, self.masks.masks, self.volume.calibration)
+        file = self._file
         path = store.save(file)
         self.param.update(saved_as=path, kept=file.masks)
         return path
+
+    def export(self, suffix: str) -> tuple[str, bytes, list[str]]:
+        """Return the masks in another format: a file name, its bytes, and in words what the format cannot keep.
+
+        suffix: of `seg_app.io.formats.FORMATS`, with its dot. Raises SegAppError.
+        """
+        self.masks.refresh()
+        name, file = f"{self.volume.image.stem}{suffix}", self._file
+        return name, *encode_masks(name, file, picture=self.volume.levels[0])
+
+    @property
+    def _file(self) -> MaskFile:
+        return MaskFile(self.volume.image, self.masks.masks, self.volume.calibration)
 
     def saved_sets(self) -> list[SavedSet]:
         """Return all stored sets of this image, the newest first. Raises SegAppError."""

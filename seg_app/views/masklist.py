@@ -13,6 +13,7 @@ from panel.viewable import Viewer
 
 from seg_app.records import Mask
 from seg_app.views import theme
+from seg_app.views.export import Export
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class MaskList(Viewer):
             description="Give this class to the selected objects", on_click=self._on_classify,
         )  # fmt: skip
         self._saved = SavedSets(bench)
-        self.dialog = self._saved.dialog
+        self.dialogs = (self._saved.dialog, self._saved.export.dialog)
         self._refreshing = False
         self._shown: tuple[Mask, ...] = ()
         self._drawn: tuple[Mask, ...] | None = None
@@ -172,7 +173,7 @@ class MaskList(Viewer):
 
 
 class SavedSets(Viewer):
-    """Save, and load what was saved."""
+    """Save, load what was saved, and export."""
 
     def __init__(self, bench: Workbench):
         super().__init__()
@@ -184,6 +185,7 @@ class SavedSets(Viewer):
         self._load = pmui.Button(
             label="Load", icon="folder_open", variant="outlined", size="small", margin=(8, 6), on_click=self._on_load
         )
+        self.export = Export(bench)
         self._where = Text(kind="caption", margin=(0, 12, 8, 12), sizing_mode="stretch_width")
         self._sets = pmui.MenuList(items=[], sizing_mode="stretch_width")
         self._sets.on_click(self._on_choice)
@@ -197,6 +199,7 @@ class SavedSets(Viewer):
         session = self._bench.session
         self._save.disabled = not session.masks.masks or session.store is None or not session.unsaved
         self._load.disabled = session.store is None
+        self.export.refresh()
         if session.saved_as:
             name = session.saved_as.rpartition("/")[2]
             self._where.text = f"Changed since {name}" if session.unsaved else f"Saved as {name}"
@@ -224,8 +227,9 @@ class SavedSets(Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return pmui.Column(
-            pmui.Row(self._save, self._load, margin=0), self._where, self.dialog, sizing_mode="stretch_width", margin=0
-        )
+            pmui.Row(self._save, self._load, self.export, margin=0), self._where, self.dialog,
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
 
 
 def _age_and_size(saved: SavedSet) -> str:

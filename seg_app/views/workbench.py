@@ -42,7 +42,7 @@ class Workbench(Viewer):
         self._status = Status(self)
         help_table = pmui.Markdown(help_text(), stylesheets=[theme.HELP_CSS])
         self._help = pmui.Dialog(help_table, title="Keys and mouse", show_close_button=True, close_on_click=True)
-        self._dialogs = (self._help, self._masklist.dialog, self._search.dialog)
+        self._dialogs = (self._help, *self._masklist.dialogs, self._search.dialog)
         self._watch()
 
     def _watch(self) -> None:

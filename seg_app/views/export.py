@@ -1,0 +1,70 @@
+"""Masks in the formats of other programs, downloaded by the browser."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from seg_app.io.formats import FORMATS
+from seg_app.views import theme
+from seg_app.views.text import Text
+
+if TYPE_CHECKING:
+    from seg_app.views.workbench import Workbench
+
+OFFERED = {
+    suffix: entry.title
+    for suffix, entry in FORMATS.items()
+    if entry.writes and not entry.is_folder and suffix != ".tiff"
+}
+
+
+class Export(Viewer):
+    """A button, and the formats to choose from; a click on one makes the file and hands it to the browser."""
+
+    def __init__(self, bench: Workbench):
+        super().__init__()
+        self._bench = bench
+        self._button = pmui.Button(
+            label="Export", icon="file_download", variant="outlined", size="small", margin=(8, 6),
+            on_click=lambda _: self._open(),
+        )  # fmt: skip
+        self._formats = pmui.MenuList(
+            items=[{"label": suffix, "secondary": title, "icon": "description"} for suffix, title in OFFERED.items()],
+            sizing_mode="stretch_width",
+        )
+        self._formats.on_click(self._on_choice)
+        self._note = Text(kind="caption", margin=(8, 16), sizing_mode="stretch_width")
+        self._file = pmui.FileDownload(file=None, embed=False, auto=True, width=1, height=1, margin=0, sx=theme.HIDDEN)
+        self.dialog = pmui.Dialog(
+            self._formats, self._note, self._file,
+            title="Export the masks", show_close_button=True, close_on_click=True,
+        )  # fmt: skip
+
+    def refresh(self) -> None:
+        """Enable what makes sense."""
+        self._button.disabled = not self._bench.session.masks.masks
+
+    def _open(self) -> None:
+        self._note.text = ""
+        self.dialog.open = True
+
+    def _on_choice(self, item: Any) -> None:
+        self._note.text = f"Making the {item['label']} file …"
+        self._bench.do("Exporting the masks", self._bench.session.export, item["label"], then=self._send)
+
+    def _send(self, made: tuple[str, bytes, list[str]] | None) -> None:
+        if made is None:  # the line of errors says why
+            self._note.text = ""
+            return
+        name, data, losses = made
+        self._file.param.update(file=io.BytesIO(data), filename=name, data=None)  # the same file again is news, too
+        self._file.transfer(download=True)
+        self._note.text = " ".join([f"{name} is in your downloads.", *losses])
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return pmui.Row(self._button, self.dialog, margin=0)
