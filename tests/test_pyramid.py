@@ -178,6 +178,28 @@ def test_a_closed_image_makes_no_levels(workshop):
     assert (volume._pyramid._thread, tiles(workshop)) == (None, [])
 
 
+def test_looking_again_while_levels_are_made_makes_them_once(workshop):
+    volume, _ = opened(NOISE, workshop)
+    with workshop.turn:  # as while another image has its turn
+        for _ in range(3):
+            volume.read(0, WHOLE[1])
+        thread = volume._pyramid._thread
+    thread.join(30)
+    assert volume.sharpened == 1
+
+
+def test_of_the_planes_that_wait_only_the_last_gets_levels(workshop):
+    volume, _ = opened(np.concatenate([NOISE, NOISE + 1]), workshop)
+    with workshop.turn:  # as while another image has its turn
+        for z in range(4):
+            volume.read(z, WHOLE[2])
+        thread = volume._pyramid._thread
+    thread.join(30)
+    made = [volume._pyramid.read(z, WHOLE[2]) is not None for z in range(4)]
+    assert made[3]
+    assert sum(made) <= 2  # the other one is what the thread met first
+
+
 def test_closing_ends_what_is_being_made(workshop):
     volume, made = opened(NOISE, workshop)
     with workshop.turn:  # as while another image has its turn

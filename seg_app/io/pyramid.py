@@ -86,6 +86,7 @@ class Pyramid:
         self._planes: dict[int, PlaneTiles | None] = {}
         self._tries: Counter[int] = Counter()
         self._wanted: int | None = None
+        self._making: int | None = None
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
         self._lock = threading.Lock()
@@ -102,7 +103,7 @@ class Pyramid:
     def want(self, z: int, level: int) -> None:
         """Make the levels of plane z soon, unless `level` is not missing; a plane that waited for it is forgotten."""
         with self._lock:
-            if level not in self._missing or self._closed.is_set() or self._tries[z] >= MOST_TRIES:
+            if level not in self._missing or z == self._making or not self._may_make(z):
                 return
             self._wanted = z
             if self._thread is None:
@@ -141,12 +142,15 @@ class Pyramid:
 
     def _next(self) -> int | None:
         with self._lock:
-            z, self._wanted = self._wanted, None
-            if z is None or self._closed.is_set() or self._tries[z] >= MOST_TRIES:
-                self._thread = None
+            self._making, self._wanted = self._wanted, None
+            if self._making is None or not self._may_make(self._making):
+                self._making = self._thread = None
                 return None
-            self._tries[z] += 1
-            return z
+            self._tries[self._making] += 1
+            return self._making
+
+    def _may_make(self, z: int) -> bool:
+        return not self._closed.is_set() and self._tries[z] < MOST_TRIES
 
     def _make(self, z: int) -> None:
         plane = self._plane(z)
