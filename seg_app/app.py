@@ -19,9 +19,11 @@ from seg_app.engine import engine_of
 from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, Shown, register_folder, register_paths
 from seg_app.io.maskstore import encoded
+from seg_app.io.pyramid import Workshop
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk, Preferences
 from seg_app.sam import OnDemand, Segmenter
+from seg_app.sam.diskcache import DiskCache
 from seg_app.settings import Settings
 from seg_app.views import Page, load_extensions
 from seg_app.views.render import resample
@@ -37,6 +39,7 @@ class Lab:
     segmenter: Segmenter
     store: MaskStore
     home: Path
+    workshop: Workshop | None
 
 
 _LOCK = threading.Lock()
@@ -49,7 +52,7 @@ def lab_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> Lab:
         if (settings, shown) not in _LABS:
             store = store_of(settings)  # before the data: another try must not leave a second embedded server
             data, segmenter = data_of(settings, shown), OnDemand(partial(engine_of, settings))
-            _LABS[settings, shown] = Lab(data, segmenter, store, settings.home)
+            _LABS[settings, shown] = Lab(data, segmenter, store, settings.home, workshop_of(settings))
         return _LABS[settings, shown]
 
 
@@ -108,12 +111,20 @@ def store_of(settings: Settings) -> MaskStore:
     return MaskStore(LocalFolder(Path(settings.masks_root or settings.home / "masks")))
 
 
+def workshop_of(settings: Settings) -> Workshop | None:
+    """Return the place where the levels of large images are made and kept; None where nothing may be kept."""
+    bound = settings.cache_bytes
+    return Workshop(DiskCache(settings.cache / "levels", bound)) if bound else None
+
+
 def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
     """Return the page of one browser tab; it connects while it is already shown."""
 
     def open_desk() -> Desk:
         lab = lab_of(settings, shown)
-        return Desk(lab.source, lab.segmenter, store=lab.store, journals=lab.home / "journals", user=user)
+        desk = Desk(lab.source, lab.segmenter, store=lab.store, journals=lab.home / "journals", user=user)
+        desk.workshop = lab.workshop
+        return desk
 
     user = pn.state.user or settings.user_name or "local"
     load_extensions()

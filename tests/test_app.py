@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from builders import square
 
-from seg_app.app import data_of, lab_of, page, store_of, warm_up
+from seg_app.app import data_of, lab_of, page, store_of, warm_up, workshop_of
 from seg_app.engine import engine_of
 from seg_app.errors import (
     RefusedError,
@@ -88,6 +88,23 @@ def test_without_settings_everything_is_embedded_and_the_samples_are_there(lab, 
     lab.segmenter.embed(np.zeros((8, 8, 3), np.uint8))
     assert lab.segmenter.name == "Classical · no weights"
     assert (lab.store.where, lab.home) == (str(home / "masks"), home)
+
+
+def test_levels_are_kept_in_the_cache_of_the_lab(lab, home):
+    lab.workshop.tiles.keep("a-tile", {"pixels": np.zeros((8, 8), np.uint8)})
+    assert [path.parent for path in (home / "cache").rglob("a-tile*")] == [home / "cache" / "levels"]
+
+
+def test_no_levels_are_made_where_nothing_may_be_kept(settings_of):
+    assert workshop_of(settings_of(SEG_APP_CACHE_GB=0)) is None
+
+
+def test_all_pages_of_a_lab_share_its_workshop(settings, lab):
+    tab = page(settings)
+    for _ in range(2):  # "Starting" asks for "Opening the first image"
+        tab.worker.run("Waiting", lambda: None).result()
+    assert tab.bench.session.volume._pyramid._workshop is lab.workshop
+    tab.close()
 
 
 def test_a_lab_is_connected_to_once(settings, lab):

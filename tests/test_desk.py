@@ -1,5 +1,6 @@
 """A desk: the images that a user opens, each with the masks that were accepted on it."""
 
+import threading
 from contextlib import closing
 
 import numpy as np
@@ -8,8 +9,11 @@ from builders import square
 
 from seg_app.errors import MissingError, SegAppError, UnreadableError
 from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, ome_zarr, register_folder
+from seg_app.io.pyramid import Workshop
 from seg_app.models import Desk
+from seg_app.records import Window
 from seg_app.sam import connect_sam
+from seg_app.sam.diskcache import DiskCache
 
 pytestmark = [
     # Tiled's own Alembic configuration is of the style before path_separator.
@@ -19,6 +23,7 @@ pytestmark = [
 ]
 
 PIXELS = np.arange(3 * 20 * 30, dtype=np.uint8).reshape(3, 20, 30)
+TALL = np.random.default_rng(0).integers(0, 256, (2100, 30), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +39,7 @@ def server(tmp_path_factory):
         source.client.create_container("empty")
         colour = source.client.create_container("colour")
         colour.write_array(np.zeros((20, 30, 3), np.uint8), key="a_photograph")
+        source.client.write_array(TALL, key="tall")
         colour.write_array(PIXELS, key="b_volume", dims=("z", "y", "x"))
     yield server
     server.stop()
@@ -98,6 +104,27 @@ def test_two_users_have_masks_of_their_own(desk_of):
     ada, bob = desk_of("ada"), desk_of("bob")
     ada.open("samples/b_volume").masks.add([square(2, 3)])
     assert bob.open("samples/b_volume").masks.masks == ()
+
+
+@pytest.fixture
+def tall(desk, tmp_path):
+    """The session of a large image, on a desk with a place for levels."""
+    desk.workshop = Workshop(DiskCache(tmp_path / "levels", 10**6))
+    return desk.open("tall")
+
+
+def test_a_large_image_gets_its_levels_when_somebody_looks(tall):
+    whole, made = Window(1, 0, 0, 1050, 15), threading.Event()
+    tall.volume.param.watch(lambda _: made.set(), "sharpened")
+    np.testing.assert_array_equal(tall.volume.read(0, whole), TALL[1::2, 1::2])
+    assert made.wait(30)
+    np.testing.assert_array_equal(tall.volume.read(0, whole), ome_zarr.half(TALL[np.newaxis])[0])
+
+
+def test_no_levels_are_made_of_an_image_when_another_one_is_opened(desk, tall, tmp_path):
+    desk.open("samples/a_micrograph")
+    tall.volume.read(0, Window(1, 0, 0, 1050, 15))
+    assert not (tmp_path / "levels").exists()
 
 
 def test_an_opened_session_names_its_user_and_has_a_store(desk):

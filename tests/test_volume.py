@@ -274,3 +274,13 @@ def test_one_of_several_images_of_a_file_is_opened_by_its_name(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["one"], file["two"] = np.zeros((4, 5, 6)), np.ones((2, 5, 6))
     assert open_volume(tmp_path / "a.h5", part="two").shape == (2, 5, 6)
+
+
+def test_the_contrast_of_a_large_plane_without_levels_is_that_of_scattered_windows():
+    pixels = np.random.default_rng(0).normal(100, 10, (1, 3000, 3000)).astype(np.float32)
+    np.testing.assert_allclose(Volume.from_array(pixels).percentiles(), np.percentile(pixels, (0.5, 99.5)), rtol=0.01)
+
+
+def test_every_sampled_plane_of_a_large_volume_counts_for_the_contrast():
+    planes = np.broadcast_to(np.arange(9, dtype=np.uint8)[:, None, None], (9, 2100, 600))
+    assert Volume.from_array(planes).percentiles(low=0, high=100) == (0, 8)

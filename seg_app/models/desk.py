@@ -16,6 +16,7 @@ from seg_app.models.volume import Volume
 
 if TYPE_CHECKING:
     from seg_app.io.maskstore import MaskStore
+    from seg_app.io.pyramid import Workshop
     from seg_app.io.tiled import Entry, TiledSource
     from seg_app.sam import Segmenter
 
@@ -33,6 +34,8 @@ class Desk(param.Parameterized):
         self._journals = journals / encoded(user)  # a name may have slashes, and must not lead elsewhere
         self.path: str | None = None
         """What `session` shows, as a path of the source."""
+        self.workshop: Workshop | None = None
+        """Where the levels of large images are made; None: nowhere."""
 
     def browse(self, path: str = "") -> list[Entry]:
         """List a folder of the data server. Raises SourceError."""
@@ -43,6 +46,10 @@ class Desk(param.Parameterized):
         volume = Volume.from_tiled(self.source, path)
         masks = MaskSet(Journal.of_image(self._journals, volume.image))
         session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
+        if self.session:
+            self.session.volume.close()
+        if self.workshop:
+            volume.make_levels(self.workshop)
         self.path = path
         self.session = session
         return session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,8 @@ import xarray as xr
 from seg_app.errors import UnreadableError
 from seg_app.io.files import open_array, open_file
 from seg_app.io.levels import Opened, level_of
+from seg_app.io.pyramid import LARGE, Pyramid, Workshop
+from seg_app.models.sampling import some_planes, some_windows
 from seg_app.records import Calibration, ImageId, Window
 
 if TYPE_CHECKING:
@@ -23,8 +26,6 @@ if TYPE_CHECKING:
 
 OVERVIEW = 512
 """The coarsest level has about this many pixels along its longer side."""
-
-SAMPLED_PLANES = 5
 
 NO_IMAGE = ImageId("", "", (0, 0, 0), "uint8")
 
@@ -40,6 +41,9 @@ class Volume(param.Parameterized):
     )
     calibration = param.ClassSelector(class_=Calibration, default=Calibration(), doc="The size of a voxel in nm.")
     metadata = param.Dict(default={}, doc="What else is written beside the image: title, description, instrument.")
+    sharpened = param.Integer(default=0, doc="How often a plane got its levels: what is read from it is better then.")
+
+    _pyramid: Pyramid | None = None
 
     @classmethod
     def from_tiled(cls, source: TiledSource, path: str) -> Volume:
@@ -62,6 +66,21 @@ class Volume(param.Parameterized):
     @classmethod
     def _from(cls, opened: Opened) -> Volume:
         return cls(image=opened.image, levels=opened.levels, calibration=opened.calibration, metadata=opened.metadata)
+
+    def make_levels(self, workshop: Workshop) -> None:
+        """Make the levels that are not stored, in the background, of each large plane that is read from now on.
+
+        `sharpened` changes, in another thread, whenever a plane has them. Call `close` when nobody looks any more.
+        """
+        self._pyramid = Pyramid(self.image, self._stored, workshop, n_levels=self.n_levels, on_made=self._sharpen)
+
+    def close(self) -> None:
+        """Make no levels any more; everything can still be read."""
+        if self._pyramid:
+            self._pyramid.close()
+
+    def _sharpen(self) -> None:
+        self.sharpened += 1
 
     def __repr__(self) -> str:
         size = " × ".join(map(str, self.shape))
@@ -122,11 +141,21 @@ class Volume(param.Parameterized):
     def read(self, z: int, window: Window) -> NDArray[Any]:
         """Return the pixels of a window of plane z: (rows, columns) or, in colour, (rows, columns, c).
 
-        A level that is not stored is every 2**n-th pixel, near the middle of what it stands for, of the coarsest finer
-        level that is. Raises ValueError when the window is empty or reaches over the plane, SourceError when the plane
-        cannot be read; other planes may still be readable then.
+        A level that is neither stored nor made yet is every 2**n-th pixel, near the middle of what it stands for, of
+        the coarsest finer level that is stored. Raises ValueError when the window is empty or reaches over the plane,
+        SourceError when the plane cannot be read; other planes may still be readable then.
         """
         self._check(z, window)
+        if self._pyramid is None:
+            return self._read_stored(z, window)
+        pixels = self._pyramid.read(z, window)
+        if pixels is not None:
+            return _filled(pixels, window.shape)
+        pixels = self._read_stored(z, window)
+        self._pyramid.want(z, window.level)  # only now: nothing shall compete with the first picture
+        return pixels
+
+    def _read_stored(self, z: int, window: Window) -> NDArray[Any]:
         stored = max(n for n in self._stored if n <= window.level)
         array, factor = self._stored[stored], 2 ** (window.level - stored)
         rows = _every(factor, window.y0, window.y1, array.shape[1])
@@ -163,19 +192,25 @@ class Volume(param.Parameterized):
 
     @cached_property
     def _sample(self) -> NDArray[Any]:
-        """The finite pixels of a few planes, coarse; planes that cannot be read are left out."""
-        coarsest = self.n_levels - 1
-        window = Window(coarsest, 0, 0, *self.level_shape(coarsest))
+        """The finite pixels of a few planes, coarse or in parts; what cannot be read is left out."""
         pixels, errors = [], []
-        for z in np.unique(np.linspace(0, self.n_planes - 1, SAMPLED_PLANES).round().astype(int)).tolist():
+        for z, window in self._sampled():
             try:
                 pixels.append(self.read(z, window))
             except UnreadableError as error:
                 errors.append(error)
         if not pixels:
             raise errors[0]
-        values = np.concatenate([plane.ravel() for plane in pixels])
+        values = np.concatenate([part.ravel() for part in pixels])
         return values[np.isfinite(values)]
+
+    def _sampled(self) -> list[tuple[int, Window]]:
+        """Return which windows of which planes are looked at for the range of the grey values."""
+        planes, coarsest = some_planes(self.n_planes), self.n_levels - 1
+        stored = max(n for n in self._stored if n <= coarsest)
+        if stored == coarsest or max(self.level_shape(stored)) <= LARGE:
+            return [(z, Window(coarsest, 0, 0, *self.level_shape(coarsest))) for z in planes]
+        return list(zip(itertools.cycle(planes), some_windows(stored, *self.level_shape(stored)), strict=False))
 
     def _check(self, z: int, window: Window) -> None:
         rows, columns = self.level_shape(window.level)

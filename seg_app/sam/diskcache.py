@@ -102,7 +102,7 @@ class DiskCache:
         """Say once that the disk does not work: it is tried again, and nobody needs it."""
         if not self._has_complained:
             self._has_complained = True
-            log.warning("Embeddings cannot be kept in '%s' (%s); they are computed again.", self._folder, error)
+            log.warning("What is computed cannot be kept in '%s' (%s); it is computed again.", self._folder, error)
 
 
 def _hash(key: str, body: bytes) -> bytes:

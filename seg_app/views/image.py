@@ -158,6 +158,7 @@ class ImageView(Viewer):
         session, watch = self.session, self._watches.add
         watch(session, "z", lambda _: self._redraw("frame", "overlay"))
         watch(session, "limits", lambda _: self._on_limits())
+        watch(session.volume, "sharpened", lambda _: self._redraw("frame"))
         watch(session.masks, ["masks", "selected"], lambda *_: self._redraw("overlay"))
         watch(session.search, "found", lambda _: self._redraw("overlay"))
         watch(session.draft, "prompts", lambda event: self._show_prompts(event.new))

@@ -1,0 +1,23 @@
+"""The canvas without a browser: what makes it draw the plane again."""
+
+import numpy as np
+import pytest
+
+from seg_app.models import Session, Volume
+from seg_app.sam import connect_sam
+from seg_app.views import Workbench, load_extensions
+
+
+@pytest.fixture
+def bench():
+    load_extensions()
+    bench = Workbench(Session(Volume.from_array(np.zeros((60, 60), np.uint8)), connect_sam("classical:")))
+    yield bench
+    bench.close()
+    bench.worker.close()
+
+
+def test_a_plane_is_drawn_again_when_it_has_got_its_levels(bench):
+    bench.image._stale.clear()
+    bench.session.volume.sharpened += 1
+    assert bench.image._stale == {"frame"}
