@@ -17,7 +17,17 @@ import requests
 
 from seg_app.engine import engine_of
 from seg_app.errors import SegAppError, SettingsError, StorageError
-from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, Shown, register_folder, register_paths
+from seg_app.io import (
+    Copies,
+    Drops,
+    DropsImages,
+    EmbeddedTiled,
+    LocalFolder,
+    MaskStore,
+    Shown,
+    register_folder,
+    register_paths,
+)
 from seg_app.io.maskstore import encoded
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk, Preferences
@@ -37,6 +47,7 @@ class Lab:
     segmenter: Segmenter
     store: MaskStore
     home: Path
+    drops: DropsImages | None = None
 
 
 _LOCK = threading.Lock()
@@ -49,7 +60,7 @@ def lab_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> Lab:
         if (settings, shown) not in _LABS:
             store = store_of(settings)  # before the data: another try must not leave a second embedded server
             data, segmenter = data_of(settings, shown), OnDemand(partial(engine_of, settings))
-            _LABS[settings, shown] = Lab(data, segmenter, store, settings.home)
+            _LABS[settings, shown] = Lab(data, segmenter, store, settings.home, drops_images_of(settings))
         return _LABS[settings, shown]
 
 
@@ -99,13 +110,26 @@ def data_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource:
 
 def store_of(settings: Settings) -> MaskStore:
     """Return the place for masks: Drops where it is set, else a folder here. Raises SettingsError."""
-    if settings.drops_url:
-        if not settings.drops_user:
-            raise SettingsError("DROPS_URL is set without a user. Set DROPS_USER and DROPS_PASSWORD, or unset it.")
-        password = settings.drops_password.get_secret_value()
-        drops = Drops(requests.Session(), settings.drops_url, user=settings.drops_user, password=password)
+    if drops := drops_of(settings):
         return MaskStore(drops, settings.masks_root or f"drops/{settings.drops_user}/masks")
     return MaskStore(LocalFolder(Path(settings.masks_root or settings.home / "masks")))
+
+
+def drops_images_of(settings: Settings) -> DropsImages | None:
+    """Return the images on Drops, None where it is not set. Raises SettingsError."""
+    if drops := drops_of(settings):
+        return DropsImages(drops, Copies(drops, settings.cache / "drops"), user=settings.drops_user)
+    return None
+
+
+def drops_of(settings: Settings) -> Drops | None:
+    """Return a client of the lab's Drops server, None where it is not set. Raises SettingsError."""
+    if not settings.drops_url:
+        return None
+    if not settings.drops_user:
+        raise SettingsError("DROPS_URL is set without a user. Set DROPS_USER and DROPS_PASSWORD, or unset it.")
+    password = settings.drops_password.get_secret_value()
+    return Drops(requests.Session(), settings.drops_url, user=settings.drops_user, password=password)
 
 
 def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
@@ -113,7 +137,9 @@ def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
 
     def open_desk() -> Desk:
         lab = lab_of(settings, shown)
-        return Desk(lab.source, lab.segmenter, store=lab.store, journals=lab.home / "journals", user=user)
+        desk = Desk(lab.source, lab.segmenter, store=lab.store, journals=lab.home / "journals", user=user)
+        desk.drops = lab.drops
+        return desk
 
     user = pn.state.user or settings.user_name or "local"
     load_extensions()

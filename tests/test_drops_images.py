@@ -19,6 +19,7 @@ from seg_app.errors import (
     UnsafeNameError,
 )
 from seg_app.io import Copies, Drops, DropsImages, MaskStore
+from seg_app.io.copies import megabytes
 from seg_app.io.drops_images import paths_of
 from seg_app.models import Desk, Explorer
 from seg_app.sam import connect_sam
@@ -174,7 +175,7 @@ def test_a_wrong_password_is_said(images_of):
 
 
 def test_a_file_that_is_too_large_is_not_fetched(images_of, there):
-    with pytest.raises(UnreadableError, match=r"at most 0\.0 MB are fetched from Drops"):
+    with pytest.raises(UnreadableError, match=r"at most 1 kB are fetched from Drops"):
         images_of(most_bytes=10).open("drops/ada/a.png")
     assert fetched(there) == []
 
@@ -185,6 +186,26 @@ def test_a_file_that_arrives_in_part_is_not_kept(images, there, cache, monkeypat
     with pytest.raises(UnreachableError, match=r"of 1000000 bytes"):
         images.open("drops/ada/a.png")
     assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
+def test_a_connection_that_breaks_is_said(images, monkeypatch):
+    def break_off(handler, _):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(b"123")
+        handler.close_connection = True
+
+    monkeypatch.setattr("drops_server._Handler._filez", break_off)
+    with pytest.raises(UnreachableError, match=r"stopped in the middle of 'drops/ada/a\.png'"):
+        images.open("drops/ada/a.png")
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(0, "0 kB"), (999, "1 kB"), (2_340_000, "2.3 MB"), (5 * 10**9, "5,000 MB")]
+)
+def test_sizes_are_told_in_three_figures_or_so(size, words):
+    assert megabytes(size) == words
 
 
 def test_a_cache_that_cannot_be_written_is_said(images, cache):

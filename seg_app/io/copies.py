@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -152,7 +153,9 @@ class Copies:
 
 
 def megabytes(size: int) -> str:
-    """Return a number of bytes for the user, in MB (10⁶ bytes)."""
+    """Return a number of bytes for the user, in MB (10⁶ bytes), of a small file in kB."""
+    if size < 10**6:
+        return f"{math.ceil(size / 1000)} kB"
     return f"{size / 1e6:,.0f} MB" if size >= 10**7 else f"{size / 1e6:.1f} MB"
 
 
