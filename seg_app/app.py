@@ -17,7 +17,17 @@ import requests
 
 from seg_app.engine import engine_of
 from seg_app.errors import SegAppError, SettingsError, StorageError
-from seg_app.io import Drops, EmbeddedTiled, LocalFolder, MaskStore, Shown, register_folder, register_paths
+from seg_app.io import (
+    Copies,
+    Drops,
+    EmbeddedTiled,
+    LocalFolder,
+    MaskStore,
+    Shown,
+    register_folder,
+    register_paths,
+)
+from seg_app.io.drops_images import DropsImages
 from seg_app.io.maskstore import encoded
 from seg_app.io.pyramid import Workshop
 from seg_app.io.tiled import TiledSource
@@ -40,6 +50,7 @@ class Lab:
     store: MaskStore
     home: Path
     workshop: Workshop | None
+    drops: DropsImages | None = None
 
 
 _LOCK = threading.Lock()
@@ -52,7 +63,8 @@ def lab_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> Lab:
         if (settings, shown) not in _LABS:
             store = store_of(settings)  # before the data: another try must not leave a second embedded server
             data, segmenter = data_of(settings, shown), OnDemand(partial(engine_of, settings))
-            _LABS[settings, shown] = Lab(data, segmenter, store, settings.home, workshop_of(settings))
+            kept = workshop_of(settings)
+            _LABS[settings, shown] = Lab(data, segmenter, store, settings.home, kept, drops_images_of(settings))
         return _LABS[settings, shown]
 
 
@@ -102,11 +114,7 @@ def data_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource:
 
 def store_of(settings: Settings) -> MaskStore:
     """Return the place for masks: Drops where it is set, else a folder here. Raises SettingsError."""
-    if settings.drops_url:
-        if not settings.drops_user:
-            raise SettingsError("DROPS_URL is set without a user. Set DROPS_USER and DROPS_PASSWORD, or unset it.")
-        password = settings.drops_password.get_secret_value()
-        drops = Drops(requests.Session(), settings.drops_url, user=settings.drops_user, password=password)
+    if drops := drops_of(settings):
         return MaskStore(drops, settings.masks_root or f"drops/{settings.drops_user}/masks")
     return MaskStore(LocalFolder(Path(settings.masks_root or settings.home / "masks")))
 
@@ -117,6 +125,23 @@ def workshop_of(settings: Settings) -> Workshop | None:
     return Workshop(DiskCache(settings.cache / "levels", bound)) if bound else None
 
 
+def drops_images_of(settings: Settings) -> DropsImages | None:
+    """Return the images on Drops, None where it is not set. Raises SettingsError."""
+    if drops := drops_of(settings):
+        return DropsImages(drops, Copies(drops, settings.cache / "drops"), user=settings.drops_user)
+    return None
+
+
+def drops_of(settings: Settings) -> Drops | None:
+    """Return a client of the lab's Drops server, None where it is not set. Raises SettingsError."""
+    if not settings.drops_url:
+        return None
+    if not settings.drops_user:
+        raise SettingsError("DROPS_URL is set without a user. Set DROPS_USER and DROPS_PASSWORD, or unset it.")
+    password = settings.drops_password.get_secret_value()
+    return Drops(requests.Session(), settings.drops_url, user=settings.drops_user, password=password)
+
+
 def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
     """Return the page of one browser tab; it connects while it is already shown."""
 
@@ -124,6 +149,7 @@ def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
         lab = lab_of(settings, shown)
         desk = Desk(lab.source, lab.segmenter, store=lab.store, journals=lab.home / "journals", user=user)
         desk.workshop = lab.workshop
+        desk.drops = lab.drops
         return desk
 
     user = pn.state.user or settings.user_name or "local"

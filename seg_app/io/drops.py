@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Generator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -28,6 +29,9 @@ from seg_app.records import FileInfo
 
 CONNECT_TIMEOUT_S = 3.0
 """A server in the lab answers at once or is not there: the user need not wait longer to hear it."""
+
+PART_BYTES = 2**20
+"""Of a file that is streamed."""
 
 
 class Drops:
@@ -76,12 +80,22 @@ class Drops:
         SourceError when the server does not answer as it should.
         """
         answer = self._post("filez", {"file": checked_path(path)})
-        if answer.status_code == requests.codes.not_found:
-            raise MissingError(f"There is no '{path}' on {self.where}. Reload the list of files.")
-        self._expect_ok(answer)
-        if _is_web_page(answer) and not path.lower().endswith((".htm", ".html")):
-            raise UnreadableError(f"{self.where} sent a web page instead of '{path}'. Check DROPS_URL.")
+        self._expect_file(answer, path)
         return answer.content
+
+    def stream(self, path: str) -> Generator[bytes, None, None]:
+        """Yield the bytes of a file in parts of at most 1 MiB, so that a large one is never in memory as a whole.
+
+        Raises as `read` does, and UnreachableError when the connection breaks.
+        """
+        with self._post("filez", {"file": checked_path(path)}, stream=True) as answer:
+            self._expect_file(answer, path)
+            try:
+                yield from answer.iter_content(PART_BYTES)
+            except requests.RequestException as error:
+                raise UnreachableError(
+                    f"{self.where} stopped in the middle of '{path}' ({type(error).__name__}). Try again."
+                ) from error
 
     def create(self, path: str, data: bytes) -> None:
         """Upload a new file, then list and read it back.
@@ -98,7 +112,9 @@ class Drops:
         self._expect_stored(self._post("upload", fields, file=(_js_escaped(name), data)), path)
         self._expect_unchanged(path, data)
 
-    def _post(self, verb: str, fields: dict[str, str], *, file: tuple[str, bytes] | None = None) -> requests.Response:
+    def _post(
+        self, verb: str, fields: dict[str, str], *, file: tuple[str, bytes] | None = None, stream: bool = False
+    ) -> requests.Response:
         try:
             answer = self._http.post(
                 f"{self.url}/{verb}/",
@@ -106,6 +122,7 @@ class Drops:
                 files={"file": file} if file else None,
                 auth=self._auth,
                 timeout=self._timeouts_s,
+                stream=stream,
                 allow_redirects=False,  # a redirected POST becomes a GET, whose answer is a web page
             )
         except requests.RequestException as error:
@@ -121,6 +138,13 @@ class Drops:
             raise UnreachableError(f"{self.where} has moved to {answer.headers['location']}. Change DROPS_URL.")
         if answer.status_code != requests.codes.ok:
             raise UnreachableError(f"{self.where} answered {answer.status_code} {answer.reason}. Check DROPS_URL.")
+
+    def _expect_file(self, answer: requests.Response, path: str) -> None:
+        if answer.status_code == requests.codes.not_found:
+            raise MissingError(f"There is no '{path}' on {self.where}. Reload the list of files.")
+        self._expect_ok(answer)
+        if _is_web_page(answer) and not path.lower().endswith((".htm", ".html")):
+            raise UnreadableError(f"{self.where} sent a web page instead of '{path}'. Check DROPS_URL.")
 
     def _expect_stored(self, answer: requests.Response, path: str) -> None:
         if answer.status_code in (requests.codes.request_entity_too_large, requests.codes.insufficient_storage):

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from seg_app.io.levels import DAMAGED
@@ -74,14 +74,19 @@ def _databar_rows(header: Header, rows: int) -> int | None:
     return bar if bar and 0 < bar < rows else None
 
 
-def _beside(path: Path) -> Iterator[Path]:
+def names_beside(name: str) -> list[str]:
+    """Return what the text file of an image may be called, the likeliest first."""
+    path = PurePath(name)
     kind = path.suffix.lstrip(".")
     names = [f"{path.stem}.hdr", f"{path.stem}-{kind}.hdr", f"{path.stem}.txt", f"{path.name}.txt"]
-    for name in names:
-        for spelled in (name, name[:-3] + name[-3:].upper()):
-            text_file = path.with_name(spelled)
-            if text_file.is_file() and text_file.stat().st_size <= MOST_BYTES:
-                yield text_file
+    return [spelled for name in names for spelled in (name, name[:-3] + name[-3:].upper())]
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    for name in names_beside(path.name):
+        text_file = path.with_name(name)
+        if text_file.is_file() and text_file.stat().st_size <= MOST_BYTES:
+            yield text_file
 
 
 def _facts(path: Path) -> Mapping[str, str]:

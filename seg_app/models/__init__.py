@@ -1,6 +1,7 @@
 """State and verbs, without a user interface: a notebook can do all that the page can."""
 
 from seg_app.models.desk import Desk
+from seg_app.models.explorer import Explorer, Row
 from seg_app.models.jobs import Latest, Worker
 from seg_app.models.journal import Change, Journal
 from seg_app.models.maskset import MaskSet
@@ -15,10 +16,12 @@ __all__ = [
     "Desk",
     "Draft",
     "Ending",
+    "Explorer",
     "Journal",
     "Latest",
     "MaskSet",
     "Preferences",
+    "Row",
     "Search",
     "Session",
     "Volume",

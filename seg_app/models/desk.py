@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import param
 
+from seg_app.errors import SettingsError
+from seg_app.io.copies import Tell, unheard
 from seg_app.io.maskstore import encoded
 from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
@@ -15,6 +17,7 @@ from seg_app.models.session import Session
 from seg_app.models.volume import Volume
 
 if TYPE_CHECKING:
+    from seg_app.io.drops_images import DropsImages
     from seg_app.io.maskstore import MaskStore
     from seg_app.io.pyramid import Workshop
     from seg_app.io.tiled import Entry, TiledSource
@@ -33,9 +36,11 @@ class Desk(param.Parameterized):
         self.source, self.segmenter, self.store, self.user = source, segmenter, store, user
         self._journals = journals / encoded(user)  # a name may have slashes, and must not lead elsewhere
         self.path: str | None = None
-        """What `session` shows, as a path of the source."""
+        """What `session` shows, as a path of the source; None where it comes from Drops."""
         self.workshop: Workshop | None = None
         """Where the levels of large images are made; None: nowhere."""
+        self.drops: DropsImages | None = None
+        """The images on Drops, where the lab has it."""
 
     def browse(self, path: str = "") -> list[Entry]:
         """List a folder of the data server. Raises SourceError."""
@@ -43,7 +48,15 @@ class Desk(param.Parameterized):
 
     def open(self, path: str) -> Session:
         """Open an image, with every mask that was accepted on it before. Raises SegAppError."""
-        volume = Volume.from_tiled(self.source, path)
+        return self._show(Volume.from_tiled(self.source, path), path)
+
+    def open_drops(self, path: str, part: str = "", *, tell: Tell = unheard) -> Session:
+        """Open an image on Drops likewise; `tell` hears how far its file is. Raises SegAppError."""
+        if self.drops is None:
+            raise SettingsError("There is no Drops server. Set DROPS_URL, DROPS_USER and DROPS_PASSWORD.")
+        return self._show(Volume.from_drops(self.drops, path, part=part, tell=tell))
+
+    def _show(self, volume: Volume, path: str | None = None) -> Session:
         masks = MaskSet(Journal.of_image(self._journals, volume.image))
         session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
         if self.session:

@@ -13,6 +13,7 @@ import param
 import xarray as xr
 
 from seg_app.errors import UnreadableError
+from seg_app.io.copies import Tell, unheard
 from seg_app.io.files import open_array, open_file
 from seg_app.io.levels import Opened, level_of
 from seg_app.io.pyramid import LARGE, Pyramid, Workshop
@@ -22,6 +23,7 @@ from seg_app.records import Calibration, ImageId, Window
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from seg_app.io.drops_images import DropsImages
     from seg_app.io.tiled import TiledSource
 
 OVERVIEW = 512
@@ -49,6 +51,14 @@ class Volume(param.Parameterized):
     def from_tiled(cls, source: TiledSource, path: str) -> Volume:
         """Open an image on a Tiled server. Raises SourceError."""
         return cls._from(source.open(path))
+
+    @classmethod
+    def from_drops(cls, images: DropsImages, path: str, *, part: str = "", tell: Tell = unheard) -> Volume:
+        """Open an image on a Drops server; `part` names one of several in a file, `tell` hears how far it is.
+
+        Raises SegAppError.
+        """
+        return cls._from(images.open(path, part, tell=tell))
 
     @classmethod
     def from_file(cls, path: Path | str, *, part: str | None = None) -> Volume:

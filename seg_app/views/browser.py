@@ -11,7 +11,6 @@ from panel.viewable import Viewer
 
 from seg_app.models import Desk, Worker
 from seg_app.views.courier import Courier
-from seg_app.views.text import Text
 
 if TYPE_CHECKING:
     from seg_app.io.tiled import Entry
@@ -143,5 +142,4 @@ class Browser(Viewer):
         return None
 
     def __panel__(self) -> pn.viewable.Viewable:
-        title = Text(text="Data", kind="title", margin=(12, 12, 4, 12))
-        return pmui.Column(title, self._filter, self._tree, sizing_mode="stretch_width", margin=0)
+        return pmui.Column(self._filter, self._tree, sizing_mode="stretch_width", margin=0)

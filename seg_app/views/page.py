@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewer
 
-from seg_app.models import Desk, Preferences, Session, Wanted, Worker
+from seg_app.models import Desk, Explorer, Preferences, Session, Wanted, Worker
 from seg_app.sam import Segmenter, get_ready
 from seg_app.views import theme
 from seg_app.views.browser import Browser
 from seg_app.views.connection import Connection
 from seg_app.views.courier import Courier, Watches
+from seg_app.views.drops import DropsBrowser
 from seg_app.views.text import Text
 from seg_app.views.workbench import Workbench
 
@@ -65,8 +67,17 @@ class Page(Viewer):
         if desk is None:
             return
         desk.param.watch(lambda event: self._courier(lambda: self._on_session(event.new)), "session")
-        self._sidebar[:] = [Browser(desk, self.worker, self._courier)]
+        self._sidebar[:] = self._ways_in(desk)
         self.worker.run("Opening the first image", desk.open_first)
+
+    def _ways_in(self, desk: Desk) -> list[Any]:
+        browser = Browser(desk, self.worker, self._courier)
+        if desk.drops is None:
+            return [Text(text="Data", kind="title", margin=(12, 12, 4, 12)), browser]
+        drops = DropsBrowser(Explorer(desk), self.worker, self._courier)
+        tabs = pmui.Tabs(("Data", browser), ("Drops", drops), sizing_mode="stretch_width", margin=0)
+        tabs.param.watch(lambda event: event.new and drops.begin(), "active")
+        return [tabs]
 
     def _load_model(self, segmenter: Segmenter) -> None:
         """Load it after the first image, which whoever comes wants to see first; say which it is, also later."""

@@ -1,0 +1,106 @@
+"""Images on Drops: found by clicks and by their path, opened, outlined and saved; what goes wrong is said."""
+
+import shutil
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from driver import FIGURE, Tab
+from drops_server import DropsServer
+from playwright.sync_api import expect
+from skimage.draw import disk
+from skimage.io import imsave
+
+ODD = "<b>run< [1] & ..more"
+
+
+def micrograph():
+    """Return 200 × 300 grey pixels with one bright particle around (100, 100)."""
+    pixels = np.full((200, 300), 60, np.uint8)
+    pixels[disk((100, 100), 40)] = 200
+    return pixels
+
+
+@pytest.fixture(scope="module")
+def lab_drops(tmp_path_factory):
+    root = tmp_path_factory.mktemp("lab drops")
+    for folder in (f"drops/ada/{ODD}", "drops/labdaq"):
+        (root / folder).mkdir(parents=True)
+        imsave(root / folder / "particle.png", micrograph())
+    (root / "drops/ada/damaged.png").write_bytes(b"damaged")
+    (root / "drops/ada/notes.docx").write_text("no image")
+    with DropsServer(root, "ada", "hush-drops") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def drops_app(start_app, tmp_path_factory, samples, lab_drops):
+    home = tmp_path_factory.mktemp("drops home")
+    shutil.copytree(samples / "coins.zarr", home / "samples" / "coins.zarr")
+    return start_app(home, DROPS_URL=lab_drops.url, DROPS_USER="ada", DROPS_PASSWORD="hush-drops")
+
+
+@pytest.fixture
+def tab(open_tab, drops_app) -> Tab:
+    tab = open_tab(drops_app.url)
+    tab.wait_for_picture()
+    tab.page.get_by_role("tab", name="Drops").click()
+    tab.wait_for_text("notes.docx")
+    return tab
+
+
+def click(tab: Tab, name: str) -> None:
+    tab.page.get_by_text(name, exact=True).first.click()
+
+
+def go(tab: Tab, path: str) -> None:
+    field = tab.page.get_by_label("Path", exact=True)
+    field.fill(path)
+    field.press("Enter")
+
+
+def open_particle(tab: Tab, act: Callable[[], None]) -> None:
+    """Open the particle, and wait until the canvas is that of its own."""
+    before = tab.figure("f.model.id")
+    act()
+    tab.page.wait_for_function(f"() => ![undefined, '{before}'].includes({FIGURE}?.model.id)")
+    tab.wait_for_text("particle · 300 × 200")
+    tab.wait_for_picture()
+
+
+def test_an_image_in_a_folder_of_any_name_is_opened_outlined_and_saved(tab, lab_drops):
+    click(tab, ODD)
+    assert tab.page.locator("b", has_text="run").count() == 0
+    open_particle(tab, lambda: click(tab, "particle.png"))
+    tab.click_point(100, 100)
+    tab.outlined()
+    tab.press("Enter")
+    tab.wait_for_rows(1)
+    tab.press("Control+s")
+    tab.wait_until(lambda: list(lab_drops.root.glob("drops/ada/masks/drops/drops/ada/*/particle.png/particle.npz")))
+
+
+def test_a_path_leads_to_a_folder_and_the_crumbs_lead_back(tab):
+    go(tab, "/labdaq")
+    tab.wait_for_text("particle.png")
+    expect(tab.page.get_by_text("notes.docx")).to_be_hidden()
+    tab.page.get_by_role("navigation").get_by_text("drops", exact=True).click()
+    click(tab, "ada")
+    tab.wait_for_text("notes.docx")
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda tab: click(tab, "damaged.png"), "Cannot read damaged.png"),
+        (lambda tab: click(tab, "notes.docx"), "Known formats"),
+        (lambda tab: go(tab, "/nowhere"), "There is no 'nowhere'"),
+    ],
+    ids=["damaged", "no image", "not there"],
+)
+def test_what_goes_wrong_is_said_and_the_rest_stays(tab, act, words):
+    open_particle(tab, lambda: go(tab, "/labdaq/particle.png"))
+    act(tab)
+    tab.wait_for_text(words)
+    tab.wait_for_text("notes.docx")
+    tab.wait_for_text("particle · 300 × 200")
