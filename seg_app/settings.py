@@ -27,7 +27,9 @@ class Settings(BaseSettings):
         None, alias="DATA_TILED_API_KEY", description="The key for DATA_TILED_URI. It stays on the server."
     )
     drops_url: str | None = Field(
-        None, alias="DROPS_URL", description="The Drops server that masks are saved on. Unset: a local folder."
+        None,
+        alias="DROPS_URL",
+        description="The Drops server that images are opened from and masks are saved on. Unset: a local folder.",
     )
     drops_user: str = Field(
         "", validation_alias=AliasChoices("DROPS_USER", "USERNAME"), description="The user for DROPS_URL."
@@ -74,7 +76,8 @@ class Settings(BaseSettings):
     cache_gb: float = Field(
         4.0,
         alias="SEG_APP_CACHE_GB",
-        description="How many GB (10⁹ bytes) of images that SAM 2.1 has seen are kept in SEG_APP_HOME/cache; 0: none.",
+        description="How many GB (10⁹ bytes) of images that SAM 2.1 has seen are kept in SEG_APP_HOME/cache, "
+        "and as many of levels of large planes; 0: none.",
         ge=0,
     )
     host: str = Field("127.0.0.1", alias="SEG_APP_HOST", description="The address to listen on; 0.0.0.0 for a lab.")
