@@ -118,6 +118,15 @@ def test_a_turn_that_fails_ends(scheduler):
         assert scheduler.waiting == ()
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl+C raises KeyboardInterrupt, also where the tests were started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_who_is_interrupted_while_waiting_leaves_the_queue(scheduler, pool):
     held, go = threading.Event(), threading.Event()
 
