@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import zarr
 from driver import Tab, opened
@@ -13,7 +12,6 @@ from skimage.draw import polygon
 
 from seg_app.geometry import bits_of
 from seg_app.io.formats import npz
-from seg_app.io.registry import load_masks
 
 Z = 2
 """The plane on view when the small volume is opened: the middle of four."""
@@ -387,21 +385,6 @@ def test_loading_brings_a_saved_set_back_exactly(tab, drops, particles):
     tab.wait_for_picture()
     again = save(tab, drops)
     assert again.read_bytes() == saved.read_bytes()
-
-
-def test_masks_are_exported_as_other_programs_want_them(tab, particles, tmp_path):
-    accept(tab, particles[0])
-    tab.page.get_by_role("button", name="Export").click()
-    for suffix in (".csv", ".tif", ".csv"):
-        with tab.page.expect_download() as made:
-            tab.page.get_by_text(suffix, exact=True).click()
-        assert made.value.suggested_filename == f"fib_volume{suffix}"
-        made.value.save_as(tmp_path / f"fib_volume{suffix}")
-    tab.press("Escape")
-    tab.page.get_by_role("dialog").wait_for(state="hidden")
-    table = pd.read_csv(tmp_path / "fib_volume.csv")
-    (mask,) = load_masks(tmp_path / "fib_volume.tif").masks
-    assert (mask.z, mask.area) == (Z, table["area_px2"].item())
 
 
 def test_another_image_opens_by_a_click_and_has_a_list_of_its_own(tab, particles):
