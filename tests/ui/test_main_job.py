@@ -302,34 +302,6 @@ def test_theme_and_class_are_found_again_after_a_reload(tab):
     tab.page.wait_for_function(f"() => {paper} === '{light}'")
 
 
-def find(tab):
-    tab.press("a")
-    tab.page.get_by_role("button", name="Find", exact=True).click()
-
-
-def test_all_objects_on_screen_are_found_and_accepted_as_one_change(tab, truth, particles):
-    _, x, y = particles[0]
-    tab.wheel(x, y, 6)  # little is on screen: it does not take long
-    find(tab)
-    tab.wait_until(lambda: tab.page.get_by_text("found and accepted. Undo").is_visible(), timeout_s=60)
-    left, right, top, bottom = tab.ranges()
-    shown = truth[Z][max(round(top), 0) : round(bottom), max(round(left), 0) : round(right)]
-    tab.wait_until(lambda: len(tab.rows()) >= len(np.unique(shown)) / 2)
-    tab.press("Control+z")
-    tab.wait_for_rows(0)
-    tab.page.get_by_role("button", name="OK").click()
-
-
-def test_a_search_can_be_discarded_and_clicks_are_answered_meanwhile(tab, particles):
-    find(tab)
-    tab.wait_for_text("so far")
-    tab.click(*particles[0][1:])
-    tab.outlined()
-    tab.page.get_by_text("Discard").click()
-    tab.wait_until(lambda: not tab.page.get_by_text("so far").is_visible())
-    assert not tab.rows()
-
-
 def test_a_click_beside_the_plane_does_nothing(tab):
     tab.click(-20, 128)
     tab.click_point(100, 100)
