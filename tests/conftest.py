@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from seg_app.io.tiled_server import EmbeddedTiled
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "data"))
 
@@ -32,3 +34,32 @@ def samples(tmp_path_factory):
         warnings.filterwarnings("ignore", "Call to deprecated class Scaler", DeprecationWarning)
         make_samples(folder, small=True, tell=lambda _: None)
     return folder
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory):
+    """An embedded Tiled server, as its source, and the folder that it may serve from."""
+    folder = tmp_path_factory.mktemp("embedded")
+    server = EmbeddedTiled.start(folder / "root", readable=[folder])
+    source = server.connect()
+    yield source, folder
+    source.close()
+    server.stop()
+
+
+@pytest.fixture
+def source(embedded):
+    """The embedded server, with an empty catalog."""
+    yield embedded[0]
+    embedded[0].client.delete_contents(recursive=True, external_only=False)
+
+
+@pytest.fixture
+def one_thread():
+    """Small tensors are faster without other threads, above all while the machine is busy."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -4,11 +4,9 @@ import logging
 import socket
 import sys
 import threading
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-import uvicorn
 from builders import square
 
 from seg_app.app import data_of, lab_of, page, store_of, warm_up, workshop_of
@@ -29,6 +27,7 @@ from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.connect import ENGINES
 from seg_app.sam.server import create_app
 from seg_app.settings import Settings
+from tests.serving import running
 
 pytestmark = [
     pytest.mark.usefixtures("without_sam2"),
@@ -193,18 +192,8 @@ def test_images_are_there_without_a_model_which_is_tried_again(settings_of, home
 # The model
 
 
-@contextmanager
 def sam_server(token):
-    server = uvicorn.Server(uvicorn.Config(create_app(ClassicalSegmenter(), token=token), log_level="warning"))
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    return running(create_app(ClassicalSegmenter(), token=token))
 
 
 def test_a_sam_server_gets_its_token(settings_of):

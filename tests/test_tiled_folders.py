@@ -9,7 +9,6 @@ import tifffile
 from seg_app.errors import MissingError, UnreadableError
 from seg_app.io import ome_zarr
 from seg_app.io.tiled_folders import Shown, register_folder, register_paths, shown_folders
-from seg_app.io.tiled_server import EmbeddedTiled
 
 pytestmark = [
     # Tiled's own Alembic configuration is of the style before path_separator.
@@ -21,28 +20,10 @@ pytestmark = [
 STACK = np.arange(3 * 30 * 40, dtype=np.uint16).reshape(3, 30, 40)
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """A server, and the folder that it may serve from."""
-    folder = tmp_path_factory.mktemp("shared")
-    server = EmbeddedTiled.start(folder / "root", readable=[folder])
-    source = server.connect()
-    yield source, folder
-    source.close()
-    server.stop()
-
-
 @pytest.fixture
-def source(shared):
-    """The server, with an empty catalog."""
-    yield shared[0]
-    shared[0].client.delete_contents(recursive=True, external_only=False)
-
-
-@pytest.fixture
-def folder(shared, request):
+def folder(embedded, request):
     """A folder of its own for each test."""
-    folder = shared[1] / request.node.name.replace("[", "_")[:40]
+    folder = embedded[1] / request.node.name.replace("[", "_")[:40]
     folder.mkdir()
     return folder
 

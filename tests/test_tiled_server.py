@@ -59,24 +59,6 @@ def connect():
         source.close()
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """A server for the tests that need no restart, and the folder that it may serve from."""
-    folder = tmp_path_factory.mktemp("shared")
-    server = EmbeddedTiled.start(folder / "root", readable=[folder])
-    source = server.connect()
-    yield source, folder
-    source.close()
-    server.stop()
-
-
-@pytest.fixture
-def source(shared):
-    """The shared server, with an empty catalog."""
-    yield shared[0]
-    shared[0].client.delete_contents(recursive=True, external_only=False)
-
-
 def test_importing_the_module_does_not_import_tiled():
     code = "import sys, seg_app.io.tiled_server as m; sys.exit('tiled' in sys.modules or 'xarray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=False).returncode == 0

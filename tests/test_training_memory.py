@@ -9,6 +9,8 @@ from seg_app.training.memory import PARTS, MemoryPlan, MemoryTrainer
 from seg_app.training.model import build
 from seg_app.training.volumes import Volume
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PLAN = MemoryPlan(steps=6, large_from=6, planes=3, objects=2)
 
 
@@ -62,7 +64,7 @@ def test_a_smaller_input_is_given_back(trainer):
     model = trainer.model
     with input_size(model, 128):
         assert model.sam_prompt_encoder.get_dense_pe().shape[-2:] == (8, 8)
-    assert (model.image_size, model.sam_prompt_encoder.get_dense_pe().shape[-2:]) == (512, (32, 32))
+    assert (model.image_size, model.sam_prompt_encoder.get_dense_pe().shape[-2:]) == (256, (16, 16))
 
 
 def test_an_object_that_has_ended_costs_nothing_where_none_is_predicted():

@@ -19,8 +19,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from seg_app.errors import UnreadableError
+from seg_app.io.damage import DAMAGED
 from seg_app.io.hdf5_dataset import read_here
-from seg_app.io.levels import DAMAGED, Key
+from seg_app.io.levels import Key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from seg_app.errors import UnreadableError
+from seg_app.io.damage import DAMAGED
 from seg_app.io.ome_zarr import read_scale_nm
 from seg_app.records import Calibration, ImageId
 
@@ -24,23 +23,6 @@ if TYPE_CHECKING:
 
 Key = tuple[slice, ...]
 """One slice for each axis, with start, stop and step given, all positive, and not empty."""
-
-DAMAGED = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
-"""What libraries raise on bytes that are not what they claim to be."""
 
 FORMAT_KEYS = frozenset({"ome", "multiscales", "omero", "_ARRAY_DIMENSIONS", "pixel_size_nm", "pixel_size_source"})
 """Attributes that describe how an image is stored, or that are its calibration, not what is on it."""

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import tifffile
 
-from seg_app.io.levels import DAMAGED
+from seg_app.io.damage import DAMAGED
 from seg_app.io.ome_zarr import NANOMETRES
 from seg_app.io.sidecars import Header, about, side_car
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from seg_app.io.levels import DAMAGED
+from seg_app.io.damage import DAMAGED
 from seg_app.io.ome_zarr import NANOMETRES, VoxelSize
 
 MOST_BYTES = 2**20

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 
 from seg_app.errors import MissingError, RefusedError, SegAppError, SourceError, UnreachableError, UnreadableError
-from seg_app.io.levels import DAMAGED
+from seg_app.io.damage import DAMAGED
 
 
 @contextmanager

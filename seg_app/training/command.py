@@ -23,18 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, default=None, help="folder for checkpoints, log and synthetic micrographs")
     parser.add_argument("--images", type=Path, default=None, help="folder of real micrographs, *.png")
     parser.add_argument("--labels", type=Path, default=None, help="folder of their labels (default: beside the images)")
-    parser.add_argument("--steps", type=_counts, default=None, help="steps of the four stages: 600,1400,1100,700")
+    parser.add_argument("--steps", type=_counts, default=None, help="steps of the three stages: 600,6000,4000")
     parser.add_argument("--memory-steps", type=int, default=1200, help="steps of the second part, on volumes")
     parser.add_argument("--scenes", type=int, default=SCENES, help=f"synthetic micrographs (default: {SCENES})")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same weights")
-    parser.add_argument("--from", type=Path, dest="origin", help="folder of a training whose weights are the start")
+    parser.add_argument("--from", type=Path, dest="origin", help="begin with these: a work folder, or file of weights")
     parser.add_argument("--half", action="store_true", help="bfloat16: faster on processors that have it (AVX512-BF16)")
     parser.add_argument("--export", type=Path, default=None, help="write the averaged weights there, and stop")
 
 
-def _counts(text: str) -> tuple[int, int, int, int]:
-    dense, small, middle, full = (int(part) for part in text.split(","))
-    return dense, small, middle, full
+def _counts(text: str) -> tuple[int, int, int]:
+    dense, small, full = (int(part) for part in text.split(","))
+    return dense, small, full
 
 
 def run(options: argparse.Namespace) -> None:

@@ -37,7 +37,7 @@ class Plan:
     final_part: float = 0.02
     """Of the learning rate, at the end."""
     weight_decay: float = 0.02
-    real_part: float = 0.55
+    real_part: float = 0.65
     """Part of the crops that are cut from real micrographs, where there are any."""
     averaging: float = 0.995
     """Part of the averaged weights that a step leaves as it is."""
@@ -71,20 +71,17 @@ class Plan:
         return self.learning_rate * rise * (self.final_part + (1 - self.final_part) * fall)
 
 
-def standard(steps: tuple[int, int, int, int] = (600, 1400, 1100, 700), *, seed: int = 0, half: bool = False) -> Plan:
-    """Return the plan of the three sizes.
+def standard(steps: tuple[int, int, int] = (600, 6000, 4000), *, seed: int = 0, half: bool = False) -> Plan:
+    """Return the plan of the two sizes.
 
-    steps: with the auxiliary tasks alone, then with prompts at 128, 256 and 512 pixels. The bundled weights have seen
-    600, 1010, 448 and 276 of them, and in a second training that began with those, 0, 5000, 1300 and 600. They were
-    still improving: of all, the 5000 small crops helped most.
+    steps: with the auxiliary tasks alone, then with prompts at 128 and 256 pixels.
     """
     near = Framing(128, 110, 420)
     return Plan(
         (
             Stage(near, crops=14, prompts=0, steps=steps[0], dense_weight=1.0, rounds=0.0, rough=0.0),
             Stage(near, crops=12, prompts=10, steps=steps[1], dense_weight=1.0, rounds=0.5, rough=0.2),
-            Stage(Framing(256, 200, 640), crops=4, prompts=11, steps=steps[2], dense_weight=0.4, rounds=0.9, rough=0.3),
-            Stage(Framing(512, 320, 900), crops=2, prompts=9, steps=steps[3], dense_weight=0.2, rounds=0.9, rough=0.3),
+            Stage(Framing(256, 150, 700), crops=5, prompts=7, steps=steps[2], dense_weight=0.3, rounds=1.5, rough=0.2),
         ),
         seed=seed,
         half=half,

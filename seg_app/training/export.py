@@ -33,6 +33,11 @@ def _read(path: Path) -> dict[str, Any]:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
+def read_exported(path: Path) -> dict[str, Tensor]:
+    """Return the weights in a file that `export` wrote, in single precision."""
+    return {name: weight.float() for name, weight in _read(path)["model"].items()}
+
+
 def export(work: Path, path: Path) -> None:
     """Write the averaged weights of a training in half precision, as `{"model": state_dict}`. Raises MissingError."""
     weights = {name: weight.half() for name, weight in averaged(work).items()}

@@ -30,7 +30,7 @@ PARTS = (
 """What is trained here. The score of presence is of no use to single images."""
 
 
-SMALL, LARGE = 256, 512
+SMALL, LARGE = 128, 256
 """Edges of the planes in pixels; large ones are fewer, and fewer objects are followed: they take long."""
 
 

@@ -19,8 +19,8 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the colours that SAM 2 is given (`sam2.utils.transforms`)."""
 STRIDE = 16
 """Pixels per token of the image embedding; the masks have 4 × 4 logits per token."""
-FREQUENCY_SCALES = (0.8, 1.6, 3.0, 5.0)
-"""Deviations of the random frequencies of the position encoding; the original has 1.0 only, which is 40 pixels wide."""
+FREQUENCY_SCALES = (0.4, 0.8, 1.5, 2.5)
+"""Deviations of the random frequencies of the position encoding; the original has 1.0 only, 20 pixels wide here."""
 QUIET, LOUD = 0.2, 5.0
 """Size of what is not a place in the channels of places, and of what pixels hear, before anything is learnt."""
 SOFT = 0.35

@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from seg_app.training.auxiliary import DenseHeads
 from seg_app.training.crops import Batch
 from seg_app.training.curriculum import Plan
-from seg_app.training.export import IMAGES, read_checkpoint
+from seg_app.training.export import IMAGES, read_checkpoint, read_exported
 from seg_app.training.lesson import Lesson
 from seg_app.training.model import build, image_parameters, prepare
 from seg_app.training.pictures import Pictures
@@ -37,7 +37,7 @@ class Trainer:
     def __init__(self, plan: Plan, pictures: Pictures, folder: Path, *, origin: Path | None = None) -> None:
         """Begin, or go on from `folder/checkpoint.pt` where it exists.
 
-        origin: folder of another training, whose averaged weights are the beginning of this one. Raises MissingError.
+        origin: folder of another training, or file of exported weights, that this one begins with. Raises MissingError.
         """
         self.plan, self.pictures, self.folder, self.step = plan, pictures, folder, 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,6 +150,9 @@ class Trainer:
         part.replace(self._checkpoint)
 
     def _inherit(self, origin: Path) -> None:
+        if origin.is_file():  # its heads were thrown away
+            self.model.load_state_dict(read_exported(origin))
+            return
         content = read_checkpoint(origin)
         self.model.load_state_dict({**content["model"], **content["average"]})
         self.heads.load_state_dict(content["heads"])

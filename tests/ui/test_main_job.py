@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 from driver import Tab, opened
@@ -12,6 +13,7 @@ from skimage.draw import polygon
 
 from seg_app.geometry import bits_of
 from seg_app.io.formats import npz
+from seg_app.io.registry import load_masks
 
 Z = 2
 """The plane on view when the small volume is opened: the middle of four."""
@@ -302,6 +304,34 @@ def test_theme_and_class_are_found_again_after_a_reload(tab):
     tab.page.wait_for_function(f"() => {paper} === '{light}'")
 
 
+def find(tab):
+    tab.press("a")
+    tab.page.get_by_role("button", name="Find", exact=True).click()
+
+
+def test_all_objects_on_screen_are_found_and_accepted_as_one_change(tab, truth, particles):
+    _, x, y = particles[0]
+    tab.wheel(x, y, 6)  # little is on screen: it does not take long
+    find(tab)
+    tab.wait_until(lambda: tab.page.get_by_text("found and accepted. Undo").is_visible(), timeout_s=60)
+    left, right, top, bottom = tab.ranges()
+    shown = truth[Z][max(round(top), 0) : round(bottom), max(round(left), 0) : round(right)]
+    tab.wait_until(lambda: len(tab.rows()) >= len(np.unique(shown)) / 2)
+    tab.press("Control+z")
+    tab.wait_for_rows(0)
+    tab.page.get_by_role("button", name="OK").click()
+
+
+def test_a_search_can_be_discarded_and_clicks_are_answered_meanwhile(tab, particles):
+    find(tab)
+    tab.wait_for_text("so far")
+    tab.click(*particles[0][1:])
+    tab.outlined()
+    tab.page.get_by_text("Discard").click()
+    tab.wait_until(lambda: not tab.page.get_by_text("so far").is_visible())
+    assert not tab.rows()
+
+
 def test_a_click_beside_the_plane_does_nothing(tab):
     tab.click(-20, 128)
     tab.click_point(100, 100)
@@ -357,6 +387,21 @@ def test_loading_brings_a_saved_set_back_exactly(tab, drops, particles):
     tab.wait_for_picture()
     again = save(tab, drops)
     assert again.read_bytes() == saved.read_bytes()
+
+
+def test_masks_are_exported_as_other_programs_want_them(tab, particles, tmp_path):
+    accept(tab, particles[0])
+    tab.page.get_by_role("button", name="Export").click()
+    for suffix in (".csv", ".tif", ".csv"):
+        with tab.page.expect_download() as made:
+            tab.page.get_by_text(suffix, exact=True).click()
+        assert made.value.suggested_filename == f"fib_volume{suffix}"
+        made.value.save_as(tmp_path / f"fib_volume{suffix}")
+    tab.press("Escape")
+    tab.page.get_by_role("dialog").wait_for(state="hidden")
+    table = pd.read_csv(tmp_path / "fib_volume.csv")
+    (mask,) = load_masks(tmp_path / "fib_volume.tif").masks
+    assert (mask.z, mask.area) == (Z, table["area_px2"].item())
 
 
 def test_another_image_opens_by_a_click_and_has_a_list_of_its_own(tab, particles):

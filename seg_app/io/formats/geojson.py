@@ -17,7 +17,7 @@ import numpy as np
 
 from seg_app.colours import RGB, class_colours, rgb_of
 from seg_app.geometry import mask_from_bits
-from seg_app.io.formats.damage import reading
+from seg_app.io.damage import reading
 from seg_app.io.formats.fields import (
     ANY_SHAPE,
     about,

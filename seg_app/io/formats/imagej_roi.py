@@ -22,7 +22,7 @@ from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
 from seg_app.colours import rgb_of
 from seg_app.geometry import mask_from_bits
-from seg_app.io.formats.damage import reading
+from seg_app.io.damage import reading
 from seg_app.io.formats.fields import (
     ANY_SHAPE,
     about,

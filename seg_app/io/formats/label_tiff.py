@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
-from seg_app.io.formats.damage import reading
+from seg_app.io.damage import reading
 from seg_app.io.formats.fields import (
     as_json,
     calibration_of,

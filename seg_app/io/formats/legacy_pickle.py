@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg_app.geometry import contains, mask_from_bits
-from seg_app.io.formats.damage import reading
+from seg_app.io.damage import reading
 from seg_app.io.formats.fields import checked_shape, nameless, real
 from seg_app.io.formats.inert_pickle import Made, Name, unpickled
 from seg_app.records import Mask, MaskFile, Point, Prompts, Provenance

@@ -22,7 +22,7 @@ import zarr
 from seg_app.colours import rgb_of
 from seg_app.errors import MissingError, NameTakenError, StorageError, UnreadableError
 from seg_app.io.blosc import refuse_damaged_chunks
-from seg_app.io.formats.damage import BROKEN, reading
+from seg_app.io.damage import DAMAGED, reading
 from seg_app.io.formats.fields import (
     calibration_of,
     checked_shape,
@@ -90,7 +90,7 @@ def _split(path: Path) -> tuple[Path, str]:
 def _writing(root: Path) -> Iterator[None]:
     try:
         yield
-    except BROKEN as error:
+    except DAMAGED as error:
         raise StorageError(f"Cannot write '{root}': {error!s:.200}. Free space, or choose another folder.") from error
 
 

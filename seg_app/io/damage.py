@@ -1,4 +1,4 @@
-"""What the libraries behind the formats say of broken bytes, told as one error of ours."""
+"""What the libraries behind images and masks say of damaged bytes, told as one error of ours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from seg_app.errors import UnreadableError
 
-BROKEN = (
+DAMAGED = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -34,5 +34,5 @@ def reading(kind: str) -> Iterator[None]:
     """Raise UnreadableError, which says that the bytes are not of this kind or damaged, where the block fails."""
     try:
         yield
-    except BROKEN as error:
+    except DAMAGED as error:
         raise UnreadableError(f"no {kind}, or damaged ({error!s:.200}). Use another copy.") from error
