@@ -294,6 +294,22 @@ def test_an_object_larger_than_the_windows_of_the_classical_segmenter_is_whole()
     assert mask.area == pytest.approx(np.pi * 560**2, rel=0.05)
 
 
+def test_a_small_object_is_looked_at_twice_and_comes_out_the_same():
+    segmenter = Brightness(input_size=256)
+    session = Session(Volume.from_array(discs((400, 300, 9), shape=(700, 800))), segmenter)
+    assert is_disc(session.click(400, 300), 400, 300, 9, shape=(700, 800))
+    assert [image.shape[:2] for image in segmenter.images] == [(256, 256), (128, 128)]
+
+
+def test_a_second_look_that_sees_nothing_is_forgotten():
+    class Shy(Brightness):
+        def predict(self, image, prompts, *, previous=None):
+            return super().predict(image if len(image) > 128 else 0 * image, prompts, previous=previous)
+
+    session = Session(Volume.from_array(discs((400, 300, 9), shape=(700, 800))), Shy(input_size=256))
+    assert is_disc(session.click(400, 300), 400, 300, 9, shape=(700, 800))
+
+
 def test_an_object_at_the_edge_of_the_plane_is_not_cut():
     plane = discs((0, 0, 20))
     segmenter = Brightness(input_size=64)
@@ -333,7 +349,7 @@ def on_screen(segmenter):
 
 @pytest.mark.parametrize("place", [(2000, 1500), (1990, 1490), (2010, 1510)])
 def test_a_click_on_what_was_prepared_asks_about_the_same_pixels(on_screen, segmenter, place):
-    on_screen.prepare()
+    on_screen.outliner.prepare()
     on_screen.click(*place)
     ((prepared, _),) = segmenter.embedded
     assert segmenter.images[0] is prepared
@@ -341,13 +357,13 @@ def test_a_click_on_what_was_prepared_asks_about_the_same_pixels(on_screen, segm
 
 def test_what_is_prepared_is_asked_for_in_the_name_of_the_session(on_screen, segmenter, session):
     for one in (on_screen, on_screen, session):
-        one.prepare()
+        one.outliner.prepare()
     clients = [client for _, client in segmenter.embedded]
     assert clients[0] == clients[1] != clients[2]
 
 
 def test_without_a_view_the_middle_of_the_plane_is_prepared(segmenter):
-    Session(Volume.from_array(discs((2000, 1500, 20), shape=(3000, 4000))), segmenter).prepare()
+    Session(Volume.from_array(discs((2000, 1500, 20), shape=(3000, 4000))), segmenter).outliner.prepare()
     assert segmenter.embedded[0][0].max() > 200
 
 
@@ -357,12 +373,14 @@ def test_what_the_user_has_left_while_it_was_read_is_not_prepared(on_screen, seg
     def move_on(*where):
         monkeypatch.setattr(on_screen.volume, "read", read)
         on_screen.view = Box(100, 100, 700, 500)
-        on_screen.prepare()
+        on_screen.outliner.prepare()
         return read(*where)
 
     monkeypatch.setattr(on_screen.volume, "read", move_on)
-    on_screen.prepare()
-    assert [image.max() for image, _ in segmenter.embedded] == [on_screen.as_seen(Window(0, 0, 0, 9, 9), 0).max()]
+    on_screen.outliner.prepare()
+    assert [image.max() for image, _ in segmenter.embedded] == [
+        on_screen.outliner.as_seen(Window(0, 0, 0, 9, 9), 0).max()
+    ]
 
 
 # Accepted masks

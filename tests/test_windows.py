@@ -146,3 +146,40 @@ def test_a_disc_found_on_a_coarse_level_is_the_disc_at_full_resolution(level):
 def test_the_last_rows_of_an_odd_plane_are_not_exceeded():
     mask = windows.to_mask(Candidate(np.ones((3, 3), np.float32), 1), Window(1, 0, 0, 3, 3), (5, 5))
     assert (mask.height, mask.width) == (5, 5)
+
+
+# A second look at small objects
+
+
+def closer(x, y, radius, *, level=0, size=256, prompts=None):
+    """Return the window for a second look at a square around a pixel of the plane, seen on the window around it."""
+    window = windows.locate(at(x, y), PLANE, scale=2.0**level, size=size)
+    logits = np.full(window.shape, -1.0, np.float32)
+    row, column = y // window.factor - window.y0, x // window.factor - window.x0
+    logits[row - radius : row + radius + 1, column - radius : column + radius + 1] = 1.0
+    return windows.closer(window, logits, prompts or at(x, y), PLANE, size)
+
+
+def test_a_small_object_gets_a_window_of_half_the_size_around_it():
+    x0, y0, x1, y1 = closer(3000, 2000, 8).extent
+    assert (x1 - x0, y1 - y0) == (128, 128)
+    assert abs((x0 + x1) / 2 - 3000) <= 32
+    assert abs((y0 + y1) / 2 - 2000) <= 32
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"radius": 20},  # large enough
+        {"level": 1},  # there are finer levels, where the user can look
+        {"size": 1024},  # a large model sees it well
+        {"prompts": Prompts((Point(3000, 2000), Point(3110, 2000, include=False)))},  # would be outside
+    ],
+)
+def test_other_objects_are_not_looked_at_again(case):
+    assert closer(3000, 2000, **{"radius": 8, **case}) is None
+
+
+def test_an_empty_answer_is_not_looked_at_again():
+    empty = np.full((256, 256), -1.0, np.float32)
+    assert windows.closer(Window(0, 0, 0, 256, 256), empty, at(9, 9), PLANE, 256) is None

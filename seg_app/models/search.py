@@ -94,7 +94,7 @@ class Search(param.Parameterized):
     def _look(self, wanted: Wanted) -> None:
         session, z = self._session, self._session.z
         window = window_of(session, wanted)
-        image = session.as_seen(window, z)
+        image = session.outliner.as_seen(window, z)
         sieve = _Sieve(session, window, z, wanted.least_area)
         with closing(session.segmenter.automask(image, self._options(wanted, window))) as steps:
             for step in steps:

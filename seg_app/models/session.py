@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
@@ -11,22 +10,17 @@ from typing import TYPE_CHECKING, cast
 import param
 
 from seg_app.errors import SegAppError
-from seg_app.geometry import distinct
 from seg_app.io.registry import encode_masks
-from seg_app.models.corrections import Corrections
 from seg_app.models.maskset import Masks, MaskSet
+from seg_app.models.outliner import Outliner
 from seg_app.models.prompts import Draft, Taken
 from seg_app.models.search import Search
-from seg_app.models.volume import Volume, to_uint8
-from seg_app.records import Box, Mask, MaskFile, Point, Prompts, Provenance, Window
-from seg_app.sam import windows
+from seg_app.models.volume import Volume
+from seg_app.records import Box, Mask, MaskFile, Point, Provenance
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from seg_app.io.maskstore import MaskStore, SavedSet
-    from seg_app.sam.protocol import Candidate, Segmenter
+    from seg_app.sam.protocol import Segmenter
 
 
 class Session(param.Parameterized):
@@ -63,10 +57,8 @@ class Session(param.Parameterized):
         self.masks = masks or MaskSet()
         self.draft = Draft()
         self.user = user or getpass.getuser()
+        self.outliner = Outliner(self)
         self.search = Search(self)
-        self._seen: tuple[object, NDArray[np.uint8]] | None = None
-        self._client, self._preparing = uuid.uuid4().hex, object()
-        self._corrections = Corrections()
 
     # The object that is being made
 
@@ -93,7 +85,7 @@ class Session(param.Parameterized):
         """Ask the model for the mask of the prompts; an answer that the prompts have outrun is dropped."""
         prompts = self.draft.prompts
         if not self.draft.answered and prompts.asks:
-            self.draft.answer(prompts, self._solve(prompts, self.z))
+            self.draft.answer(prompts, self.outliner.outlines(prompts, self.z))
         return self.draft.mask
 
     def next_size(self) -> None:
@@ -132,7 +124,7 @@ class Session(param.Parameterized):
         """
         accepted: tuple[Mask, ...] = ()
         try:
-            mask = taken.mask or next(iter(self._solve(taken.prompts, taken.z)), None)
+            mask = taken.mask or next(iter(self.outliner.outlines(taken.prompts, taken.z)), None)
             accepted = self.masks.add([self._signed(mask, taken.class_name)]) if mask else ()
         finally:
             if not accepted and taken.z == self.z:
@@ -147,59 +139,6 @@ class Session(param.Parameterized):
         now = datetime.now(UTC).isoformat(timespec="seconds")
         provenance = Provenance(engine=self.segmenter.name, user=self.user, created=now)
         return replace(mask, class_name=class_name, provenance=provenance)
-
-    def _solve(self, prompts: Prompts, z: int) -> list[Mask]:
-        """Return the masks that prompts can mean, best first."""
-        plane, size = self.volume.shape[1:], self.segmenter.input_size
-        window = windows.locate(prompts, plane, scale=self.scale, size=size, view=self.view)
-        found = self._ask(prompts, window, z)
-        while windows.is_cut(found[0].logits, window, plane) and (
-            larger := windows.wider(window, prompts, plane, size)
-        ):
-            window, found = larger, self._ask(prompts, larger, z)
-        # what else is cut may be anything beyond the window
-        whole = [candidate for candidate in found[1:] if not windows.is_cut(candidate.logits, window, plane)]
-        masks = [windows.to_mask(c, window, plane, z=z, prompts=prompts) for c in (found[0], *whole)]
-        traces = {
-            mask.id: c.trace for mask, c in zip(masks, (found[0], *whole), strict=True) if mask and c.trace is not None
-        }
-        self._corrections.keep(prompts, (z, window, self.limits), traces)
-        return distinct([mask for mask in masks if mask]) if masks[0] else []
-
-    def _ask(self, prompts: Prompts, window: Window, z: int) -> list[Candidate]:
-        shown = self.draft.mask.id if self.draft.mask else ""
-        previous = self._corrections.before(prompts, (z, window, self.limits), chosen=shown)
-        return self.segmenter.predict(self.as_seen(window, z), window.to_window(prompts), previous=previous)
-
-    def as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:
-        """Return a window as the segmenter sees it: (rows, columns, 3) uint8, at the contrast on view.
-
-        Raises SourceError.
-        """
-        # The clicks on one object, and on its neighbours, share a window: it is read once.
-        wanted = (z, window, self.limits)
-        seen = self._seen
-        if seen is None or seen[0] != wanted:
-            seen = self._seen = (wanted, self._read(window, z))
-        return seen[1]
-
-    def _read(self, window: Window, z: int) -> NDArray[np.uint8]:
-        # SAM wants 8 bits: stretched to the displayed contrast, so that the model sees what the user sees.
-        image = to_uint8(self.volume.read(z, window), self.limits, rgb=True)
-        image.flags.writeable = False  # so that a segmenter which has seen it knows it again at once
-        return image
-
-    def prepare(self) -> None:
-        """Let the model look at what is on screen, so that a click on it is answered sooner; blocking.
-
-        What was to be prepared before, and has not begun, is given up. Raises SegAppError.
-        """
-        mine = self._preparing = object()
-        plane, size = self.volume.shape[1:], self.segmenter.input_size
-        middle = Prompts((windows.middle_of(self.view or Box(-0.5, -0.5, plane[1] - 0.5, plane[0] - 0.5), plane),))
-        image = self.as_seen(windows.locate(middle, plane, scale=self.scale, size=size, view=self.view), self.z)
-        if self._preparing is mine:  # else the user has moved on while it was read
-            self.segmenter.embed(image, client=self._client)
 
     # Accepted masks
 

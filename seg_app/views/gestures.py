@@ -97,7 +97,11 @@ class Gestures(JSComponent):
         if (e.defaultPrevented) return
         const target = e.composedPath()[0]
         if (target?.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target?.tagName ?? '')) return
-        if (target?.tagName === 'INPUT' && !/^(checkbox|radio|range|button)$/.test(target.type)) return
+        if (target?.tagName === 'INPUT' && !/^(checkbox|radio|range|button)$/.test(target.type)) {
+          // who has typed a class goes on in the image: the next key is for it, not for the field
+          if (!model.in_notebook && /^(Enter|Escape)$/.test(e.key)) setTimeout(takeFocus)
+          return
+        }
         if (!el.isConnected || el.offsetParent === null) return
         if (model.in_notebook && globalThis.__segAppActive !== model.place) return
         if (model.in_notebook && !e.composedPath().includes(outermost())) return

@@ -53,7 +53,7 @@ class ImageView(Viewer):
         self._pointer: tuple[float, float] | None = None
         self._stale: set[str] = set()
         self._latest, self._latest_outline = Latest("seg-app-canvas"), Latest("seg-app-outline")
-        self._rest = AtRest(session.prepare, courier)
+        self._rest = AtRest(session.outliner.prepare, courier)
         self._lock = threading.Lock()
         self._watches = Watches()
         self._figure: Any = None

@@ -27,7 +27,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from seg_app.models import Session, Volume  # noqa: E402 - beside the tests, in no package
-from seg_app.records import Box, Point, Prompts  # noqa: E402
+from seg_app.records import Box, Point, Prompts, Window  # noqa: E402
+from seg_app.sam import windows  # noqa: E402
 from seg_app.sam.cache import CacheLimits  # noqa: E402
 from seg_app.sam.checkpoints import Checkpoint  # noqa: E402
 from seg_app.sam.engine import Sam2Segmenter  # noqa: E402
@@ -129,17 +130,18 @@ def measure_a_prepared_view(bench: Bench, rounds: int) -> None:
     for _ in range(rounds):
         y, x = bench.new_view()
         session.view = Box(x - 400, y - 300, x + 400, y + 300)
-        session.prepare()
+        session.outliner.prepare()
         theirs.append(seconds(lambda at=(y, x): bench.click_bare(at)))
-        image = session._as_seen(session_window(session), 0)
+        image = session.outliner.as_seen(session_window(session), 0)
         ours.append(seconds(lambda image=image: bench.engine.predict(image, Prompts((Point(512, 512),)))))
     ratio("first click on a view that was prepared", ours, theirs, goal="–")
 
 
-def session_window(session: Session) -> Any:
-    """Return the window that was prepared last."""
-    assert session._seen is not None
-    return session._seen[0][1]  # type: ignore[index]
+def session_window(session: Session) -> Window:
+    """Return the window that was prepared."""
+    plane, size = session.volume.shape[1:], session.segmenter.input_size
+    middle = Prompts((windows.middle_of(session.view, plane),))
+    return windows.locate(middle, plane, scale=session.scale, size=size, view=session.view)
 
 
 def measure_many_clickers(bench: Bench, rounds: int) -> None:

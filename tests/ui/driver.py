@@ -20,6 +20,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_S = 20
+"""How long what must come is waited for: on a busy machine it takes its time."""
+expect.set_options(timeout=1000 * PATIENCE_S)
 LOCAL = ("http://127.0.0.1:", "http://localhost:", "ws://127.0.0.1:", "ws://localhost:", "data:", "blob:")
 BENIGN = (
     "GPU stall due to ReadPixels",  # Chromium without a graphics card
@@ -71,7 +74,7 @@ class Tab:
         self._context = browser.new_context(
             viewport={"width": width, "height": height}, reduced_motion="reduce", device_scale_factor=1
         )
-        self._context.set_default_timeout(20_000)
+        self._context.set_default_timeout(1000 * PATIENCE_S)
         self.page: Page = self._context.new_page()
         self.troubles: list[str] = []
         self.received_bytes = 0
@@ -251,7 +254,7 @@ class Tab:
         """Press a key."""
         self.page.keyboard.press(key)
 
-    def wait_until(self, holds: Any, timeout_s: float = 15) -> None:
+    def wait_until(self, holds: Any, timeout_s: float = PATIENCE_S) -> None:
         """Look again and again until something holds."""
         for _ in range(int(timeout_s / 0.05)):
             if holds():

@@ -349,6 +349,17 @@ def sets_on(drops) -> list[Path]:
     return sorted(drops.root.rglob("fib_volume*.npz"), key=lambda path: (len(path.name), path.name))
 
 
+def test_enter_in_a_field_gives_the_keys_back_to_the_image(tab):
+    field = tab.page.get_by_label("Class of new objects")
+    field.fill("f")
+    field.press("Enter")
+    tab.press("f")
+    tab.wait_for_text("Plane: 4")
+    assert field.input_value() == "f"
+    field.fill("")
+    field.press("Enter")
+
+
 def save(tab, drops) -> Path:
     before = sets_on(drops)
     tab.press("Control+s")

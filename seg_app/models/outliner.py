@@ -1,0 +1,101 @@
+"""From prompts to the masks that they can mean: what the model is shown, and what of its answers counts."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from seg_app.geometry import distinct
+from seg_app.models.corrections import Corrections
+from seg_app.models.volume import to_uint8
+from seg_app.records import Box, Mask, Prompts, Window
+from seg_app.sam import windows
+from seg_app.sam.cache import Recent
+from seg_app.sam.pieces import clicked
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from seg_app.models.session import Session
+    from seg_app.sam.protocol import Candidate
+
+SEEN_BYTES = 64 * 2**20
+"""Of windows that are kept as the model sees them."""
+
+
+class Outliner:
+    """Asks the segmenter of a session about its volume, at the zoom and contrast on view. Blocking."""
+
+    def __init__(self, session: Session):
+        self._session = session
+        self._seen: Recent[NDArray[np.uint8]] = Recent(SEEN_BYTES, weigh=lambda image: image.nbytes)
+        self._client, self._preparing = uuid.uuid4().hex, object()
+        self._corrections = Corrections()
+
+    def outlines(self, prompts: Prompts, z: int) -> list[Mask]:
+        """Return the masks that prompts can mean, best first."""
+        plane = self._session.volume.shape[1:]
+        window, found = self._answers(prompts, z)
+        # what else is cut may be anything beyond the window
+        whole = [candidate for candidate in found[1:] if not windows.is_cut(candidate.logits, window, plane)]
+        masks = [windows.to_mask(c, window, plane, z=z, prompts=prompts) for c in (found[0], *whole)]
+        traces = {
+            mask.id: c.trace for mask, c in zip(masks, (found[0], *whole), strict=True) if mask and c.trace is not None
+        }
+        self._corrections.keep(prompts, (z, window, self._session.limits), traces)
+        return distinct([mask for mask in masks if mask]) if masks[0] else []
+
+    def _answers(self, prompts: Prompts, z: int) -> tuple[Window, list[Candidate]]:
+        """Return the window that shows the object well, and the answers there, best first."""
+        plane, size = self._session.volume.shape[1:], self._session.segmenter.input_size
+        window = windows.locate(prompts, plane, scale=self._session.scale, size=size, view=self._session.view)
+        found = self._ask(prompts, window, z)
+        while windows.is_cut(found[0].logits, window, plane) and (
+            larger := windows.wider(window, prompts, plane, size)
+        ):
+            window, found = larger, self._ask(prompts, larger, z)
+        if smaller := windows.closer(window, found[0].logits, prompts, plane, size):
+            closely = self._ask(prompts, smaller, z)
+            if (closely[0].logits > 0).any() and not windows.is_cut(closely[0].logits, smaller, plane):
+                return smaller, closely
+        return window, found
+
+    def _ask(self, prompts: Prompts, window: Window, z: int) -> list[Candidate]:
+        shown = self._session.draft.mask.id if self._session.draft.mask else ""
+        previous = self._corrections.before(prompts, (z, window, self._session.limits), chosen=shown)
+        placed = window.to_window(prompts)
+        found = self._session.segmenter.predict(self.as_seen(window, z), placed, previous=previous)
+        return [clicked(candidate, placed) for candidate in found]
+
+    def as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:
+        """Return a window as the segmenter sees it: (rows, columns, 3) uint8, at the contrast on view.
+
+        Raises SourceError.
+        """
+        # the clicks on one object, and on its neighbours, share windows: each is read once
+        wanted = f"{z} {window} {self._session.limits}"
+        seen = self._seen.find(wanted)
+        if seen is None:
+            self._seen.keep(wanted, seen := self._read(window, z))
+        return seen
+
+    def _read(self, window: Window, z: int) -> NDArray[np.uint8]:
+        # SAM wants 8 bits: stretched to the displayed contrast, so that the model sees what the user sees.
+        image = to_uint8(self._session.volume.read(z, window), self._session.limits, rgb=True)
+        image.flags.writeable = False  # so that a segmenter which has seen it knows it again at once
+        return image
+
+    def prepare(self) -> None:
+        """Let the model look at what is on screen, so that a click on it is answered sooner; blocking.
+
+        What was to be prepared before, and has not begun, is given up. Raises SegAppError.
+        """
+        mine = self._preparing = object()
+        plane, size = self._session.volume.shape[1:], self._session.segmenter.input_size
+        view = self._session.view
+        middle = Prompts((windows.middle_of(view or Box(-0.5, -0.5, plane[1] - 0.5, plane[0] - 0.5), plane),))
+        window = windows.locate(middle, plane, scale=self._session.scale, size=size, view=view)
+        image = self.as_seen(window, self._session.z)
+        if self._preparing is mine:  # else the user has moved on while it was read
+            self._session.segmenter.embed(image, client=self._client)

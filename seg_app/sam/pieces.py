@@ -1,0 +1,44 @@
+"""Which pieces of an answer belong to the object: those that were clicked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seg_app.sam.question import on_image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seg_app.records import Prompts
+    from seg_app.sam.protocol import Candidate
+
+OUTSIDE = -1.0
+"""The logit of a piece that was dropped."""
+
+
+def clicked(candidate: Candidate, prompts: Prompts) -> Candidate:
+    """Return an answer without the pieces, apart from the rest, that no including point lies in.
+
+    Models add crumbs elsewhere in the image that look like the object. Who means one of them clicks on it, too.
+    prompts: in pixels of the logits. Where no point lies in any piece, all are kept: nobody knows which is meant.
+    """
+    pieces, count = _pieces(candidate.logits)
+    chosen = {int(pieces[y, x]) for x, y in _places(prompts, pieces.shape)} - {0}
+    if not chosen or len(chosen) == count:
+        return candidate
+    crumbs = (pieces > 0) & ~np.isin(pieces, list(chosen))
+    return replace(candidate, logits=np.where(crumbs, np.float32(OUTSIDE), candidate.logits))
+
+
+def _places(prompts: Prompts, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    return [(round(p.x), round(p.y)) for p in prompts.points if p.include and on_image(p.x, p.y, shape)]
+
+
+def _pieces(logits: NDArray[np.float32]) -> tuple[NDArray[np.int32], int]:
+    from scipy.ndimage import label  # weight: only who has prompted needs it
+
+    pieces, count = label(logits > 0)  # pyright: ignore[reportGeneralTypeIssues] - a tuple where no output is given
+    return pieces, count

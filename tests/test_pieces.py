@@ -1,0 +1,49 @@
+"""What of an answer belongs to the object: the pieces that were clicked."""
+
+import numpy as np
+import pytest
+
+from seg_app.records import Box, Point, Prompts
+from seg_app.sam.pieces import clicked
+from seg_app.sam.protocol import Candidate
+
+ROWS = ("##..#", "##..#", ".....", "###..")
+
+
+@pytest.fixture
+def answer():
+    inside = np.array([[letter == "#" for letter in row] for row in ROWS])
+    return Candidate(np.where(inside, 2.0, -3.0).astype(np.float32), 0.8, "trace")
+
+
+def kept(answer, *points, box=None):
+    found = clicked(answer, Prompts(tuple(Point(*point) for point in points), box))
+    return tuple("".join("#" if value > 0 else "." for value in row) for row in found.logits)
+
+
+def test_crumbs_away_from_the_click_are_dropped(answer):
+    assert kept(answer, (0, 0)) == ("##...", "##...", ".....", ".....")
+
+
+def test_a_second_click_keeps_its_piece_too(answer):
+    assert kept(answer, (0, 0), (4.4, 0.6)) == ("##..#", "##..#", ".....", ".....")
+
+
+def test_an_excluding_click_keeps_nothing(answer):
+    assert kept(answer, (0, 0), (4, 0, False)) == ("##...", "##...", ".....", ".....")
+
+
+@pytest.mark.parametrize("point", [(2, 2), (70, 0), (-9, 2)])
+def test_a_click_beside_all_pieces_keeps_them_all(answer, point):
+    assert kept(answer, point) == ROWS
+
+
+def test_a_box_alone_keeps_them_all(answer):
+    assert kept(answer, box=Box(0, 0, 4, 3)) == ROWS
+
+
+def test_the_rest_of_the_answer_stays(answer):
+    found = clicked(answer, Prompts((Point(0, 0),)))
+    assert (found.score, found.trace, found.logits.dtype) == (0.8, "trace", np.float32)
+    assert np.array_equal(found.logits[:2, :2], answer.logits[:2, :2])
+    assert answer.logits[0, 4] == 2
