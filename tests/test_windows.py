@@ -167,11 +167,16 @@ def test_a_small_object_gets_a_window_of_half_the_size_around_it():
     assert abs((y0 + y1) / 2 - 2000) <= 32
 
 
+def test_a_small_object_on_a_coarse_level_gets_a_window_of_the_next_finer_one():
+    window = closer(3000, 2000, 8, level=2)
+    assert (window.level, window.shape) == (1, (256, 256))
+    assert abs((window.extent[0] + window.extent[2]) / 2 - 3000) <= 64
+
+
 @pytest.mark.parametrize(
     "case",
     [
         {"radius": 20},  # large enough
-        {"level": 1},  # there are finer levels, where the user can look
         {"size": 1024},  # a large model sees it well
         {"prompts": Prompts((Point(3000, 2000), Point(3110, 2000, include=False)))},  # would be outside
     ],

@@ -55,10 +55,11 @@ class Outliner:
             larger := windows.wider(window, prompts, plane, size)
         ):
             window, found = larger, self._ask(prompts, larger, z)
-        if smaller := windows.closer(window, found[0].logits, prompts, plane, size):
+        while smaller := windows.closer(window, found[0].logits, prompts, plane, size):
             closely = self._ask(prompts, smaller, z)
-            if (closely[0].logits > 0).any() and not windows.is_cut(closely[0].logits, smaller, plane):
-                return smaller, closely
+            if not (closely[0].logits > 0).any() or windows.is_cut(closely[0].logits, smaller, plane):
+                break
+            window, found = smaller, closely
         return window, found
 
     def _ask(self, prompts: Prompts, window: Window, z: int) -> list[Candidate]:

@@ -37,8 +37,8 @@ def _places(prompts: Prompts, shape: tuple[int, ...]) -> list[tuple[int, int]]:
     return [(round(p.x), round(p.y)) for p in prompts.points if p.include and on_image(p.x, p.y, shape)]
 
 
-def _pieces(logits: NDArray[np.float32]) -> tuple[NDArray[np.int32], int]:
+def _pieces(logits: NDArray[np.float32]) -> tuple[NDArray[np.integer], int]:
     from scipy.ndimage import label  # weight: only who has prompted needs it
 
-    pieces, count = label(logits > 0)  # pyright: ignore[reportGeneralTypeIssues] - a tuple where no output is given
-    return pieces, count
+    pieces = np.zeros(logits.shape, np.int32)
+    return pieces, int(label(logits > 0, output=pieces))  # pyright: ignore[reportArgumentType] - a count, with `output`

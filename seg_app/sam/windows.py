@@ -84,17 +84,18 @@ def wider(window: Window, prompts: Prompts, plane: Shape, size: int) -> Window |
 
 
 def closer(window: Window, logits: NDArray[np.float32], prompts: Prompts, plane: Shape, size: int) -> Window | None:
-    """Return a window of half the size around a small object, which the model sees twice as large; None without need.
+    """Return the window around a small object that the model sees twice as large; None where there is no need.
 
-    logits: the answer on `window`, whose level is the finest.
+    That is one of the next finer level or, on the finest one, of half the size. logits: the answer on `window`.
     """
     rows, columns = (np.flatnonzero((logits > 0).any(axis=axis)) for axis in (1, 0))
-    if size > LARGEST_CHEAP or window.level or not rows.size:
+    if size > LARGEST_CHEAP or not rows.size or max(np.ptp(rows), np.ptp(columns)) >= SMALL * max(window.shape):
         return None
-    if max(np.ptp(rows), np.ptp(columns)) >= SMALL * size:
+    if not window.level and max(window.shape) <= size // 2:
         return None
-    y, x = window.y0 + (rows[0] + rows[-1]) / 2, window.x0 + (columns[0] + columns[-1]) / 2
-    smaller = _window_at(x, y, plane=plane, level=0, size=size // 2)
+    y, x = (start + (n[0] + n[-1]) / 2 for start, n in ((window.y0, rows), (window.x0, columns)))
+    edge = size if window.level else size // 2
+    smaller = _window_at(x * window.factor, y * window.factor, plane=plane, level=max(window.level - 1, 0), size=edge)
     return smaller if smaller != window and _is_well_inside(_bounds(prompts), smaller, plane) else None
 
 
