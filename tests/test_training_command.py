@@ -33,6 +33,11 @@ def test_real_micrographs_must_be_there(train, tmp_path, capsys):
     assert "There are no micrographs" in capsys.readouterr().err
 
 
+def test_every_folder_of_images_needs_its_labels(train, tmp_path, capsys):
+    assert train("--images", str(tmp_path), str(tmp_path), "--labels", str(tmp_path)) == 1
+    assert "2 folders of images and 1 of labels" in capsys.readouterr().err
+
+
 def test_the_command_line_does_not_wait_for_torch():
     code = "import sys, seg_app.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
+from seg_app.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,8 +23,10 @@ EXAMINED = 12
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument("--work", type=Path, default=None, help="folder for checkpoints, log and synthetic micrographs")
-    parser.add_argument("--images", type=Path, default=None, help="folder of real micrographs, *.png")
-    parser.add_argument("--labels", type=Path, default=None, help="folder of their labels (default: beside the images)")
+    parser.add_argument("--images", type=Path, nargs="+", default=[], help="folders of micrographs, *.png")
+    parser.add_argument(
+        "--labels", type=Path, nargs="+", default=None, help="their labels (default: beside the images)"
+    )
     parser.add_argument("--steps", type=_counts, default=None, help="steps of the three stages: 600,6000,4000")
     parser.add_argument("--memory-steps", type=int, default=1200, help="steps of the second part, on volumes")
     parser.add_argument("--scenes", type=int, default=SCENES, help=f"synthetic micrographs (default: {SCENES})")
@@ -63,16 +67,25 @@ def _images(options: argparse.Namespace, plan: Plan, work: Path) -> list[Scene]:
     from seg_app.training.trainer import Trainer
     from seg_app.training.validation import Exam
 
+    folders = _folders(options)
+    real = [scene for images, labels in folders for scene in read_folder(images, labels, validation=False)]
     exams: dict[str, Sequence[Scene]] = {}
-    real: list[Scene] = []
-    if options.images:
-        labels = options.labels or options.images.parent / "labels"
-        real = read_folder(options.images, labels, validation=False)
-        exams["real"] = read_folder(options.images, labels, validation=True)[:EXAMINED]
+    if folders:
+        exams["real"] = read_folder(*folders[0], validation=True)[:EXAMINED]
     exams["synthetic"] = synthetic(work / "scenes", count=EXAMINED, seed=HELD_OUT_SEED)
     drawn = synthetic(work / "scenes", count=options.scenes, seed=options.seed)
     Trainer(plan, Pictures(drawn, real), work, origin=options.origin).run(exam=Exam(exams))
     return real
+
+
+def _folders(options: argparse.Namespace) -> list[tuple[Path, Path]]:
+    """Return the folders of images with those of their labels; the first one is examined, too."""
+    labels = options.labels or [images.parent / "labels" for images in options.images]
+    if len(labels) != len(options.images):
+        raise SettingsError(
+            f"There are {len(options.images)} folders of images and {len(labels)} of labels. Give as many."
+        )
+    return list(zip(options.images, labels, strict=True))
 
 
 def _memory(options: argparse.Namespace, real: list[Scene], work: Path) -> None:
