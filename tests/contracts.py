@@ -116,6 +116,21 @@ class SegmenterContract:
         assert not inside[:, :30].any()
         assert not inside[:, 91:].any()
 
+    @pytest.mark.parametrize("box", [Box(86, 24, 34, 76), Box(86, 76, 34, 24)])
+    def test_the_corners_of_a_box_may_come_in_any_order(self, segmenter, image, box) -> None:
+        (ordered,), (other,) = (segmenter.predict(image, Prompts((), b)) for b in (Box(34, 24, 86, 76), box))
+        np.testing.assert_array_equal(other.logits, ordered.logits)
+
+    def test_a_point_corrects_a_box(self, segmenter, image) -> None:
+        self._needs_training()
+        box, off = Box(34, 24, 86, 76), Point(48, 50, include=False)
+        alone, corrected = (segmenter.predict(image, Prompts(points, box))[0] for points in ((), (off,)))
+        assert (value_at(alone, off) > 0, value_at(corrected, off) > 0) == (True, False)
+
+    def test_a_box_on_the_rim_of_the_image_is_answered(self, segmenter, image) -> None:
+        (candidate,) = segmenter.predict(image, Prompts((), Box(-0.5, -0.5, COLUMNS - 0.5, ROWS - 0.5)))
+        assert np.isfinite(candidate.logits).all()
+
     @pytest.mark.parametrize(
         "prompts", [Prompts(), Prompts((OUTSIDE,)), Prompts((Point(900, 900),)), Prompts((Point(float("nan"), 1),))]
     )

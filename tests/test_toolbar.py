@@ -104,7 +104,7 @@ def test_a_key_finds_its_tool(key):
 
 
 def test_other_keys_stay_the_browsers():
-    assert [tool_of_key(key) for key in ("b", "ctrl+r", "F5", "Tab", "ctrl+c")] == [None] * 5
+    assert [tool_of_key(key) for key in ("q", "ctrl+r", "F5", "Tab", "ctrl+c")] == [None] * 5
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)

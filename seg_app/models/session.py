@@ -13,7 +13,7 @@ from seg_app.errors import SegAppError
 from seg_app.io.registry import encode_masks
 from seg_app.models.maskset import Masks, MaskSet
 from seg_app.models.outliner import Outliner
-from seg_app.models.prompts import Draft, Taken
+from seg_app.models.prompts import Draft, Taken, box_on_plane
 from seg_app.models.search import Search
 from seg_app.models.volume import Volume
 from seg_app.records import Box, Mask, MaskFile, Point, Provenance
@@ -77,6 +77,18 @@ class Session(param.Parameterized):
             raise SegAppError(f"({x:.0f}, {y:.0f}) is not on the plane of {size} pixels. Choose a point inside it.")
         self.draft.add(Point(x, y, include))
 
+    def draw_box(self, box: Box) -> Mask | None:
+        """Set the box around the object, cut at the edges of the plane; return the mask of all prompts so far.
+
+        box: corners in pixels, in any order. Raises SegAppError like `click`, and when less than a pixel is in it.
+        """
+        self.add_box(box)
+        return self.outline()
+
+    def add_box(self, box: Box) -> None:
+        """Set the box without asking the model. Raises SegAppError when less than a pixel of the plane is in it."""
+        self.draft.draw(box_on_plane(box, self.volume.shape[1:]))
+
     def is_on_plane(self, x: float, y: float) -> bool:
         """Say whether a point lies on a pixel of the plane."""
         return -0.5 <= x < self.volume.width - 0.5 and -0.5 <= y < self.volume.height - 0.5
@@ -93,13 +105,13 @@ class Session(param.Parameterized):
         self.draft.next_choice()
 
     def take_back(self) -> Mask | None:
-        """Drop the last point and return the mask of the others."""
+        """Return to the prompts before the last point or box, and return their mask."""
         self.draft.take_back()
         return self.outline()
 
     def drop(self) -> None:
-        """Drop all points and their mask."""
-        self.draft.clear()
+        """Drop all prompts and their mask; while a box is to be drawn, only that."""
+        self.draft.drop()
 
     def switch_mode(self, *, include: bool | None = None) -> None:
         """Let plain clicks include or exclude; without an argument, the other of the two."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seg_app.records import Point, Prompts
+    from seg_app.records import Box, Point, Prompts
     from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.checkpoints import Checkpoint
     from seg_app.sam.diskcache import Arrays
@@ -258,5 +258,10 @@ def _arrays(prompts: Prompts) -> dict[str, Any]:
     return {
         "point_coords": np.array([(p.x, p.y) for p in points], dtype=np.float32) if points else None,
         "point_labels": np.array([p.include for p in points], dtype=np.int32) if points else None,
-        "box": np.array([box.x0, box.y0, box.x1, box.y1], dtype=np.float32) if box else None,
+        "box": np.array(_in_order(box), dtype=np.float32) if box else None,
     }
+
+
+def _in_order(box: Box) -> tuple[float, float, float, float]:
+    (x0, x1), (y0, y1) = sorted((box.x0, box.x1)), sorted((box.y0, box.y1))
+    return x0, y0, x1, y1

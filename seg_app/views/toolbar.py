@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from seg_app.models import Session
+from seg_app.views import theme
 
 if TYPE_CHECKING:
     from seg_app.views.workbench import Workbench
@@ -35,6 +36,8 @@ class Tool:
     colour: str = "default"
     repeats: bool = False
     """Whether a held key repeats it."""
+    is_on: Callable[[Session], bool] | None = None
+    """Of a switch, whether it is on; None where it is none."""
 
     @property
     def label(self) -> str:
@@ -58,8 +61,11 @@ def _has_draft(session: Session) -> bool:
 
 TOOLS = (
     Tool("mode", "Switch between include and exclude", lambda b: b.session.switch_mode(), ("t",)),
-    Tool("back", "Take the last point back", lambda b: b.take_back(), ("Backspace",), "backspace", _has_draft),
-    Tool("drop", "Drop all points", lambda b: b.session.drop(), ("Escape",), "close", _has_draft),
+    Tool("box", "Draw a box around the object", lambda b: b.session.draft.switch_drawing(), ("b",), "highlight_alt",
+         is_on=lambda s: s.draft.drawing),
+    Tool("back", "Take the last point or box back", lambda b: b.take_back(), ("Backspace",), "backspace", _has_draft),
+    Tool("drop", "Drop all points and the box", lambda b: b.session.drop(), ("Escape",), "close",
+         lambda s: _has_draft(s) or s.draft.drawing),
     Tool("size", "Next size of what was clicked", lambda b: b.session.next_size(), ("g",), "zoom_out_map",
          lambda s: s.draft.choice[1] > 1),
     Tool("accept", "Accept the object", lambda b: b.accept(), ("Enter",), "check",
@@ -85,6 +91,7 @@ MOUSE = (
     ("Left click", "Include a point; on an accepted object: select it"),
     ("Shift + left click", "Include a point, also on an accepted object"),
     ("Right click, Ctrl + left click", "Exclude a point"),
+    ("B, then drag", "Draw a box around the object, which clicks then correct"),
     ("Wheel", "Zoom at the pointer"),
     ("Drag", "Move the image"),
     ("Click in the list", "Select the object and go to its plane; with Ctrl or Shift several of them"),
@@ -125,6 +132,8 @@ class Toolbar(Viewer):
         for tool in TOOLS:
             if tool.icon:
                 self._buttons[tool.name].disabled = not tool.ready(session)
+            if tool.icon and tool.is_on:
+                self._buttons[tool.name].sx = theme.SWITCHED_ON if tool.is_on(session) else {}
         self._mode.value = next(name for name, include in MODES.items() if include == session.draft.include)
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -141,10 +150,12 @@ def help_text() -> str:
 def hints(session: Session) -> str:
     """Return what the next key or gesture can do, for the status line."""
     mask, (place, n) = session.draft.mask, session.draft.choice
+    if session.draft.drawing:
+        return "Drag from corner to corner around the object · Esc to draw no box"
     if mask and session.draft.answered:
         score = "" if mask.score is None else f"Score {mask.score:.2f} · "
         sizes = f"size {place} of {n}, G for the next · " if n > 1 else ""
-        return f"{score}{sizes}Enter to accept · Backspace to take the last point back · Esc to drop"
+        return f"{score}{sizes}Enter to accept · Backspace to take the last one back · Esc to drop"
     if session.draft.prompts and not session.draft.prompts.asks:
         return "Only excluded so far: click on the object to include it · Esc to drop"
     return "Click to outline · right-click to exclude · Enter to accept · Esc to drop · ? for all keys"

@@ -49,7 +49,7 @@ class Workbench(Viewer):
         session = self.session
         refresh = lambda *_: self.courier(self._refresh)  # noqa: E731 - one name for all the watchers
         self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo"], refresh)
-        self.watches.add(session.draft, ["prompts", "mask", "include"], refresh)
+        self.watches.add(session.draft, ["prompts", "mask", "include", "drawing"], refresh)
         self.watches.add(session, ["z", "limits", "saved_as", "kept"], refresh)
         self.watches.add(session.search, "is_running", refresh)
 
@@ -66,7 +66,7 @@ class Workbench(Viewer):
             future.add_done_callback(lambda done: self.courier(lambda: then(done.result())))
 
     def take_back(self) -> None:
-        """Drop the last point at once, then outline what the others mean."""
+        """Drop the last point or box at once, then outline what the others mean."""
         self.session.draft.take_back()
         self.do("Outlining the object", self.session.outline)
 
