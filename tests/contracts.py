@@ -169,6 +169,20 @@ class SegmenterContract:
         for one, other in zip(alone, together, strict=True):  # several at once are rounded in another way
             np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-4)
 
+    def test_a_preview_is_what_a_click_gives(self, segmenter, image) -> None:
+        segmenter.embed(image)
+        seen, clicked = segmenter.preview(image, CENTRE, client="ada"), segmenter.predict(image, Prompts((CENTRE,)))
+        assert [c.score for c in seen] == [c.score for c in clicked]
+        for one, other in zip(seen, clicked, strict=True):
+            np.testing.assert_array_equal(one.logits, other.logits)
+
+    def test_a_preview_of_what_is_no_image_is_refused(self, segmenter, image) -> None:
+        segmenter.embed(image)  # what stands for a segmenter has it then
+        with pytest.raises(SegmenterError, match=r"\(rows, columns, 3\) uint8"):
+            segmenter.preview(np.zeros((9, 9), np.uint8), Point(1, 1))
+        with pytest.raises(SegmenterError):
+            segmenter.preview(image, Point(900, 900))
+
     def test_a_search_goes_on_until_all_is_done(self, segmenter, image) -> None:
         done = [step.done for step in segmenter.automask(image, EASY)]
         assert done == sorted(done)

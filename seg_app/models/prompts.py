@@ -108,6 +108,11 @@ class Draft(param.Parameterized):
         """Let the next drag draw the box, or no longer."""
         self.drawing = not self.drawing
 
+    def ask_again(self) -> None:
+        """Take the mask for no answer any more: another model is to give one. Until then it stays."""
+        with self._lock:
+            self._answered, self._choices = Prompts(), ()
+
     def answer(self, prompts: Prompts, masks: Sequence[Mask]) -> bool:
         """Set the masks that answer prompts, best first, unless these have changed since; say whether they were set."""
         with self._lock:

@@ -13,6 +13,7 @@ from seg_app.errors import SegAppError
 from seg_app.io.registry import encode_masks
 from seg_app.models.maskset import Masks, MaskSet
 from seg_app.models.outliner import Outliner
+from seg_app.models.preview import Preview
 from seg_app.models.prompts import Draft, Taken, box_on_plane
 from seg_app.models.search import Search
 from seg_app.models.volume import Volume
@@ -39,6 +40,7 @@ class Session(param.Parameterized):
     view = param.ClassSelector(
         class_=Box, allow_None=True, default=None, doc="What is on screen, as edges in pixels; None: nobody looks."
     )
+    segmenter = param.Parameter(instantiate=False, doc="What outlines: a `Segmenter`.")
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
     saved_as = param.String(default="", doc="Where the masks were saved last, or loaded from.")
     kept = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="The masks as they were saved or loaded.")
@@ -58,7 +60,7 @@ class Session(param.Parameterized):
         self.draft = Draft()
         self.user = user or getpass.getuser()
         self.outliner = Outliner(self)
-        self.search = Search(self)
+        self.search, self.preview = Search(self), Preview(self)
 
     # The object that is being made
 
@@ -149,8 +151,16 @@ class Session(param.Parameterized):
 
     def _signed(self, mask: Mask, class_name: str) -> Mask:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        provenance = Provenance(engine=self.segmenter.name, user=self.user, created=now)
+        engine = mask.provenance.engine or self.segmenter.name  # another model may have been chosen meanwhile
+        provenance = Provenance(engine, self.user, now)
         return replace(mask, class_name=class_name, provenance=provenance)
+
+    def use(self, segmenter: Segmenter) -> Mask | None:
+        """Let another model outline; return its mask of the prompts. Prompts and masks stay. Raises like `click`."""
+        self.segmenter = segmenter
+        self.outliner.forget_answers()
+        self.draft.ask_again()
+        return self.outline()
 
     # Accepted masks
 

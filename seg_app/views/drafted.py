@@ -23,16 +23,21 @@ class DraftLayer:
         self._points = ColumnDataSource(data={"x": [], "y": [], "color": [], "marker": []})
         self._box = ColumnDataSource(data={edge: [] for edge in EDGES})
         self._outline = ColumnDataSource(data={"xs": [], "ys": []})
-        self._latest = Latest("seg-app-outline")
+        self._preview = ColumnDataSource(data={"xs": [], "ys": []})
+        self._latest, self._latest_preview = Latest("seg-app-outline"), Latest("seg-app-preview")
         draft = session.draft
         watches.add(draft, "prompts", lambda event: self._show_prompts(event.new))
         watches.add(draft, "mask", lambda event: self._latest.ask(lambda: self._show_outline(event.new)))
+        watches.add(
+            session.preview, "mask", lambda event: self._latest_preview.ask(lambda: self._show_preview(event.new))
+        )
         self._show_prompts(draft.prompts)
         self._show_outline(draft.mask)
 
     def furnish(self, figure: Any) -> None:
         """Add the glyphs to a Bokeh figure; once for each figure."""
         figure.multi_polygons("xs", "ys", source=self._outline, **theme.DRAFT_STYLE)
+        figure.multi_polygons("xs", "ys", source=self._preview, **theme.PREVIEW_STYLE)
         figure.quad(*EDGES, source=self._box, **theme.BOX_STYLE)
         figure.scatter("x", "y", source=self._points, marker="marker", fill_color="color", **theme.MARKER_STYLE)
 
@@ -56,9 +61,14 @@ class DraftLayer:
         rings = rings_of(mask, self._session.scale)
         self._courier(lambda: _update_if(mask is self._session.draft.mask, self._outline, rings))
 
+    def _show_preview(self, mask: Mask | None) -> None:
+        rings = rings_of(mask, self._session.scale)
+        self._courier(lambda: _update_if(mask is self._session.preview.mask, self._preview, rings))
+
     def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self._latest.close()
+        self._latest_preview.close()
 
 
 def rings_of(mask: Mask | None, scale: float) -> dict[str, Any]:

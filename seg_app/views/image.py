@@ -20,6 +20,7 @@ from seg_app.views import theme
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.drafted import DraftLayer
 from seg_app.views.gestures import Gesture, Gestures
+from seg_app.views.glance import Glance
 from seg_app.views.render import (
     BLANK,
     BLANK_RGB,
@@ -53,7 +54,8 @@ class ImageView(Viewer):
         self._pointer: tuple[float, float] | None = None
         self._stale: set[str] = set()
         self._latest = Latest("seg-app-canvas")
-        self._rest = AtRest(session.outliner.prepare, courier)
+        self._rest = AtRest(self._prepare, courier)
+        self._glance = Glance(session.preview, courier)
         self._lock = threading.Lock()
         self._watches = Watches()
         self._figure: Any = None
@@ -154,6 +156,7 @@ class ImageView(Viewer):
         session, watch = self.session, self._watches.add
         watch(session, "z", lambda _: self._redraw("frame", "overlay"))
         watch(session, "limits", lambda _: self._on_limits())
+        watch(session, "segmenter", lambda _: self._courier(self._rest.moved))  # it has not seen what is on screen
         watch(session.volume, "sharpened", lambda _: self._redraw("frame"))
         watch(session.masks, ["masks", "selected"], lambda *_: self._redraw("overlay"))
         watch(session.search, "found", lambda _: self._redraw("overlay"))
@@ -230,6 +233,7 @@ class ImageView(Viewer):
         elif gesture.kind in ("hover", "leave"):
             self._pointer = (gesture.x, gesture.y) if gesture.kind == "hover" else None
             self._describe()
+            self._glance.point_at(self._pointer)
         elif gesture.kind == "box":
             self._on_box(Box(gesture.x, gesture.y, gesture.x1, gesture.y1))
         else:
@@ -254,6 +258,10 @@ class ImageView(Viewer):
         session.add_point(gesture.x, gesture.y, include=not exclude)
         self._worker.run("Outlining the object", session.outline)
 
+    def _prepare(self) -> None:
+        self.session.outliner.prepare()
+        self._courier(self._glance.on_prepared)
+
     def _describe(self) -> None:
         """Say what is under the pointer, also when another plane comes under it."""
         value = self._frame.value_at(*self._pointer) if self._pointer else None
@@ -270,6 +278,7 @@ class ImageView(Viewer):
         self._latest.close()
         self._draft.close()
         self._rest.close()
+        self._glance.close()
         self._courier.pushed.remove(self._pane)
 
     def __panel__(self) -> Gestures:

@@ -52,6 +52,7 @@ FLOATING = {"position": "fixed", "top": "136px", "left": "50%", "transform": "tr
 """Over the page, so that the image does not move while somebody works on it."""
 HIDDEN = {"opacity": 0}
 """Takes its place all the same: the canvas must not change its size with every click."""
+PREVIEW_STYLE = {"fill_color": None, "line_color": DRAFT, "line_width": 1, "line_dash": [3, 2]}
 SWITCHED_ON = {"backgroundColor": "primary.main", "color": "primary.contrastText",
                "&:hover": {"backgroundColor": "primary.dark"}}  # fmt: skip
 """A button of the toolbar that is a switch, and on."""

@@ -70,6 +70,8 @@ TOOLS = (
          lambda s: s.draft.choice[1] > 1),
     Tool("accept", "Accept the object", lambda b: b.accept(), ("Enter",), "check",
          lambda s: s.draft.prompts.asks, "success"),
+    Tool("preview", "Preview what a click would outline", lambda b: b.session.preview.switch(), ("v",), "visibility",
+         is_on=lambda s: s.preview.is_on),
     Tool("find", "Find all objects", lambda b: b.show_search(), ("a",), "auto_awesome",
          lambda s: not s.search.is_running),
     Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",

@@ -52,6 +52,7 @@ class Workbench(Viewer):
         self.watches.add(session.draft, ["prompts", "mask", "include", "drawing"], refresh)
         self.watches.add(session, ["z", "limits", "saved_as", "kept"], refresh)
         self.watches.add(session.search, "is_running", refresh)
+        self.watches.add(session.preview, "is_on", refresh)
 
     def _refresh(self) -> None:
         for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._status):
@@ -78,6 +79,10 @@ class Workbench(Viewer):
     def delete_selected(self) -> None:
         """Delete what is selected now, whatever is selected when the worker comes to it."""
         self.do("Deleting", self.session.masks.remove, self.session.masks.selected)
+
+    def heed(self, dialog: pmui.Dialog) -> None:
+        """While a dialog of the page is open, let keys close it and do nothing else."""
+        self._dialogs = (*self._dialogs, dialog)
 
     def _on_key(self, key: str) -> None:
         dialog = next((dialog for dialog in self._dialogs if dialog.open), None)

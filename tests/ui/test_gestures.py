@@ -181,3 +181,134 @@ def test_a_boxed_object_is_accepted_and_selected_by_the_next_click(tab, particle
     tab.wait_until(lambda: not box(tab))
     tab.click((left + right) / 2, (top + bottom) / 2)
     tab.wait_until(lambda: tab.selected_rows() == 1)
+
+
+# Previews
+
+
+def preview(tab):
+    """Return how many rings the outline of the preview has."""
+    return tab.figure(
+        "f.model.renderers.filter(r => r.glyph.type === 'MultiPolygons')[1].data_source.data.xs.reduce("
+        "(n, x) => n + x[0].length, 0)"
+    )
+
+
+@pytest.fixture
+def previewing(tab):
+    """The app with the preview switched on."""
+    switch_preview(tab, on=True)
+    yield tab
+    switch_preview(tab, on=False)
+
+
+def switch_preview(tab, *, on):
+    tab.press("v")
+    shade = "button => getComputedStyle(button).backgroundColor"
+    button = tab.page.get_by_role("button", name="Preview what a click")
+    tab.wait_until(lambda: (button.evaluate(shade) != "rgba(0, 0, 0, 0)") is on)
+
+
+def hover(tab, particle):
+    """Rest on the middle of a particle until it is previewed."""
+    left, top, right, bottom = particle
+    x, y = (left + right) / 2, (top + bottom) / 2
+    tab.page.mouse.move(*tab.place(x - 2, y))
+    tab.page.mouse.move(*tab.place(x, y), steps=3)
+    tab.wait_until(lambda: preview(tab))
+    return x, y
+
+
+def test_without_the_switch_nothing_is_previewed(tab, particle):
+    left, top, right, bottom = particle
+    tab.page.mouse.move(*tab.place((left + right) / 2, (top + bottom) / 2), steps=3)
+    tab.wait_for_text("value")
+    assert not preview(tab)
+
+
+def test_what_a_click_would_outline_is_outlined_before_it_and_is_gone_after_it(previewing, particle):
+    x, y = hover(previewing, particle)
+    assert not previewing.points()
+    previewing.page.mouse.click(*previewing.place(x, y))
+    previewing.outlined()
+    assert (preview(previewing), len(previewing.points())) == (0, 1)
+
+
+ENDS = {
+    "the pointer leaves": lambda tab: tab.page.mouse.move(1200, 400, steps=2),
+    "the plane changes": lambda tab: tab.press("d"),
+    "the zoom changes": lambda tab: tab.wheel(128, 128, 2),
+    "a box is begun": lambda tab: tab.press("b"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_no_preview_is_left_behind(previewing, particle, end):
+    hover(previewing, particle)
+    previewing.figure(
+        "(s => { globalThis.previewEnded = false; s.properties.data.change.connect("
+        "() => { globalThis.previewEnded ||= !s.data.xs.length }) })"
+        "(f.model.renderers.filter(r => r.glyph.type === 'MultiPolygons')[1].data_source)"
+    )
+    ENDS[end](previewing)
+    previewing.page.wait_for_function("() => globalThis.previewEnded")
+
+
+def test_the_switch_is_remembered(previewing):
+    previewing.page.reload()
+    previewing.wait_for_picture()
+    switch_preview(previewing, on=False)
+    switch_preview(previewing, on=True)
+
+
+# Models
+
+
+@pytest.fixture(scope="module")
+def choosing(chromium, start_app, tmp_path_factory, samples) -> Iterator[Tab]:
+    """The app with the classical segmenter, and a checkpoint beside it that is damaged."""
+    home = tmp_path_factory.mktemp("models")
+    (home / "samples").symlink_to(samples)
+    (home / "checkpoints").mkdir()
+    (home / "checkpoints" / "sam2.1_hiera_tiny.pt").write_bytes(b"damaged")
+    with opened(chromium, start_app(home).url) as tab:
+        tab.wait_for_picture()
+        yield tab
+
+
+def open_models(tab):
+    tab.page.locator(".MuiChip-root").filter(visible=True).click()
+    tab.wait_until(lambda: tab.page.get_by_text("SAM 2.1 tiny", exact=True).count(), timeout_s=60)  # torch is imported
+
+
+def choose(tab, title):
+    open_models(tab)
+    tab.page.get_by_text(title, exact=True).last.click()
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_old_one(choosing, particle):
+    left, top, right, bottom = particle
+    choosing.click_point((left + right) / 2, (top + bottom) / 2)
+    choosing.outlined()
+    choose(choosing, "SAM 2.1 tiny")
+    trouble = choosing.page.get_by_text("it is damaged, or holds more than weights")
+    choosing.wait_until(trouble.is_visible, timeout_s=60)
+    choosing.wait_for_text("Classical · no weights")
+    assert choosing.outline()
+    choosing.page.locator(".MuiAlert-action button").click()
+
+
+def test_another_model_is_chosen_without_losing_points_or_objects(choosing, particle):
+    *_, right, bottom = particle
+    choosing.press("Enter")
+    choosing.wait_for_rows(1)
+    choosing.click_point(right + 20, bottom + 20)
+    choosing.outlined()
+    before = choosing.outline()
+    choose(choosing, "SAM 2.1 micro (bundled)")
+    choosing.wait_until(lambda: choosing.page.get_by_text("SAM 2.1 micro (bundled) · ").count(), timeout_s=60)
+    choosing.wait_until(lambda: choosing.outline() and choosing.outline() != before, timeout_s=60)
+    assert (len(choosing.points()), len(choosing.rows())) == (1, 1)
+    open_models(choosing)
+    choosing.wait_for_text("suits a machine without a GPU")
+    choosing.press("Escape")
