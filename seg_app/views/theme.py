@@ -52,6 +52,8 @@ FLOATING = {"position": "fixed", "top": "136px", "left": "50%", "transform": "tr
 """Over the page, so that the image does not move while somebody works on it."""
 HIDDEN = {"opacity": 0}
 """Takes its place all the same: the canvas must not change its size with every click."""
+WITH_TIP = {"&.Mui-disabled": {"pointerEvents": "auto", "cursor": "default"}}
+"""A button that says why it is greyed; Material lets the pointer pass through it otherwise."""
 PREVIEW_STYLE = {"fill_color": None, "line_color": DRAFT, "line_width": 1, "line_dash": [3, 2]}
 SWITCHED_ON = {"backgroundColor": "primary.main", "color": "primary.contrastText",
                "&:hover": {"backgroundColor": "primary.dark"}}  # fmt: skip

@@ -38,11 +38,17 @@ class Tool:
     """Whether a held key repeats it."""
     is_on: Callable[[Session], bool] | None = None
     """Of a switch, whether it is on; None where it is none."""
+    missing: str = ""
+    """What the verb would need, said where it is not ready."""
 
     @property
     def label(self) -> str:
         """The help with its keys, as the tooltip shows it."""
         return f"{self.help} ({' or '.join(map(spoken, self.keys))})" if self.keys else self.help
+
+    def tip(self, session: Session) -> str:
+        """Return the label and, where the verb makes no sense now, why."""
+        return self.label if self.ready(session) else f"{self.label}: {self.missing}"
 
 
 def spoken(key: str) -> str:
@@ -63,23 +69,24 @@ TOOLS = (
     Tool("mode", "Switch between include and exclude", lambda b: b.session.switch_mode(), ("t",)),
     Tool("box", "Draw a box around the object", lambda b: b.session.draft.switch_drawing(), ("b",), "highlight_alt",
          is_on=lambda s: s.draft.drawing),
-    Tool("back", "Take the last point or box back", lambda b: b.take_back(), ("Backspace",), "backspace", _has_draft),
+    Tool("back", "Take the last point or box back", lambda b: b.take_back(), ("Backspace",), "backspace", _has_draft,
+         missing="there is none yet"),
     Tool("drop", "Drop all points and the box", lambda b: b.session.drop(), ("Escape",), "close",
-         lambda s: _has_draft(s) or s.draft.drawing),
+         lambda s: _has_draft(s) or s.draft.drawing, missing="there are none yet"),
     Tool("size", "Next size of what was clicked", lambda b: b.session.next_size(), ("g",), "zoom_out_map",
-         lambda s: s.draft.choice[1] > 1),
+         lambda s: s.draft.choice[1] > 1, missing="a single click may have several, this one has not"),
     Tool("accept", "Accept the object", lambda b: b.accept(), ("Enter",), "check",
-         lambda s: s.draft.prompts.asks, "success"),
+         lambda s: s.draft.prompts.asks, "success", missing="click on one first"),
     Tool("preview", "Preview what a click would outline", lambda b: b.session.preview.switch(), ("v",), "visibility",
          is_on=lambda s: s.preview.is_on),
     Tool("find", "Find all objects", lambda b: b.show_search(), ("a",), "auto_awesome",
-         lambda s: not s.search.is_running),
+         lambda s: not s.search.is_running, missing="a search is on its way"),
     Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",
-         lambda s: s.masks.can_undo),
+         lambda s: s.masks.can_undo, missing="nothing has changed yet"),
     Tool("redo", "Redo", lambda b: b.do("Redoing", b.session.redo), ("ctrl+y", "ctrl+shift+z"), "redo",
-         lambda s: s.masks.can_redo),
+         lambda s: s.masks.can_redo, missing="nothing was undone"),
     Tool("delete", "Delete the selected objects", lambda b: b.delete_selected(), ("Delete",),
-         "delete_outline", lambda s: bool(s.masks.selected), "error"),
+         "delete_outline", lambda s: bool(s.masks.selected), "error", missing="click on one first"),
     Tool("fit", "Show the whole plane", lambda b: b.image.fit(), ("0",), "fit_screen"),
     Tool("previous", "Previous plane", _step(-1), ("ArrowLeft", "d"), repeats=True),
     Tool("next", "Next plane", _step(1), ("ArrowRight", "f"), repeats=True),
@@ -125,17 +132,17 @@ class Toolbar(Viewer):
             color=tool.colour,
             size="medium",
             margin=(4, 0),
-            on_click=lambda _: tool.verb(self._bench),
+            on_click=lambda _: self._bench.courier(lambda: tool.verb(self._bench)),
         )
 
     def refresh(self) -> None:
         """Enable what makes sense now."""
         session = self._bench.session
         for tool in TOOLS:
-            if tool.icon:
-                self._buttons[tool.name].disabled = not tool.ready(session)
-            if tool.icon and tool.is_on:
-                self._buttons[tool.name].sx = theme.SWITCHED_ON if tool.is_on(session) else {}
+            if button := self._buttons.get(tool.name):
+                is_on = bool(tool.is_on and tool.is_on(session))
+                button.param.update(disabled=not tool.ready(session), description=tool.tip(session))
+                button.sx = theme.SWITCHED_ON if is_on else theme.WITH_TIP
         self._mode.value = next(name for name, include in MODES.items() if include == session.draft.include)
 
     def __panel__(self) -> pn.viewable.Viewable:

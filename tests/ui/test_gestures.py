@@ -312,3 +312,15 @@ def test_another_model_is_chosen_without_losing_points_or_objects(choosing, part
     open_models(choosing)
     choosing.wait_for_text("suits a machine without a GPU")
     choosing.press("Escape")
+
+
+# Greyed buttons
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("Undo", "Undo (Ctrl+Z): nothing has changed yet"), ("Save", "Save the masks (Ctrl+S): there are none yet")],
+)
+def test_a_greyed_button_says_why(tab, name, why):
+    tab.page.get_by_role("button", name=name).hover(force=True)
+    tab.wait_for_text(why)
