@@ -8,14 +8,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import panel as pn
 import requests
 
-from seg_app.engine import engine_of
+from seg_app.engine import shelf_of
 from seg_app.errors import SegAppError, SettingsError, StorageError
 from seg_app.io import (
     Copies,
@@ -32,7 +31,7 @@ from seg_app.io.maskstore import encoded
 from seg_app.io.pyramid import Workshop
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk, Preferences
-from seg_app.sam import OnDemand, Segmenter
+from seg_app.sam import Shelf
 from seg_app.sam.diskcache import DiskCache
 from seg_app.settings import Settings
 from seg_app.views import Page, load_extensions
@@ -46,7 +45,7 @@ class Lab:
     """What all users of one server process share."""
 
     source: TiledSource
-    segmenter: Segmenter
+    shelf: Shelf
     store: MaskStore
     home: Path
     workshop: Workshop | None
@@ -62,9 +61,9 @@ def lab_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> Lab:
     with _LOCK:
         if (settings, shown) not in _LABS:
             store = store_of(settings)  # before the data: another try must not leave a second embedded server
-            data, segmenter = data_of(settings, shown), OnDemand(partial(engine_of, settings))
+            data, shelf = data_of(settings, shown), shelf_of(settings)
             kept = workshop_of(settings)
-            _LABS[settings, shown] = Lab(data, segmenter, store, settings.home, kept, drops_images_of(settings))
+            _LABS[settings, shown] = Lab(data, shelf, store, settings.home, kept, drops_images_of(settings))
         return _LABS[settings, shown]
 
 
@@ -147,7 +146,8 @@ def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
 
     def open_desk() -> Desk:
         lab = lab_of(settings, shown)
-        desk = Desk(lab.source, lab.segmenter, store=lab.store, journals=lab.home / "journals", user=user)
+        desk = Desk(lab.source, lab.shelf.default, store=lab.store, journals=lab.home / "journals", user=user)
+        desk.shelf = lab.shelf
         desk.workshop = lab.workshop
         desk.drops = lab.drops
         return desk

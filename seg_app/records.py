@@ -48,6 +48,10 @@ class Prompts:
         """Return the prompts with one more point."""
         return Prompts((*self.points, point), self.box)
 
+    def with_box(self, box: Box) -> Prompts:
+        """Return the prompts with a box, in place of the one that they have."""
+        return Prompts(self.points, box)
+
     def without_last(self) -> Prompts:
         """Return the prompts without their last point; without any point, without the box."""
         return Prompts(self.points[:-1], self.box) if self.points else Prompts()

@@ -116,6 +116,21 @@ class SegmenterContract:
         assert not inside[:, :30].any()
         assert not inside[:, 91:].any()
 
+    @pytest.mark.parametrize("box", [Box(86, 24, 34, 76), Box(86, 76, 34, 24)])
+    def test_the_corners_of_a_box_may_come_in_any_order(self, segmenter, image, box) -> None:
+        (ordered,), (other,) = (segmenter.predict(image, Prompts((), b)) for b in (Box(34, 24, 86, 76), box))
+        np.testing.assert_array_equal(other.logits, ordered.logits)
+
+    def test_a_point_corrects_a_box(self, segmenter, image) -> None:
+        self._needs_training()
+        box, off = Box(34, 24, 86, 76), Point(48, 50, include=False)
+        alone, corrected = (segmenter.predict(image, Prompts(points, box))[0] for points in ((), (off,)))
+        assert (value_at(alone, off) > 0, value_at(corrected, off) > 0) == (True, False)
+
+    def test_a_box_on_the_rim_of_the_image_is_answered(self, segmenter, image) -> None:
+        (candidate,) = segmenter.predict(image, Prompts((), Box(-0.5, -0.5, COLUMNS - 0.5, ROWS - 0.5)))
+        assert np.isfinite(candidate.logits).all()
+
     @pytest.mark.parametrize(
         "prompts", [Prompts(), Prompts((OUTSIDE,)), Prompts((Point(900, 900),)), Prompts((Point(float("nan"), 1),))]
     )
@@ -153,6 +168,20 @@ class SegmenterContract:
             together = pool.map(lambda question: segmenter.predict(*question)[0].logits, questions)
         for one, other in zip(alone, together, strict=True):  # several at once are rounded in another way
             np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-4)
+
+    def test_a_preview_is_what_a_click_gives(self, segmenter, image) -> None:
+        segmenter.embed(image)
+        seen, clicked = segmenter.preview(image, CENTRE, client="ada"), segmenter.predict(image, Prompts((CENTRE,)))
+        assert [c.score for c in seen] == [c.score for c in clicked]
+        for one, other in zip(seen, clicked, strict=True):
+            np.testing.assert_array_equal(one.logits, other.logits)
+
+    def test_a_preview_of_what_is_no_image_is_refused(self, segmenter, image) -> None:
+        segmenter.embed(image)  # what stands for a segmenter has it then
+        with pytest.raises(SegmenterError, match=r"\(rows, columns, 3\) uint8"):
+            segmenter.preview(np.zeros((9, 9), np.uint8), Point(1, 1))
+        with pytest.raises(SegmenterError):
+            segmenter.preview(image, Point(900, 900))
 
     def test_a_search_goes_on_until_all_is_done(self, segmenter, image) -> None:
         done = [step.done for step in segmenter.automask(image, EASY)]

@@ -84,8 +84,8 @@ def nobody():
 def test_without_settings_everything_is_embedded_and_the_samples_are_there(lab, home):
     assert [entry.path for entry in lab.source.browse("samples")] == ["samples/tiny"]
     assert lab.source.name == "embedded"
-    lab.segmenter.embed(np.zeros((8, 8, 3), np.uint8))
-    assert lab.segmenter.name == "Classical · no weights"
+    lab.shelf.default.embed(np.zeros((8, 8, 3), np.uint8))
+    assert lab.shelf.default.name == "Classical · no weights"
     assert (lab.store.where, lab.home) == (str(home / "masks"), home)
 
 
@@ -182,7 +182,7 @@ def test_a_home_that_was_a_file_works_once_it_is_none(settings_of, tmp_path):
 def test_images_are_there_without_a_model_which_is_tried_again(settings_of, home):
     weights = home / "sam2.1_hiera_tiny.pt"
     lab = lab_of(settings_of(SEG_APP_HOME=home, CHECKPOINT_PATH=weights))
-    desk = Desk(lab.source, lab.segmenter, store=lab.store, journals=home)
+    desk = Desk(lab.source, lab.shelf.default, store=lab.store, journals=home)
     assert desk.open_first()
     for _ in range(2):
         with pytest.raises(SegmenterError, match="There is no checkpoint"):

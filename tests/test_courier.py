@@ -1,9 +1,16 @@
-"""The courier of a notebook: what any thread changes is changed in the thread of the loop."""
+"""A courier carries what any thread changes to where the page may be changed."""
 
 import asyncio
 import threading
+import weakref
 
 import pytest
+from bokeh.document import Document
+from bokeh.models import ColumnDataSource
+from bokeh.server.contexts import BokehSessionContext
+from bokeh.server.session import ServerSession
+from panel.io.state import set_curdoc
+from tornado.ioloop import IOLoop
 
 from seg_app.views.courier import Courier
 
@@ -43,3 +50,25 @@ def test_without_page_and_loop_a_change_is_made_at_once():
     [thread.join() for thread in threads]
     courier.later(100, lambda: seen.append(2))
     assert seen == [1, 2]
+
+
+def test_what_the_thread_of_a_page_changes_without_holding_the_document_is_changed_while_it_is_held():
+    async def page():
+        document, source = Document(), ColumnDataSource(data={"x": []})
+        document.add_root(source)
+        context = BokehSessionContext("one", None, document)
+        document._session_context = weakref.ref(context)
+        context._set_session(ServerSession("one", document, io_loop=IOLoop.current()))
+        with set_curdoc(document):
+            courier = Courier()
+        courier._on_load()
+        done = asyncio.get_running_loop().create_future()
+
+        def change():
+            courier(lambda: source.update(data={"x": [1]}))  # within another change: at once
+            done.set_result(source.data["x"])
+
+        courier(change)
+        return source.data["x"], await asyncio.wait_for(done, 30)
+
+    assert asyncio.run(page()) == ([], [1])

@@ -284,6 +284,32 @@ def test_moving_on_gives_up_what_has_not_begun(engine, encoded) -> None:
     assert len(encoded) == 1
 
 
+def test_a_preview_encodes_only_what_is_quick_to_encode(engine, encoded, monkeypatch) -> None:
+    monkeypatch.setattr("seg_app.sam.engine.QUICK_S", 0.0)
+    slow = engine.preview(disc_on_noise(), CENTRE), len(encoded)
+    monkeypatch.setattr("seg_app.sam.engine.QUICK_S", float("inf"))
+    quick = engine.preview(disc_on_noise(), CENTRE), len(encoded)
+    assert (slow, len(quick[0]), quick[1]) == (([], 0), 3, 1)
+
+
+def test_a_preview_waits_for_the_clicks_and_gives_way_to_the_next_one(engine) -> None:
+    image, had = disc_on_noise(), []
+    engine.embed(image)
+
+    def ask(word, ask_for):
+        waiting = len(engine._scheduler.waiting)
+        future = pool.submit(lambda: (ask_for(), had.append(word))[0])
+        until(lambda: len(engine._scheduler.waiting) > waiting or future.done())
+        return future
+
+    with ThreadPoolExecutor(4) as pool, engine._scheduler.turn(Priority.CLICK):
+        first = ask("first", lambda: engine.preview(image, CENTRE, client="ada"))
+        pool.submit(lambda: had.append("second") if engine.preview(image, CENTRE, client="ada") else None)
+        assert first.result() == []
+        ask("click", lambda: engine.predict(image, Prompts((CENTRE, OUTSIDE))))
+    assert had == ["first", "click", "second"]
+
+
 def test_says_which_model_runs_where(engine) -> None:
     assert engine.name == "SAM 2.1 tiny · cpu"
 

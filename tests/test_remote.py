@@ -91,6 +91,25 @@ def test_embedding_sends_the_image_before_the_click(remote, served) -> None:
     assert served.requests == ["POST /predict"]
 
 
+def test_for_a_preview_no_image_travels(remote, served) -> None:
+    assert remote.preview(np.full((40, 50, 3), 9, dtype=np.uint8), Point(10, 20)) == []
+    assert served.requests == ["POST /preview"]
+
+
+def test_a_preview_that_nobody_answers_is_none() -> None:
+    with running(create_app(ClassicalSegmenter())) as url:
+        segmenter = RemoteSegmenter(url)
+    assert segmenter.preview(disc_on_noise(), CENTRE) == []
+    segmenter.close()
+
+
+@pytest.mark.parametrize("prompts", [{"points": []}, {"points": [{"x": 1, "y": 1}] * 2}, None])
+def test_a_preview_of_anything_but_a_point_is_refused(remote, client, prompts) -> None:
+    remote.embed(disc_on_noise())
+    question = {"key": content_key(disc_on_noise()), "prompts": prompts}
+    assert client.post("/preview", json=question).status_code == 422
+
+
 def test_a_trace_stays_on_the_server_and_goes_by_a_name() -> None:
     class Remembering(ClassicalSegmenter):
         def predict(self, image, prompts, *, previous=None):

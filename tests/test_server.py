@@ -162,6 +162,27 @@ def test_a_full_server_says_so_and_is_asked_again(slow):
     hasty.close()
 
 
+def test_whoever_only_looks_takes_no_place_from_those_who_click_and_hears_of_no_crowd(monkeypatch):
+    class Staring(ClassicalSegmenter):
+        def preview(self, image, point, *, client=""):
+            staring.set()
+            go.wait()
+            return super().preview(image, point, client=client)
+
+    monkeypatch.setattr("seg_app.sam.server.PREVIEWS_AT_ONCE", 1)
+    staring, go = threading.Event(), threading.Event()
+    with running(create_app(Staring())) as url, ThreadPoolExecutor(1) as pool:
+        segmenter = RemoteSegmenter(url)
+        segmenter.embed(disc_on_noise())
+        first = pool.submit(segmenter.preview, disc_on_noise(), CENTRE)
+        staring.wait()
+        assert segmenter.preview(disc_on_noise(), CENTRE) == []
+        assert segmenter.predict(disc_on_noise(), CLICK)
+        go.set()
+        assert first.result()
+        segmenter.close()
+
+
 def test_one_search_more_than_there_is_room_for_is_refused(slow):
     segmenter = RemoteSegmenter(slow.url)
     first = segmenter.automask(disc_on_noise())

@@ -104,7 +104,7 @@ def test_a_key_finds_its_tool(key):
 
 
 def test_other_keys_stay_the_browsers():
-    assert [tool_of_key(key) for key in ("b", "ctrl+r", "F5", "Tab", "ctrl+c")] == [None] * 5
+    assert [tool_of_key(key) for key in ("q", "ctrl+r", "F5", "Tab", "ctrl+c")] == [None] * 5
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
@@ -280,3 +280,30 @@ def test_points_taken_back_before_their_outline_came_are_gone(bench, session, se
     finish(bench)
     (mask,) = session.masks.masks
     assert mask.x1 < 30
+
+
+# What is greyed
+
+
+@pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool.icon], ids=lambda tool: tool.name)
+def test_a_button_that_can_be_greyed_says_why(session, tool):
+    assert tool.tip(session) == (tool.label if tool.ready(session) else f"{tool.label}: {tool.missing}")
+    assert tool.ready(session) or tool.missing
+
+
+def test_the_reason_is_gone_when_the_button_is_ready(bench):
+    undo = bench._toolbar._buttons["undo"]
+    before = undo.description
+    accept(bench, *SPOTS[0])
+    assert (before, undo.description) == ("Undo (Ctrl+Z): nothing has changed yet", "Undo (Ctrl+Z)")
+
+
+def test_save_says_why_it_is_greyed(bench, session):
+    save, tips = bench._masklist._saved._save, []
+    for step in (lambda: None, lambda: accept(bench, *SPOTS[0]), lambda: (press(bench, "ctrl+s"), finish(bench))):
+        step()
+        tips.append(save.description.partition(": ")[2])
+    session.store = None
+    bench._masklist.refresh()
+    tips.append(save.description.partition(": ")[2])
+    assert tips == ["there are none yet", "", "nothing has changed since", "there is no place to keep them"]

@@ -6,6 +6,7 @@ from seg_app.models.jobs import Latest, Worker
 from seg_app.models.journal import Change, Journal
 from seg_app.models.maskset import MaskSet
 from seg_app.models.preferences import Preferences
+from seg_app.models.preview import Preview
 from seg_app.models.prompts import Draft
 from seg_app.models.search import Ending, Search, Wanted
 from seg_app.models.session import Session
@@ -21,6 +22,7 @@ __all__ = [
     "Latest",
     "MaskSet",
     "Preferences",
+    "Preview",
     "Row",
     "Search",
     "Session",

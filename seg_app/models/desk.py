@@ -15,25 +15,30 @@ from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
 from seg_app.models.session import Session
 from seg_app.models.volume import Volume
+from seg_app.sam import Stock, get_ready
 
 if TYPE_CHECKING:
     from seg_app.io.drops_images import DropsImages
     from seg_app.io.maskstore import MaskStore
     from seg_app.io.pyramid import Workshop
     from seg_app.io.tiled import Entry, TiledSource
-    from seg_app.sam import Segmenter
+    from seg_app.sam import Offer, Segmenter, Shelf
 
 
 class Desk(param.Parameterized):
     """Opens images as sessions, one at a time. Verbs are blocking; a page runs them in a worker thread."""
 
     session = param.ClassSelector(class_=Session, allow_None=True, default=None)
+    segmenter = param.Parameter(instantiate=False, doc="What outlines on this session and the next ones.")
 
     def __init__(
         self, source: TiledSource, segmenter: Segmenter, *, store: MaskStore, journals: Path, user: str = "local"
     ):
         super().__init__()
         self.source, self.segmenter, self.store, self.user = source, segmenter, store, user
+        self.shelf: Shelf | None = None
+        """Where other models can be chosen from; None: nowhere."""
+        self._chosen: str | None = None
         self._journals = journals / encoded(user)  # a name may have slashes, and must not lead elsewhere
         self.path: str | None = None
         """What `session` shows, as a path of the source; None where it comes from Drops."""
@@ -66,6 +71,28 @@ class Desk(param.Parameterized):
         self.path = path
         self.session = session
         return session
+
+    def models(self) -> Stock:
+        """Return the models that can be chosen. Raises SegmenterError."""
+        return self.shelf.stock() if self.shelf else Stock(())
+
+    def is_in_use(self, offer: Offer) -> bool:
+        """Say whether a model is the one that outlines here."""
+        return offer.address == self._chosen if self._chosen else offer.is_default
+
+    def load(self, offer: Offer) -> Segmenter:
+        """Load a model, while another one goes on answering, to `use` it then; return it. Raises SegmenterError."""
+        if self.shelf is None:
+            raise SettingsError("There are no other models here. Make a `Session` with another segmenter.")
+        segmenter = self.shelf.segmenter(offer.address)
+        get_ready(segmenter)
+        return segmenter
+
+    def use(self, offer: Offer, segmenter: Segmenter) -> None:
+        """Let a model that was loaded outline from now on; prompts and masks stay. Raises like `Session.click`."""
+        self._chosen, self.segmenter = offer.address, segmenter
+        if self.session:
+            self.session.use(segmenter)
 
     def open_first(self) -> Session | None:
         """Open the first volume of the first folder with images, else its first image. Raises SegAppError."""

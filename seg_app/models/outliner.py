@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from seg_app.geometry import distinct
 from seg_app.models.corrections import Corrections
 from seg_app.models.volume import to_uint8
-from seg_app.records import Box, Mask, Prompts, Window
+from seg_app.records import Box, Mask, Prompts, Provenance, Window
 from seg_app.sam import windows
 from seg_app.sam.cache import Recent
 from seg_app.sam.pieces import clicked
@@ -39,12 +39,17 @@ class Outliner:
         window, found = self._answers(prompts, z)
         # what else is cut may be anything beyond the window
         whole = [candidate for candidate in found[1:] if not windows.is_cut(candidate.logits, window, plane)]
-        masks = [windows.to_mask(c, window, plane, z=z, prompts=prompts) for c in (found[0], *whole)]
+        made = {"z": z, "prompts": prompts, "provenance": Provenance(self._session.segmenter.name)}
+        masks = [windows.to_mask(c, window, plane, **made) for c in (found[0], *whole)]
         traces = {
             mask.id: c.trace for mask, c in zip(masks, (found[0], *whole), strict=True) if mask and c.trace is not None
         }
         self._corrections.keep(prompts, (z, window, self._session.limits), traces)
         return distinct([mask for mask in masks if mask]) if masks[0] else []
+
+    def forget_answers(self) -> None:
+        """Correct none of the answers so far: another model gave them."""
+        self._corrections = Corrections()
 
     def _answers(self, prompts: Prompts, z: int) -> tuple[Window, list[Candidate]]:
         """Return the window that shows the object well, and the answers there, best first."""

@@ -19,6 +19,7 @@ class Preferences(param.Parameterized):
     """Kept in a file, which is written at every change; one that cannot be read or written is no reason to stop."""
 
     dark = param.Boolean(default=False, doc="Whether the page has the dark theme.")
+    preview = param.Boolean(default=False, doc="Whether what a click would outline is shown before it.")
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
 
     search = param.Dict(default={}, doc="What a search for all objects looks for: the fields of `Wanted`.")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import param
 
-from seg_app.records import Mask, Point, Prompts
+from seg_app.errors import SegAppError
+from seg_app.records import Box, Mask, Point, Prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,14 @@ class Taken:
     """None where the prompts are not answered yet."""
     z: int
     class_name: str
+    earlier: tuple[Prompts, ...] = ()
+    """What the prompts were before each of them was added, for who takes them back."""
 
 
 class Draft(param.Parameterized):
     """Prompts on one plane and their mask. `mask` is None until the prompts are answered.
 
-    Points come from the page's thread and answers from the worker's: each change is made as a whole.
+    Prompts come from the page's thread and answers from the worker's: each change is made as a whole.
     """
 
     prompts = param.ClassSelector(class_=Prompts, default=Prompts(), instantiate=False)
@@ -33,10 +36,12 @@ class Draft(param.Parameterized):
         class_=Mask, allow_None=True, default=None, doc="Answers `prompts`, or an earlier state."
     )
     include = param.Boolean(default=True, doc="Whether a plain click includes; a switch for those with one button.")
+    drawing = param.Boolean(default=False, doc="Whether the next drag over the plane draws the box.")
 
     def __init__(self):
         super().__init__()
         self._answered = self.prompts
+        self._earlier: tuple[Prompts, ...] = ()
         self._choices: tuple[Mask, ...] = ()
         self._lock = threading.RLock()
 
@@ -61,13 +66,25 @@ class Draft(param.Parameterized):
     def add(self, point: Point) -> Prompts:
         """Add a point; return all prompts."""
         with self._lock:
-            self.prompts = self.prompts.with_point(point)
-            return self.prompts
+            return self._go_on(self.prompts.with_point(point))
+
+    def draw(self, box: Box) -> Prompts:
+        """Set the box, in place of the one that was there, and draw no more; return all prompts."""
+        with self._lock:
+            prompts = self._go_on(self.prompts.with_box(box))
+            self.drawing = False
+            return prompts
+
+    def _go_on(self, prompts: Prompts) -> Prompts:
+        self._earlier = (*self._earlier, self.prompts)
+        self.prompts = prompts
+        return prompts
 
     def take_back(self) -> Prompts:
-        """Drop the last point; return the rest."""
+        """Return to the prompts before the last point or box, and return them."""
         with self._lock:
-            rest = self.prompts.without_last()
+            *earlier, rest = self._earlier or (self.prompts.without_last(),)
+            self._earlier = tuple(earlier)
             if rest.asks:
                 self.prompts = rest
             else:
@@ -77,7 +94,24 @@ class Draft(param.Parameterized):
     def clear(self) -> None:
         """Drop everything."""
         with self._lock:
+            self._earlier = ()
             self._set(Prompts())
+
+    def drop(self) -> None:
+        """Draw no box any more; where none was to be drawn, drop everything."""
+        if self.drawing:
+            self.drawing = False
+        else:
+            self.clear()
+
+    def switch_drawing(self) -> None:
+        """Let the next drag draw the box, or no longer."""
+        self.drawing = not self.drawing
+
+    def ask_again(self) -> None:
+        """Take the mask for no answer any more: another model is to give one. Until then it stays."""
+        with self._lock:
+            self._answered, self._choices = Prompts(), ()
 
     def answer(self, prompts: Prompts, masks: Sequence[Mask]) -> bool:
         """Set the masks that answer prompts, best first, unless these have changed since; say whether they were set."""
@@ -93,8 +127,8 @@ class Draft(param.Parameterized):
             mask = self.mask if self.answered else None
             if not self.prompts.asks or (self.answered and mask is None):
                 return None
-            taken = Taken(self.prompts, mask, z, class_name)
-            self._set(Prompts())
+            taken = Taken(self.prompts, mask, z, class_name, self._earlier)
+            self.clear()
             return taken
 
     def put_back(self, taken: Taken) -> bool:
@@ -102,7 +136,7 @@ class Draft(param.Parameterized):
         with self._lock:
             if self.prompts:
                 return False
-            self.prompts = taken.prompts
+            self.prompts, self._earlier = taken.prompts, taken.earlier
             if taken.mask:
                 self._set(taken.prompts, taken.mask)
             return True
@@ -112,3 +146,19 @@ class Draft(param.Parameterized):
         # Param takes an equal value for a change, and the page would paint the points once more before the outline.
         changed = {} if prompts is self.prompts else {"prompts": prompts}
         self.param.update(mask=masks[0] if masks else None, **changed)
+
+
+def box_on_plane(box: Box, plane: tuple[int, int]) -> Box:
+    """Return the part of a box that is on a plane of (rows, columns), its top left corner first.
+
+    Raises SegAppError when that is less than a pixel wide or high.
+    """
+    x0, x1 = sorted((box.x0, box.x1))
+    y0, y1 = sorted((box.y0, box.y1))
+    x0, y0, x1, y1 = max(x0, -0.5), max(y0, -0.5), min(x1, plane[1] - 0.5), min(y1, plane[0] - 0.5)
+    if not (x1 - x0 >= 1 and y1 - y0 >= 1):  # so that no comparison with NaN lets it pass
+        raise SegAppError(
+            f"The box has no pixel of the plane of {plane[1]} × {plane[0]} pixels in it. "
+            "Draw it from corner to corner around the object."
+        )
+    return Box(x0, y0, x1, y1)

@@ -14,7 +14,7 @@ import param
 from seg_app.errors import SegAppError
 from seg_app.geometry import bits_of, overlap
 from seg_app.models.maskset import Masks
-from seg_app.records import Mask, Window
+from seg_app.records import Mask, Provenance, Window
 from seg_app.sam import AutoOptions, Candidate, windows
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class _Sieve:
         self._window, self._z, self._least_area = window, z, least_area
         self._plane = session.volume.shape[1:]
         self._accepted = session.masks.on_plane(z)
+        self._made = Provenance(session.segmenter.name)
         self._known: dict[str, Mask | None] = {}
 
     def sifted(self, found: Iterable[Mask]) -> Masks:
@@ -131,7 +132,7 @@ class _Sieve:
         return tuple(mask for mask in masks if mask)
 
     def _new(self, mask: Mask) -> Mask | None:
-        placed = self._placed(mask)
+        placed = self._placed(replace(mask, provenance=self._made))
         is_wanted = placed and placed.area >= self._least_area and not self._is_known(placed)
         self._known[mask.id] = placed if is_wanted else None
         return self._known[mask.id]
@@ -149,7 +150,8 @@ class _Sieve:
         y0, x0 = y0 - above, x0 - left
         place = Window(window.level, y0, x0, y0 + bits.shape[0], x0 + bits.shape[1])
         candidate = Candidate(np.where(bits, 1.0, -1.0).astype(np.float32), mask.score or 0.0)
-        return windows.to_mask(candidate, place, self._plane, z=self._z, prompts=prompts)
+        fields = {"z": self._z, "prompts": prompts, "provenance": self._made}
+        return windows.to_mask(candidate, place, self._plane, **fields)
 
 
 def window_of(session: Session, wanted: Wanted) -> Window:

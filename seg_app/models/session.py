@@ -13,7 +13,8 @@ from seg_app.errors import SegAppError
 from seg_app.io.registry import encode_masks
 from seg_app.models.maskset import Masks, MaskSet
 from seg_app.models.outliner import Outliner
-from seg_app.models.prompts import Draft, Taken
+from seg_app.models.preview import Preview
+from seg_app.models.prompts import Draft, Taken, box_on_plane
 from seg_app.models.search import Search
 from seg_app.models.volume import Volume
 from seg_app.records import Box, Mask, MaskFile, Point, Provenance
@@ -39,6 +40,7 @@ class Session(param.Parameterized):
     view = param.ClassSelector(
         class_=Box, allow_None=True, default=None, doc="What is on screen, as edges in pixels; None: nobody looks."
     )
+    segmenter = param.Parameter(instantiate=False, doc="What outlines: a `Segmenter`.")
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
     saved_as = param.String(default="", doc="Where the masks were saved last, or loaded from.")
     kept = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="The masks as they were saved or loaded.")
@@ -58,7 +60,7 @@ class Session(param.Parameterized):
         self.draft = Draft()
         self.user = user or getpass.getuser()
         self.outliner = Outliner(self)
-        self.search = Search(self)
+        self.search, self.preview = Search(self), Preview(self)
 
     # The object that is being made
 
@@ -77,6 +79,18 @@ class Session(param.Parameterized):
             raise SegAppError(f"({x:.0f}, {y:.0f}) is not on the plane of {size} pixels. Choose a point inside it.")
         self.draft.add(Point(x, y, include))
 
+    def draw_box(self, box: Box) -> Mask | None:
+        """Set the box around the object, cut at the edges of the plane; return the mask of all prompts so far.
+
+        box: corners in pixels, in any order. Raises SegAppError like `click`, and when less than a pixel is in it.
+        """
+        self.add_box(box)
+        return self.outline()
+
+    def add_box(self, box: Box) -> None:
+        """Set the box without asking the model. Raises SegAppError when less than a pixel of the plane is in it."""
+        self.draft.draw(box_on_plane(box, self.volume.shape[1:]))
+
     def is_on_plane(self, x: float, y: float) -> bool:
         """Say whether a point lies on a pixel of the plane."""
         return -0.5 <= x < self.volume.width - 0.5 and -0.5 <= y < self.volume.height - 0.5
@@ -93,13 +107,13 @@ class Session(param.Parameterized):
         self.draft.next_choice()
 
     def take_back(self) -> Mask | None:
-        """Drop the last point and return the mask of the others."""
+        """Return to the prompts before the last point or box, and return their mask."""
         self.draft.take_back()
         return self.outline()
 
     def drop(self) -> None:
-        """Drop all points and their mask."""
-        self.draft.clear()
+        """Drop all prompts and their mask; while a box is to be drawn, only that."""
+        self.draft.drop()
 
     def switch_mode(self, *, include: bool | None = None) -> None:
         """Let plain clicks include or exclude; without an argument, the other of the two."""
@@ -137,8 +151,16 @@ class Session(param.Parameterized):
 
     def _signed(self, mask: Mask, class_name: str) -> Mask:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        provenance = Provenance(engine=self.segmenter.name, user=self.user, created=now)
+        engine = mask.provenance.engine or self.segmenter.name  # another model may have been chosen meanwhile
+        provenance = Provenance(engine, self.user, now)
         return replace(mask, class_name=class_name, provenance=provenance)
+
+    def use(self, segmenter: Segmenter) -> Mask | None:
+        """Let another model outline; return its mask of the prompts. Prompts and masks stay. Raises like `click`."""
+        self.segmenter = segmenter
+        self.outliner.forget_answers()
+        self.draft.ask_again()
+        return self.outline()
 
     # Accepted masks
 

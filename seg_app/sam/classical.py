@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +47,7 @@ class ClassicalSegmenter:
 
     def __init__(self) -> None:
         self._landscapes: Recent[Landscape] = Recent(KEPT_WINDOWS)
+        self._previewing = Lock()
 
     def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:  # noqa: ARG002 - nobody waits for a device
         """Smooth a (rows, columns, 3) uint8 image and keep that for the clicks to come. Raises SegmenterError."""
@@ -68,6 +70,19 @@ class ClassicalSegmenter:
         is_ambiguous = len(prompts.points) == 1 and prompts.box is None
         chosen = _distinct(_readings(land, prompts), limit=READINGS if is_ambiguous else 1)
         return [Candidate(_obeying(softened(patch, land.shape), prompts), score) for patch, score in chosen]
+
+    def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:  # noqa: ARG002
+        """Return up to three readings of a point, best score first; [] where the image is not smoothed yet.
+
+        Of several that look at once one gets an answer: nothing here can wait for the clicks. Raises SegmenterError.
+        """
+        check_image(image)
+        if self._landscapes.find(content_key(image)) is None or not self._previewing.acquire(blocking=False):
+            return []
+        try:
+            return self.predict(image, Prompts((point,)))
+        finally:
+            self._previewing.release()
 
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return a search for all objects, see `Segmenter`, at the spots of the image in place of a grid of points.

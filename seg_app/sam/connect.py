@@ -58,7 +58,7 @@ def connect_sam(
     Raises SegmenterError when there is nothing of the kind at the address.
     """
     address = Address(uri or best_address(), config, device, token, cache)
-    scheme = _scheme(address.uri)
+    scheme = scheme_of(address.uri)
     if scheme not in ENGINES:
         known = ", ".join(f"'{name}:'" for name in ENGINES)
         raise SegmenterError(f"Cannot connect to '{uri}'. Known addresses begin with {known}, or are a path.")
@@ -88,8 +88,8 @@ def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, 
     """
     if checkpoint:
         return f"local:{checkpoint}"
-    if lacking := _lacking():
-        log.warning("The classical segmenter answers: SAM 2.1 needs %s. Install it by: %s", lacking, INSTALL)
+    if missing := lacking():
+        log.warning("The classical segmenter answers: SAM 2.1 needs %s. Install it by: %s", missing, INSTALL)
         return "classical:"
     if official := _official(folder, device) if folder else None:
         return f"local:{official}"
@@ -100,7 +100,7 @@ def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, 
     return "classical:"
 
 
-def _lacking() -> str:
+def lacking() -> str:
     """Return which packages SAM 2.1 needs that are not installed: they are an extra of this one."""
     return " and ".join(name for name in ("torch", "sam2") if not find_spec(name))
 
@@ -114,7 +114,8 @@ def _official(folder: Path, device: str | Device) -> Path | None:
     return found[0] if found else None
 
 
-def _scheme(uri: str) -> str:
+def scheme_of(uri: str) -> str:
+    """Return the scheme of an address, 'local' for a plain path."""
     # one letter before the colon is a drive, not a scheme
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", uri)
     return found[1].lower() if found else "local"
@@ -137,8 +138,8 @@ def _bundled(address: Address) -> Segmenter:
 
 
 def _sam2(checkpoint: Checkpoint, address: Address) -> Segmenter:
-    if lacking := _lacking():
-        raise SegmenterError(f"'{checkpoint.weights}' needs {lacking}, not installed here. Install it by: {INSTALL}")
+    if missing := lacking():
+        raise SegmenterError(f"'{checkpoint.weights}' needs {missing}, not installed here. Install it by: {INSTALL}")
     from seg_app.sam.engine import Sam2Segmenter  # weight: torch, 3 s
 
     return Sam2Segmenter(checkpoint, device=address.device, cache=address.cache)

@@ -6,12 +6,14 @@ import hashlib
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from seg_app.errors import SegmenterError
+from seg_app.records import Prompts
 from seg_app.sam.automask import search
 from seg_app.sam.cache import Cache, CacheLimits, ContentKeys
 from seg_app.sam.compiling import compile_encoder
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seg_app.records import Point, Prompts
+    from seg_app.records import Box, Point
     from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.checkpoints import Checkpoint
     from seg_app.sam.diskcache import Arrays
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 CLICKS_AT_ONCE = {"cpu": 2}
 """Clicks on one window that a CPU answers in one turn: of 1, 2 and 4, two gave most answers a second to 16 clickers."""
 MANY_CLICKS = 16
+QUICK_S = 0.25
+"""Images that are encoded in less are encoded for a preview, too: a click that comes then hardly has to wait."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Sam2Segmenter:
         self._clicks: Together[Point, list[Candidate]] = Together(
             most, turn=partial(self._using_device, Priority.CLICK)
         )
+        self._encoding_s = float("inf")
         self._title = checkpoint.title
         if wanted.is_compiled:
             compile_encoder(self._predictor.model, self._try_out)
@@ -140,6 +145,20 @@ class Sam2Segmenter:
                 return_logits=True,
             )
         return _best_first(*answers)
+
+    def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:
+        """Return three candidates for a point, best score first; [] where the image has to be encoded first.
+
+        client: see `Segmenter`. Raises SegmenterError.
+        """
+        check_image(image)
+        check_prompts(Prompts((point,)), image.shape)
+        key = self._key(image)
+        if self._kept(key) is None and self._encoding_s > QUICK_S:
+            return []
+        with suppress(SupersededError), self._using_device(Priority.HOVER, client=client):
+            return self._readings(key, image, [point])[0]
+        return []
 
     def _readings(self, key: str, image: NDArray[np.uint8], points: list[Point]) -> list[list[Candidate]]:
         """Return what each point may mean, a part or the whole. Within a turn."""
@@ -214,7 +233,9 @@ class Sam2Segmenter:
         return self._embeddings.get(key, lambda: self._encode(image))
 
     def _encode(self, image: NDArray[np.uint8]) -> _Embedding:
+        began_s = monotonic()
         self._predictor.set_image(image)
+        self._encoding_s = monotonic() - began_s
         # private names of the package: it has no other way to go back to an earlier image
         features: Any = self._predictor._features  # noqa: SLF001
         return _Embedding(features, (image.shape[0], image.shape[1]))
@@ -258,5 +279,10 @@ def _arrays(prompts: Prompts) -> dict[str, Any]:
     return {
         "point_coords": np.array([(p.x, p.y) for p in points], dtype=np.float32) if points else None,
         "point_labels": np.array([p.include for p in points], dtype=np.int32) if points else None,
-        "box": np.array([box.x0, box.y0, box.x1, box.y1], dtype=np.float32) if box else None,
+        "box": np.array(_in_order(box), dtype=np.float32) if box else None,
     }
+
+
+def _in_order(box: Box) -> tuple[float, float, float, float]:
+    (x0, x1), (y0, y1) = sorted((box.x0, box.x1)), sorted((box.y0, box.y1))
+    return x0, y0, x1, y1

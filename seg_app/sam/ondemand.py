@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seg_app.records import Prompts
+    from seg_app.records import Point, Prompts
     from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.protocol import Candidate, Search, Segmenter, Trace
 
@@ -52,6 +52,10 @@ class OnDemand:
     def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
         """Return the candidates of the segmenter, see `Segmenter`. Raises SegmenterError."""
         return self._loaded().predict(image, prompts, previous=previous)
+
+    def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:
+        """Return the preview of the segmenter, see `Segmenter`; [] before it is loaded. Raises SegmenterError."""
+        return self._segmenter.preview(image, point, client=client) if self._segmenter else []
 
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return the search of the segmenter for all objects, see `Segmenter`. Raises SegmenterError."""

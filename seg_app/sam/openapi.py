@@ -53,6 +53,9 @@ def document(name: str) -> dict[str, Any]:
             "/predict": {
                 "post": _question("Outline what prompts mean", BYTES, {"prompts": PROMPTS, "previous": TRACE})
             },
+            "/preview": {
+                "post": _question("Outline what a click would, if quick", BYTES, {"prompts": PROMPTS, "client": CLIENT})
+            },
             "/automask": {"post": _question("Find all objects of an image", LINES, {"options": OPTIONS})},
             "/cache": {"delete": _operation("Let go of all images and embeddings", None)},
             "/openapi.json": {"get": _operation("Return this document", JSON)},

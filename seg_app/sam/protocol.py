@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from seg_app.records import Mask, Prompts
+    from seg_app.records import Mask, Point, Prompts
 
 EVERYTHING = AutoOptions()
 """Search the whole image with the parameters that the package has by default."""
@@ -87,6 +87,15 @@ class Segmenter(Protocol):
         previous: the `trace` of the answer on this image that the last of the prompts corrects; a segmenter that does
         not know it (any more) answers the prompts alone.
         Raises SegmenterError when there is no including prompt or the model fails.
+        """
+        ...
+
+    def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:
+        """Return what `predict` would for an including point that nobody has clicked; [] where that takes long.
+
+        It goes after all clicks, and asks for nothing heavy: an image is embedded for it only where that is quick.
+        client: who asks, by any name; what the same one asked to preview before and nobody has begun is given up: [].
+        Raises SegmenterError.
         """
         ...
 

@@ -19,6 +19,7 @@ from tenacity import (
 )
 
 from seg_app.errors import SegmenterError
+from seg_app.records import Prompts
 from seg_app.sam.autooptions import options_to_json
 from seg_app.sam.autowire import progress_of
 from seg_app.sam.cache import content_key
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from seg_app.records import Prompts
+    from seg_app.records import Point
     from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.protocol import Candidate, Search, Trace
 
@@ -42,6 +43,9 @@ ATTEMPTS = 2
 WAIT_S, LONGEST_WAIT_S = 0.1, 1.0
 UPLOADS = 2
 CONNECT_TIMEOUT_S = 5.0
+PREVIEW_TIMEOUT_S = 5.0
+UNAVAILABLE = (httpx.codes.NOT_FOUND, httpx.codes.SERVICE_UNAVAILABLE)
+"""What keeps a preview from being shown, and nobody has to know: no such image (any more), no place free."""
 PATIENCE_S = 5.0
 """A server of the bundled model is there again in this time."""
 
@@ -103,6 +107,24 @@ class RemoteSegmenter:
         check_prompts(prompts, image.shape)
         name = previous if isinstance(previous, str) else None
         return unpack_candidates(self._ask("/predict", image, {"prompts": prompts_to_json(prompts), "previous": name}))
+
+    def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:
+        """Return the server's preview, see `Segmenter`; [] also where it lacks the image, is full or does not answer.
+
+        Raises SegmenterError when the server says that the question makes no sense.
+        """
+        check_image(image)
+        check_prompts(prompts := Prompts((point,)), image.shape)
+        question = {"key": content_key(image), "prompts": prompts_to_json(prompts), "client": client}
+        try:
+            answer = self._http.post("/preview", json=question, timeout=PREVIEW_TIMEOUT_S)
+        except httpx.TransportError:  # nobody has asked for it: the next click says what is wrong
+            return []
+        if answer.status_code in UNAVAILABLE:
+            return []
+        if not answer.is_success:
+            raise SegmenterError(f"The SAM server at {self._url} refuses: {_reason(answer)}")
+        return unpack_candidates(answer.content)
 
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return the server's search for all objects, see `Segmenter`; closing it hangs up, which ends the search.

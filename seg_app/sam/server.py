@@ -6,6 +6,7 @@
 | PUT /images/{key} | message of one image | 204 |
 | POST /embed | JSON: key, and client: who asks (optional) | 204 |
 | POST /predict | JSON: key, prompts, and previous: the trace that they correct (optional) | message of candidates |
+| POST /preview | JSON: key, client, and prompts: one point | message of candidates; of none where it takes long |
 | POST /automask | JSON: key, options | lines of JSON, one for each step: see `autowire`. Hanging up ends the search |
 | GET /status | | a page, or JSON: clients, images, cache, queue, memory of the device |
 | DELETE /cache | | 204; images and embeddings are let go |
@@ -57,6 +58,8 @@ KEPT_TRACES = 256
 """Of 256 KiB each with the official models; a click leaves one to three."""
 KEPT_CLIENTS = 100
 QUESTIONS_AT_ONCE = 64
+PREVIEWS_AT_ONCE = 8
+"""With places of their own: those who only look take none from those who click."""
 SEARCHES_AT_ONCE = 8
 REASON_CHARACTERS = 2000
 
@@ -71,6 +74,7 @@ def create_app(segmenter: Segmenter, *, token: str | None = None) -> Starlette:
             Route("/images/{key}", service.put_image, methods=["PUT"]),
             Route("/embed", service.embed, methods=["POST"]),
             Route("/predict", service.predict, methods=["POST"]),
+            Route("/preview", service.preview, methods=["POST"]),
             Route("/automask", service.automask, methods=["POST"]),
             Route("/cache", service.free, methods=["DELETE"]),
             Route("/openapi.json", service.openapi),
@@ -93,6 +97,7 @@ class _Service:
         self._traces: Recent[Trace] = Recent(KEPT_TRACES)
         self._clients: Recent[_Visits] = Recent(KEPT_CLIENTS)
         self._questions = Places(QUESTIONS_AT_ONCE, what="questions")
+        self._previews = Places(PREVIEWS_AT_ONCE, what="previews")
         # weakly: one whose answer never began is nowhere else
         self._searches: weakref.WeakSet[Search] = weakref.WeakSet()
 
@@ -140,6 +145,12 @@ class _Service:
         self._admit(request)
         with self._questions.one():
             message = await run_in_threadpool(self._answer, await question_of(request))
+        return Response(message, media_type="application/octet-stream")
+
+    async def preview(self, request: Request) -> Response:
+        self._admit(request)
+        with self._previews.one():
+            message = await run_in_threadpool(self._preview, await question_of(request))
         return Response(message, media_type="application/octet-stream")
 
     async def automask(self, request: Request) -> Response:
@@ -203,6 +214,13 @@ class _Service:
         previous = self._traces.find(str(question.get("previous")))
         candidates = self._segmenter.predict(self._image(question), prompts, previous=previous)
         return pack_candidates([replace(candidate, trace=self._named(candidate.trace)) for candidate in candidates])
+
+    def _preview(self, question: dict[str, Any]) -> bytes:
+        prompts, client = prompts_from_json(question.get("prompts")), str(question.get("client", ""))
+        if len(prompts.points) != 1 or prompts.box:
+            raise SegmenterError(f"A preview is of one point, not of {prompts}.")
+        found = self._segmenter.preview(self._image(question), prompts.points[0], client=client)
+        return pack_candidates([replace(candidate, trace=None) for candidate in found])
 
     def _named(self, trace: Trace | None) -> str | None:
         """Keep a trace, and return the name that a client calls it by."""

@@ -45,6 +45,7 @@ class Courier:
         self._thread = threading.get_ident()
         self._loop = None if self.is_served else _running_loop()
         self._waiting: list[Callable[[], None]] | None = []
+        self._is_carrying = False
         self._lock = threading.Lock()
         self.on_error: Callable[[str], None] = lambda _: None
         self.pushed: list[pn.pane.HoloViews] = []
@@ -59,19 +60,23 @@ class Courier:
         with self._lock:
             waiting, self._waiting = self._waiting or [], None
         for change in waiting:
-            self._carry_out(change)
+            self(change)
 
     def __call__(self, change: Callable[[], None]) -> None:
-        """Call `change` now when this is the page's own thread, else as soon as that thread is free."""
+        """Call `change` now where the page may be changed, else as soon as it may be.
+
+        A page that is served may be changed within another change only: while changes of widgets are on their way,
+        Panel handles events in the page's own thread without holding the document, and Bokeh then refuses them.
+        """
         with self._lock:
             if self._waiting is not None:
                 self._waiting.append(change)
                 return
         elsewhere = threading.get_ident() != self._thread
-        if elsewhere and self._loop:
-            self._loop.call_soon_threadsafe(self._carry_out, change)
-        elif elsewhere and self._doc and self.is_served:
+        if self._doc and self.is_served and (elsewhere or not self._is_carrying):
             self._doc.add_next_tick_callback(lambda: self._carry_out(change))
+        elif elsewhere and self._loop:
+            self._loop.call_soon_threadsafe(self._carry_out, change)
         else:
             change()
             self._push()
@@ -86,12 +91,15 @@ class Courier:
             self(change)
 
     def _carry_out(self, change: Callable[[], None]) -> None:
+        self._is_carrying = True
         try:
             change()
             self._push()
         except Exception:  # the edge of the page: Bokeh would drop it without a word
             log.exception("The page could not be changed")
             self.on_error("The page could not show what has changed. Reload it; nothing that was accepted is lost.")
+        finally:
+            self._is_carrying = False
 
     def _push(self) -> None:
         if not self.is_served:

@@ -1,4 +1,4 @@
-"""What hands do over a Bokeh figure: clicks of both buttons with modifiers, keys, hover."""
+"""What hands do over a Bokeh figure: clicks of both buttons with modifiers, boxes, keys, hover."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 import param
 from bokeh.events import DoubleTap, MouseLeave, MouseMove, PressUp, Tap
-from bokeh.models import CustomJS
+from bokeh.models import BoxAnnotation, CustomJS
 from panel.custom import JSComponent
 from panel.viewable import Child
 
+from seg_app.views import theme
 from seg_app.views.courier import Courier
 
 log = logging.getLogger(__name__)
@@ -24,13 +25,20 @@ class Gesture:
     """One gesture; x and y are data coordinates of the figure."""
 
     kind: str
-    """'click', 'right-click', 'hover', 'leave' or 'key'."""
+    """'click', 'right-click', 'box', 'hover', 'leave' or 'key'."""
     x: float = float("nan")
     y: float = float("nan")
+    x1: float = float("nan")
+    y1: float = float("nan")
+    """Of a box (x, y) is the corner where the drag began, (x1, y1) the one where it ended."""
     shift: bool = False
     ctrl: bool = False
     alt: bool = False
     key: str = ""
+
+
+ANSWERS = {"hover": {"seen": True}, "box": {"drawn": True}}
+"""What the browser waits for before it sends the next place, or draws no box of its own any more."""
 
 
 class Gestures(JSComponent):
@@ -45,6 +53,7 @@ class Gestures(JSComponent):
     keys = param.List(default=[], doc="Keys to report, e.g. 'Enter', 'ctrl+z'. All others stay the browser's.")
     repeating = param.List(default=[], doc="Keys that repeat while they are held.")
     place = param.String(doc="Names this figure among those of the page.")
+    drawing = param.Boolean(doc="Whether a drag draws a box. Bokeh does not hear of the left button then.")
     in_notebook = param.Boolean(doc="Whether the page belongs to a notebook: keys count after a click only.")
 
     _esm = """
@@ -59,9 +68,13 @@ class Gestures(JSComponent):
         model.send_msg({ kind: 'hover', ...at })
       }
       // One message under way, the latest place wins: a slow server never falls behind the pointer.
-      model.on('msg:custom', () => { hover.busy = false; setTimeout(say, 40) })
+      model.on('msg:custom', (answer) => {
+        if (answer.drawn) return hide()
+        hover.busy = false
+        setTimeout(say, 40)
+      })
       places[model.place] = {
-        move(x, y) { hover.last = { x, y }; hover.next = hover.last; say() },
+        move(seen) { hover.seen = seen; hover.last = { x: seen.x, y: seen.y }; hover.next = hover.last; say() },
         leave() { hover.next = null; model.send_msg({ kind: 'leave' }) },
       }
       const modifiers = (e) => ({ shift: e.shiftKey, ctrl: e.ctrlKey || e.metaKey, alt: e.altKey })
@@ -93,6 +106,48 @@ class Gestures(JSComponent):
         globalThis.__segAppActive = model.place  // one output of a notebook may show several benches
         el.focus({ preventScroll: true })
       }
+      // A box: from where the button goes down to where it is let go, on the screen; drawn here, so that nobody waits.
+      const drag = { target: null, from: null, to: null }
+      const at = (e) => {
+        const corner = drag.target.getBoundingClientRect()
+        return { sx: e.clientX - corner.left, sy: e.clientY - corner.top }
+      }
+      const inData = ({ sx, sy }) => {
+        const { figure, ...seen } = hover.seen
+        const across = (figure.x_range.end - figure.x_range.start) / figure.inner_width
+        const down = (figure.y_range.start - figure.y_range.end) / figure.inner_height
+        return { x: seen.x + (sx - seen.sx) * across, y: seen.y + (sy - seen.sy) * down }
+      }
+      const hide = () => hover.seen?.band.setv({ visible: false }, { sync: false })
+      const stop = () => { drag.target = null; hide() }
+      const onDown = (e) => {
+        if (!model.drawing || e.button !== 0 || e.ctrlKey) return
+        e.stopPropagation()
+        takeFocus()
+        drag.target = e.composedPath()[0]
+        drag.target.setPointerCapture(e.pointerId)
+        drag.from = drag.to = at(e)
+      }
+      const onDrag = (e) => {
+        if (drag.target === null || !hover.seen) return
+        drag.to = at(e)
+        const a = inData(drag.from), b = inData(drag.to)
+        hover.seen.band.setv({
+          left: Math.min(a.x, b.x), right: Math.max(a.x, b.x), top: Math.min(a.y, b.y), bottom: Math.max(a.y, b.y),
+          visible: true,
+        }, { sync: false })
+      }
+      const onUp = (e) => {
+        if (drag.target === null) return
+        e.stopPropagation()
+        onDrag(e)
+        drag.target = null
+        const { from, to } = drag
+        if (!hover.seen || Math.hypot(to.sx - from.sx, to.sy - from.sy) < 4) return hide()  // a click is no box
+        const a = inData(from), b = inData(to)
+        model.send_msg({ kind: 'box', x: a.x, y: a.y, x1: b.x, y1: b.y })
+      }
+      const onMouseDown = (e) => drag.target && e.preventDefault()  // else what is beside the canvas is selected
       const onKey = (e) => {
         if (e.defaultPrevented) return
         const target = e.composedPath()[0]
@@ -113,6 +168,12 @@ class Gestures(JSComponent):
         if (!e.repeat || model.repeating.includes(key)) model.send_msg({ kind: 'key', key })
       }
       el.addEventListener('contextmenu', onContextMenu)
+      el.addEventListener('pointerdown', onDown, true)
+      el.addEventListener('pointermove', onDrag, true)
+      el.addEventListener('pointerup', onUp, true)
+      el.addEventListener('pointercancel', stop, true)
+      el.addEventListener('mousedown', onMouseDown, true)
+      model.on('drawing', () => model.drawing || stop())
       // A notebook takes the focus for its cell when the button goes down, and looks at keys before anybody else.
       for (const kind of ['pointerdown', 'click']) el.addEventListener(kind, takeFocus)
       if (!model.in_notebook) takeFocus()
@@ -132,9 +193,13 @@ class Gestures(JSComponent):
     def listen(self, figure: Any) -> None:
         """Attach to a Bokeh figure; once for each figure."""
         figure.context_menu = None  # else a right click opens Bokeh's tool menu
-        script = "export default ({place}, event) => globalThis.__segAppPlaces?.[place]?.%s"
-        for event, call in ((MouseMove, "move(event.x, event.y)"), (MouseLeave, "leave()")):
-            figure.js_on_event(event, CustomJS(args={"place": self.place}, code=script % call))
+        band = BoxAnnotation(visible=False, left=0, right=0, top=0, bottom=0, **theme.BOX_STYLE)
+        figure.add_layout(band)
+        script = "export default ({place, figure, band}, event) => globalThis.__segAppPlaces?.[place]?.%s"
+        seen = "{figure, band, sx: event.sx, sy: event.sy, x: event.x, y: event.y}"
+        for event, call in ((MouseMove, f"move({seen})"), (MouseLeave, "leave()")):
+            args = {"place": self.place, "figure": figure, "band": band}
+            figure.js_on_event(event, CustomJS(args=args, code=script % call))
         # The second of two quick clicks is a DoubleTap, one held for more than 300 ms a PressUp.
         for event in (Tap, DoubleTap, PressUp):
             figure.on_event(event, self._on_click)
@@ -153,5 +218,5 @@ class Gestures(JSComponent):
         try:
             self._report(Gesture(**data))
         finally:
-            if data.get("kind") == "hover":
-                self._send_msg({"seen": True})
+            if data.get("kind") in ANSWERS:
+                self._send_msg(ANSWERS[data["kind"]])

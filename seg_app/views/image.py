@@ -14,12 +14,13 @@ from holoviews.streams import Pipe
 from panel.viewable import Viewer
 
 from seg_app.errors import SegAppError
-from seg_app.geometry import outline
 from seg_app.models import Latest, Session, Worker
-from seg_app.records import Box, Mask, Prompts
+from seg_app.records import Box
 from seg_app.views import theme
 from seg_app.views.courier import Courier, Watches
+from seg_app.views.drafted import DraftLayer
 from seg_app.views.gestures import Gesture, Gestures
+from seg_app.views.glance import Glance
 from seg_app.views.render import (
     BLANK,
     BLANK_RGB,
@@ -52,8 +53,9 @@ class ImageView(Viewer):
         self._viewport: Viewport | None = None
         self._pointer: tuple[float, float] | None = None
         self._stale: set[str] = set()
-        self._latest, self._latest_outline = Latest("seg-app-canvas"), Latest("seg-app-outline")
-        self._rest = AtRest(session.outliner.prepare, courier)
+        self._latest = Latest("seg-app-canvas")
+        self._rest = AtRest(self._prepare, courier)
+        self._glance = Glance(session.preview, courier)
         self._lock = threading.Lock()
         self._watches = Watches()
         self._figure: Any = None
@@ -63,12 +65,9 @@ class ImageView(Viewer):
         self._make_sources()
         self._make_pane()
         self._watch()
-        self._show_prompts(session.draft.prompts)
-        self._show_outline(session.draft.mask)
+        self._draft = DraftLayer(session, courier, self._watches)
 
     def _make_sources(self) -> None:
-        self._points = ColumnDataSource(data={"x": [], "y": [], "color": [], "marker": []})
-        self._outline = ColumnDataSource(data={"xs": [], "ys": []})
         self._objects = ColumnDataSource(data=EMPTY_IMAGE)
         self._selection = ColumnDataSource(data=EMPTY_IMAGE)
 
@@ -136,8 +135,7 @@ class ImageView(Viewer):
         ):
             mapper = LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
             figure.image("image", x="x", y="y", dw="dw", dh="dh", source=source, color_mapper=mapper)
-        figure.multi_polygons("xs", "ys", source=self._outline, **theme.DRAFT_STYLE)
-        figure.scatter("x", "y", source=self._points, marker="marker", fill_color="color", **theme.MARKER_STYLE)
+        self._draft.furnish(figure)
 
     def fit(self) -> None:
         """Show the whole plane."""
@@ -158,11 +156,11 @@ class ImageView(Viewer):
         session, watch = self.session, self._watches.add
         watch(session, "z", lambda _: self._redraw("frame", "overlay"))
         watch(session, "limits", lambda _: self._on_limits())
+        watch(session, "segmenter", lambda _: self._courier(self._rest.moved))  # it has not seen what is on screen
         watch(session.volume, "sharpened", lambda _: self._redraw("frame"))
         watch(session.masks, ["masks", "selected"], lambda *_: self._redraw("overlay"))
         watch(session.search, "found", lambda _: self._redraw("overlay"))
-        watch(session.draft, "prompts", lambda event: self._show_prompts(event.new))
-        watch(session.draft, "mask", lambda event: self._latest_outline.ask(lambda: self._show_outline(event.new)))
+        watch(session.draft, "drawing", lambda _: self._courier(self._show_drawing))
 
     def _look(self) -> None:
         figure = self._figure
@@ -222,29 +220,10 @@ class ImageView(Viewer):
             low, high = self._frame.limits_as_codes(self.session.limits)
             self._mapper.update(low=low, high=high)
 
-    def _show_prompts(self, prompts: Prompts) -> None:
-        colours = [theme.INCLUDE if point.include else theme.EXCLUDE for point in prompts.points]
-        data = {
-            "x": [point.x for point in prompts.points],
-            "y": [point.y for point in prompts.points],
-            "color": colours,
-            "marker": ["circle_cross" if point.include else "circle_x" for point in prompts.points],
-        }
-        self._courier(lambda: self._update_if(prompts is self.session.draft.prompts, self._points, data))
-
-    def _show_outline(self, mask: Mask | None) -> None:
-        rings = outline(mask, tolerance=self.session.scale / 2) if mask else []
-        # One polygon with all rings: Bokeh fills by the even-odd rule, which leaves the holes free.
-        xs = [[[ring[:, 0] for ring in rings]]] if rings else []
-        ys = [[[ring[:, 1] for ring in rings]]] if rings else []
-        data = {"xs": xs, "ys": ys}
-        self._courier(lambda: self._update_if(mask is self.session.draft.mask, self._outline, data))
-
-    @staticmethod
-    def _update_if(current: bool, source: ColumnDataSource, data: dict[str, Any]) -> None:
-        # What the page's thread changes is shown at once, and may overtake what still comes from the worker's.
-        if current:
-            source.update(data=data)
+    def _show_drawing(self) -> None:
+        self._gestures.drawing = drawing = self.session.draft.drawing
+        if self._figure:
+            self._figure.css_classes = ["drawing"] if drawing else []
 
     # Gestures -> session
 
@@ -254,8 +233,19 @@ class ImageView(Viewer):
         elif gesture.kind in ("hover", "leave"):
             self._pointer = (gesture.x, gesture.y) if gesture.kind == "hover" else None
             self._describe()
+            self._glance.point_at(self._pointer)
+        elif gesture.kind == "box":
+            self._on_box(Box(gesture.x, gesture.y, gesture.x1, gesture.y1))
         else:
             self._on_click(gesture)
+
+    def _on_box(self, box: Box) -> None:
+        try:
+            self.session.add_box(box)
+        except SegAppError as error:
+            self._worker.complain(str(error))
+        else:
+            self._worker.run("Outlining the object", self.session.outline)
 
     def _on_click(self, gesture: Gesture) -> None:
         session = self.session
@@ -267,6 +257,10 @@ class ImageView(Viewer):
         exclude = gesture.kind == "right-click" or gesture.ctrl or (plain and not session.draft.include)
         session.add_point(gesture.x, gesture.y, include=not exclude)
         self._worker.run("Outlining the object", session.outline)
+
+    def _prepare(self) -> None:
+        self.session.outliner.prepare()
+        self._courier(self._glance.on_prepared)
 
     def _describe(self) -> None:
         """Say what is under the pointer, also when another plane comes under it."""
@@ -282,8 +276,9 @@ class ImageView(Viewer):
         """Stop watching and drawing."""
         self._watches.end()
         self._latest.close()
-        self._latest_outline.close()
+        self._draft.close()
         self._rest.close()
+        self._glance.close()
         self._courier.pushed.remove(self._pane)
 
     def __panel__(self) -> Gestures:

@@ -18,6 +18,7 @@ from seg_app.views.text import Text
 
 if TYPE_CHECKING:
     from seg_app.io.maskstore import SavedSet
+    from seg_app.models import Session
     from seg_app.views.workbench import Workbench
 
 ROWS_PER_PAGE = 20
@@ -180,7 +181,7 @@ class SavedSets(Viewer):
         self._bench = bench
         self._save = pmui.Button(
             label="Save", icon="save", variant="contained", size="small", margin=(8, 6, 8, 12),
-            on_click=lambda _: bench.save(),
+            on_click=lambda _: bench.save(), sx=theme.WITH_TIP,
         )  # fmt: skip
         self._load = pmui.Button(
             label="Load", icon="folder_open", variant="outlined", size="small", margin=(8, 6), on_click=self._on_load
@@ -197,7 +198,8 @@ class SavedSets(Viewer):
     def refresh(self) -> None:
         """Enable what makes sense, and say where the masks are."""
         session = self._bench.session
-        self._save.disabled = not session.masks.masks or session.store is None or not session.unsaved
+        reason = _why_not_saved(session)
+        self._save.param.update(disabled=bool(reason), description=f"Save the masks (Ctrl+S){reason}")
         self._load.disabled = session.store is None
         self.export.refresh()
         if session.saved_as:
@@ -230,6 +232,14 @@ class SavedSets(Viewer):
             pmui.Row(self._save, self._load, self.export, margin=0), self._where, self.dialog,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
+
+
+def _why_not_saved(session: Session) -> str:
+    if session.store is None:
+        return ": there is no place to keep them"
+    if not session.masks.masks:
+        return ": there are none yet"
+    return "" if session.unsaved else ": nothing has changed since"
 
 
 def _age_and_size(saved: SavedSet) -> str:

@@ -11,9 +11,9 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from seg_app.models import Desk, Explorer, Preferences, Session, Wanted, Worker
-from seg_app.sam import Segmenter, get_ready
 from seg_app.views import theme
 from seg_app.views.browser import Browser
+from seg_app.views.chooser import Chooser
 from seg_app.views.connection import Connection
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.drops import DropsBrowser
@@ -32,24 +32,23 @@ class Page(Viewer):
     def __init__(self, open_desk: Callable[[], Desk], preferences: Preferences):
         super().__init__()
         self._open_desk, self._preferences = open_desk, preferences
-        self.worker, self._loader = Worker(), Worker()  # images can be looked at while the model is loaded
-        self._loader.param.watch(lambda event: event.new and self.worker.complain(event.new), "trouble")
+        self.worker = Worker()
         self._courier = courier = Courier()
         courier.on_error = self.worker.complain
         self.bench: Workbench | None = None
         self._about = Text(kind="bar", margin=(0, 16), align="center")
-        self._engine = pmui.Chip(label="", size="small", variant="outlined", visible=False, margin=(0, 8))
+        self._chooser = Chooser(self.worker, courier)
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
         self._welcome = Welcome(self.worker, courier, retry=self.start)
         self._main = pmui.Column(self._welcome, sizing_mode="stretch_both", margin=0)
         self._page = pmui.Page(
             title="seg_app",
             header=[
-                pmui.Row(self._about, pn.layout.HSpacer(), self._engine, Connection(), sizing_mode="stretch_width")
+                pmui.Row(self._about, pn.layout.HSpacer(), self._chooser, Connection(), sizing_mode="stretch_width")
             ],
             sidebar=[self._sidebar],
             sidebar_width=260,
-            main=[self._main],
+            main=[self._main, self._chooser.dialog],
             theme_config=theme.THEME,
             dark_theme=preferences.dark,
         )
@@ -66,7 +65,7 @@ class Page(Viewer):
     def _on_desk(self, desk: Desk | None) -> None:
         if desk is None:
             return
-        desk.param.watch(lambda event: self._courier(lambda: self._on_session(event.new)), "session")
+        desk.param.watch(lambda event: self._courier(lambda: self._on_session(desk, event.new)), "session")
         self._sidebar[:] = self._ways_in(desk)
         self.worker.run("Opening the first image", desk.open_first)
 
@@ -79,21 +78,13 @@ class Page(Viewer):
         tabs.param.watch(lambda event: event.new and drops.begin(), "active")
         return [tabs]
 
-    def _load_model(self, segmenter: Segmenter) -> None:
-        """Load it after the first image, which whoever comes wants to see first; say which it is, also later."""
-        show = lambda _: self._courier(lambda: setattr(self._engine, "label", segmenter.name))  # noqa: E731
-        self._engine.param.update(label=segmenter.name, visible=True)
-        for worker in (self.worker, self._loader):  # a click may load what could not be loaded before
-            worker.param.watch(show, "doing")
-        self._loader.run("Loading the model", get_ready, segmenter)
-
-    def _on_session(self, session: Session) -> None:
+    def _on_session(self, desk: Desk, session: Session) -> None:
         self._remember(session)
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
+        self.bench.heed(self._chooser.dialog)
         self._about.text = describe(session)
         self._main[:] = [self.bench]
-        if not self._engine.visible:
-            self._load_model(session.segmenter)
+        self._chooser.begin(desk)  # after the first image, which whoever comes wants to see first
         self._welcome.close()
         if before:
             before.close()
@@ -102,12 +93,14 @@ class Page(Viewer):
         preferences = self._preferences
         session.class_name = preferences.class_name
         session.search.wanted = Wanted.from_json(preferences.search)
+        session.preview.is_on = preferences.preview
+        session.preview.param.watch(lambda event: preferences.param.update(preview=event.new), "is_on")
         session.param.watch(lambda event: preferences.param.update(class_name=event.new), "class_name")
         session.search.param.watch(lambda event: preferences.param.update(search=asdict(event.new)), "wanted")
 
     def close(self) -> None:
         """End the threads of this tab."""
-        self._loader.close()
+        self._chooser.close()
         self.worker.close()
         if self.bench:
             self.bench.close()

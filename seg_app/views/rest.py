@@ -18,9 +18,9 @@ REST_S = 0.3
 class AtRest:
     """Does a task in a thread of its own once nothing has moved for a while; what goes wrong there disturbs nobody."""
 
-    def __init__(self, task: Callable[[], object], courier: Courier):
-        """task: blocking, and given up by itself when it waits while the next one begins."""
-        self._task, self._courier = task, courier
+    def __init__(self, task: Callable[[], object], courier: Courier, *, rest_s: float = REST_S):
+        """task: blocking, and given up by itself when it waits while the next one begins. rest_s: the while, in s."""
+        self._task, self._courier, self._rest_s = task, courier, rest_s
         self._latest = Latest("seg-app-rest", threads=2)
         self._moves = 0
 
@@ -28,7 +28,7 @@ class AtRest:
         """Say, in the page's thread, that something has moved: the rest begins anew."""
         self._moves += 1
         moves = self._moves
-        self._courier.later(REST_S, lambda: self._rested(moves))
+        self._courier.later(self._rest_s, lambda: self._rested(moves))
 
     def _rested(self, moves: int) -> None:
         if moves == self._moves:
@@ -38,7 +38,7 @@ class AtRest:
         try:
             self._task()
         except SegAppError as error:  # nobody has asked for it; a click tries again, and says what is wrong
-            log.info("What is on screen is not prepared: %s", error)
+            log.info("Not done while the view rests: %s", error)
 
     def close(self) -> None:
         """End the threads after what they are doing."""

@@ -37,6 +37,7 @@ EXCLUDE = "#ef4444"
 MARKER_STYLE = {"size": 13, "line_color": "#ffffff", "line_width": 1.5}
 DRAFT = "#38e1ff"
 DRAFT_STYLE = {"fill_color": DRAFT, "fill_alpha": 0.25, "line_color": DRAFT, "line_width": 2}
+BOX_STYLE = {"fill_color": None, "line_color": DRAFT, "line_width": 1.5, "line_dash": [6, 4]}
 SELECTED = "#ffe14d"
 
 COLOURS = (*OBJECTS, DRAFT)
@@ -51,8 +52,17 @@ FLOATING = {"position": "fixed", "top": "136px", "left": "50%", "transform": "tr
 """Over the page, so that the image does not move while somebody works on it."""
 HIDDEN = {"opacity": 0}
 """Takes its place all the same: the canvas must not change its size with every click."""
+WITH_TIP = {"&.Mui-disabled": {"pointerEvents": "auto", "cursor": "default"}}
+"""A button that says why it is greyed; Material lets the pointer pass through it otherwise."""
+PREVIEW_STYLE = {"fill_color": None, "line_color": DRAFT, "line_width": 1, "line_dash": [3, 2]}
+SWITCHED_ON = {"backgroundColor": "primary.main", "color": "primary.contrastText",
+               "&:hover": {"backgroundColor": "primary.dark"}}  # fmt: skip
+"""A button of the toolbar that is a switch, and on."""
 PAPER = {"overflow": "hidden", "border": "1px solid", "borderColor": "divider"}
-FIGURE_CSS = ".bk-Canvas { --outline-width: 0px; }"
+FIGURE_CSS = """
+.bk-Canvas { --outline-width: 0px; }
+:host(.drawing) * { cursor: crosshair !important; }
+"""
 """Bokeh marks a focused figure by a dotted frame; the canvas has the focus all the time."""
 TABLE_CSS = """
 .tabulator { font-size: 13px !important; border: none !important; }

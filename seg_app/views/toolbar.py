@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from seg_app.models import Session
+from seg_app.views import theme
 
 if TYPE_CHECKING:
     from seg_app.views.workbench import Workbench
@@ -35,11 +36,19 @@ class Tool:
     colour: str = "default"
     repeats: bool = False
     """Whether a held key repeats it."""
+    is_on: Callable[[Session], bool] | None = None
+    """Of a switch, whether it is on; None where it is none."""
+    missing: str = ""
+    """What the verb would need, said where it is not ready."""
 
     @property
     def label(self) -> str:
         """The help with its keys, as the tooltip shows it."""
         return f"{self.help} ({' or '.join(map(spoken, self.keys))})" if self.keys else self.help
+
+    def tip(self, session: Session) -> str:
+        """Return the label and, where the verb makes no sense now, why."""
+        return self.label if self.ready(session) else f"{self.label}: {self.missing}"
 
 
 def spoken(key: str) -> str:
@@ -58,20 +67,26 @@ def _has_draft(session: Session) -> bool:
 
 TOOLS = (
     Tool("mode", "Switch between include and exclude", lambda b: b.session.switch_mode(), ("t",)),
-    Tool("back", "Take the last point back", lambda b: b.take_back(), ("Backspace",), "backspace", _has_draft),
-    Tool("drop", "Drop all points", lambda b: b.session.drop(), ("Escape",), "close", _has_draft),
+    Tool("box", "Draw a box around the object", lambda b: b.session.draft.switch_drawing(), ("b",), "highlight_alt",
+         is_on=lambda s: s.draft.drawing),
+    Tool("back", "Take the last point or box back", lambda b: b.take_back(), ("Backspace",), "backspace", _has_draft,
+         missing="there is none yet"),
+    Tool("drop", "Drop all points and the box", lambda b: b.session.drop(), ("Escape",), "close",
+         lambda s: _has_draft(s) or s.draft.drawing, missing="there are none yet"),
     Tool("size", "Next size of what was clicked", lambda b: b.session.next_size(), ("g",), "zoom_out_map",
-         lambda s: s.draft.choice[1] > 1),
+         lambda s: s.draft.choice[1] > 1, missing="a single click may have several, this one has not"),
     Tool("accept", "Accept the object", lambda b: b.accept(), ("Enter",), "check",
-         lambda s: s.draft.prompts.asks, "success"),
+         lambda s: s.draft.prompts.asks, "success", missing="click on one first"),
+    Tool("preview", "Preview what a click would outline", lambda b: b.session.preview.switch(), ("v",), "visibility",
+         is_on=lambda s: s.preview.is_on),
     Tool("find", "Find all objects", lambda b: b.show_search(), ("a",), "auto_awesome",
-         lambda s: not s.search.is_running),
+         lambda s: not s.search.is_running, missing="a search is on its way"),
     Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",
-         lambda s: s.masks.can_undo),
+         lambda s: s.masks.can_undo, missing="nothing has changed yet"),
     Tool("redo", "Redo", lambda b: b.do("Redoing", b.session.redo), ("ctrl+y", "ctrl+shift+z"), "redo",
-         lambda s: s.masks.can_redo),
+         lambda s: s.masks.can_redo, missing="nothing was undone"),
     Tool("delete", "Delete the selected objects", lambda b: b.delete_selected(), ("Delete",),
-         "delete_outline", lambda s: bool(s.masks.selected), "error"),
+         "delete_outline", lambda s: bool(s.masks.selected), "error", missing="click on one first"),
     Tool("fit", "Show the whole plane", lambda b: b.image.fit(), ("0",), "fit_screen"),
     Tool("previous", "Previous plane", _step(-1), ("ArrowLeft", "d"), repeats=True),
     Tool("next", "Next plane", _step(1), ("ArrowRight", "f"), repeats=True),
@@ -85,6 +100,7 @@ MOUSE = (
     ("Left click", "Include a point; on an accepted object: select it"),
     ("Shift + left click", "Include a point, also on an accepted object"),
     ("Right click, Ctrl + left click", "Exclude a point"),
+    ("B, then drag", "Draw a box around the object, which clicks then correct"),
     ("Wheel", "Zoom at the pointer"),
     ("Drag", "Move the image"),
     ("Click in the list", "Select the object and go to its plane; with Ctrl or Shift several of them"),
@@ -116,15 +132,17 @@ class Toolbar(Viewer):
             color=tool.colour,
             size="medium",
             margin=(4, 0),
-            on_click=lambda _: tool.verb(self._bench),
+            on_click=lambda _: self._bench.courier(lambda: tool.verb(self._bench)),
         )
 
     def refresh(self) -> None:
         """Enable what makes sense now."""
         session = self._bench.session
         for tool in TOOLS:
-            if tool.icon:
-                self._buttons[tool.name].disabled = not tool.ready(session)
+            if button := self._buttons.get(tool.name):
+                is_on = bool(tool.is_on and tool.is_on(session))
+                button.param.update(disabled=not tool.ready(session), description=tool.tip(session))
+                button.sx = theme.SWITCHED_ON if is_on else theme.WITH_TIP
         self._mode.value = next(name for name, include in MODES.items() if include == session.draft.include)
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -141,10 +159,12 @@ def help_text() -> str:
 def hints(session: Session) -> str:
     """Return what the next key or gesture can do, for the status line."""
     mask, (place, n) = session.draft.mask, session.draft.choice
+    if session.draft.drawing:
+        return "Drag from corner to corner around the object · Esc to draw no box"
     if mask and session.draft.answered:
         score = "" if mask.score is None else f"Score {mask.score:.2f} · "
         sizes = f"size {place} of {n}, G for the next · " if n > 1 else ""
-        return f"{score}{sizes}Enter to accept · Backspace to take the last point back · Esc to drop"
+        return f"{score}{sizes}Enter to accept · Backspace to take the last one back · Esc to drop"
     if session.draft.prompts and not session.draft.prompts.asks:
         return "Only excluded so far: click on the object to include it · Esc to drop"
     return "Click to outline · right-click to exclude · Enter to accept · Esc to drop · ? for all keys"

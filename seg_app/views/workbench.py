@@ -49,9 +49,10 @@ class Workbench(Viewer):
         session = self.session
         refresh = lambda *_: self.courier(self._refresh)  # noqa: E731 - one name for all the watchers
         self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo"], refresh)
-        self.watches.add(session.draft, ["prompts", "mask", "include"], refresh)
+        self.watches.add(session.draft, ["prompts", "mask", "include", "drawing"], refresh)
         self.watches.add(session, ["z", "limits", "saved_as", "kept"], refresh)
         self.watches.add(session.search, "is_running", refresh)
+        self.watches.add(session.preview, "is_on", refresh)
 
     def _refresh(self) -> None:
         for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._status):
@@ -66,7 +67,7 @@ class Workbench(Viewer):
             future.add_done_callback(lambda done: self.courier(lambda: then(done.result())))
 
     def take_back(self) -> None:
-        """Drop the last point at once, then outline what the others mean."""
+        """Drop the last point or box at once, then outline what the others mean."""
         self.session.draft.take_back()
         self.do("Outlining the object", self.session.outline)
 
@@ -78,6 +79,10 @@ class Workbench(Viewer):
     def delete_selected(self) -> None:
         """Delete what is selected now, whatever is selected when the worker comes to it."""
         self.do("Deleting", self.session.masks.remove, self.session.masks.selected)
+
+    def heed(self, dialog: pmui.Dialog) -> None:
+        """While a dialog of the page is open, let keys close it and do nothing else."""
+        self._dialogs = (*self._dialogs, dialog)
 
     def _on_key(self, key: str) -> None:
         dialog = next((dialog for dialog in self._dialogs if dialog.open), None)

@@ -31,7 +31,9 @@ class App:
 
     def start(self) -> App:
         """Start it, and return when it answers."""
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+        environment = {
+            name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONPATH") if name in os.environ
+        }
         environment |= {"SEG_APP_HOME": str(self._home), "SEG_APP_PORT": str(self._port)}
         # what the tests claim of outlines is written for this segmenter
         environment |= {"BACKEND_URL": "classical:", **self._settings}

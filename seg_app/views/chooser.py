@@ -1,0 +1,97 @@
+"""Which model answers: a chip that says it, and a list to choose another one from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from seg_app.models import Desk, Worker
+from seg_app.sam import Offer, Segmenter, Stock, get_ready
+from seg_app.views.courier import Courier
+from seg_app.views.text import Text
+
+LOOKING = {"label": "Looking for models …", "icon": "hourglass_empty", "selectable": False}
+
+
+class Chooser(Viewer):
+    """The model of one browser tab. It is loaded in a thread of its own: images can be looked at meanwhile."""
+
+    def __init__(self, worker: Worker, courier: Courier):
+        super().__init__()
+        self._worker, self._courier, self._loader = worker, courier, Worker()
+        self._loader.param.watch(lambda event: event.new and worker.complain(event.new), "trouble")
+        self._desk: Desk | None = None
+        self._offers: tuple[Offer, ...] = ()
+        self._chip = pmui.Chip(
+            label="", size="small", variant="outlined", visible=False, margin=(0, 8), on_click=lambda _: self._open(),
+            description="Choose another model",
+        )  # fmt: skip
+        self._list = pmui.MenuList(items=[LOOKING], sizing_mode="stretch_width")
+        self._list.on_click(self._on_choice)
+        self._advice = Text(kind="caption", margin=(4, 12))
+        self.dialog = pmui.Dialog(self._list, self._advice, title="Model", show_close_button=True, close_on_click=True)
+        """To be placed outside of the bar on top, whose colours it would have there."""
+
+    def begin(self, desk: Desk) -> None:
+        """Load the model of a desk, and say from now on which it is; once."""
+        if self._desk:
+            return
+        self._desk = desk
+        show = lambda _: self._courier(self._show)  # noqa: E731 - one name for all the watchers
+        for worker in (self._worker, self._loader):  # a click may load what could not be loaded before
+            worker.param.watch(show, "doing")
+        desk.param.watch(show, "segmenter")
+        self._show()
+        self._loader.run("Loading the model", get_ready, desk.segmenter)
+
+    def _show(self) -> None:
+        if self._desk:
+            loading = self._loader.doing if self._loader.doing.startswith("Loading") else ""
+            self._chip.param.update(label=f"{loading} …" if loading else self._desk.segmenter.name, visible=True)
+
+    def _open(self) -> None:
+        if desk := self._desk:
+            self._offers, self._list.items, self._advice.text = (), [LOOKING], ""
+            self.dialog.open = True
+            self._then("Looking for models", desk.models, then=self._list_all)
+
+    def _then(self, title: str, verb: Any, *args: Any, then: Any) -> None:
+        future = self._loader.run(title, verb, *args)
+        future.add_done_callback(lambda done: self._courier(lambda: then(done.result())))
+
+    def _list_all(self, stock: Stock | None) -> None:
+        if stock is None or self._desk is None:
+            self.dialog.open = False
+            return
+        self._offers, self._advice.text = stock.offers, stock.advice
+        self._list.items = [
+            {
+                "label": offer.title,
+                "secondary": offer.judgement,
+                "icon": "check_circle" if self._desk.is_in_use(offer) else "radio_button_unchecked",
+            }
+            for offer in stock.offers
+        ]
+
+    def _on_choice(self, item: Any) -> None:
+        desk, chosen = self._desk, next((offer for offer in self._offers if offer.title == item["label"]), None)
+        if desk is None or chosen is None:
+            return
+        self.dialog.open = False
+        if not desk.is_in_use(chosen):
+            self._then(f"Loading {chosen.title}", desk.load, chosen, then=lambda model: self._on_loaded(chosen, model))
+
+    def _on_loaded(self, chosen: Offer, model: Segmenter | None) -> None:
+        # after the clicks that wait, which are for the model of before; where it was not loaded, that one stays
+        if self._desk and model:
+            self._worker.run("Outlining with the other model", self._desk.use, chosen, model)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._loader.close()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._chip

@@ -1,0 +1,326 @@
+"""Boxes, previews and the choice of a model, by mouse and keyboard in a real browser."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import zarr
+from driver import Tab, opened
+from scipy.ndimage import find_objects
+
+Z = 2
+"""The plane on view when the small volume is opened: the middle of four."""
+
+
+@pytest.fixture(scope="module")
+def particle(samples):
+    """The largest particle of the plane on view that touches no edge: its box (left, top, right, bottom)."""
+    plane = zarr.open_group(samples / "fib_volume_truth.zarr", mode="r")["0"][Z]
+    rim = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
+    labels, areas = np.unique(plane[plane > 0], return_counts=True)
+    label = next(label for _, label in sorted(zip(areas, labels, strict=True), reverse=True) if label not in rim)
+    rows, columns = find_objects((plane == label).astype(int))[0]
+    return columns.start, rows.start, columns.stop - 1, rows.stop - 1
+
+
+@pytest.fixture(scope="module")
+def one_tab(chromium, app) -> Iterator[Tab]:
+    with opened(chromium, app.url) as tab:
+        tab.wait_for_picture()
+        yield tab
+
+
+@pytest.fixture
+def tab(one_tab) -> Iterator[Tab]:
+    """The app with the volume on view as it is first opened, and no objects."""
+    yield one_tab
+    if is_drawing(one_tab):
+        one_tab.press("Escape")
+    one_tab.drop_points()
+    one_tab.delete_all()
+    one_tab.fit(256, 256)
+    one_tab.go_to_plane(Z + 1)
+
+
+def is_drawing(tab):
+    return tab.figure("f.model.css_classes.includes('drawing')")
+
+
+def begin_box(tab):
+    """Press B, and wait until the next drag draws a box."""
+    tab.press("b")
+    tab.wait_until(lambda: is_drawing(tab))
+
+
+def box(tab):
+    """Return the box on the canvas: left, top, right, bottom."""
+    return tab.figure(
+        "(d => Array.from(d.left, (x, i) => [x, d.top[i], d.right[i], d.bottom[i]])[0])"
+        "(f.model.renderers.find(r => r.glyph.type === 'Quad').data_source.data)"
+    )
+
+
+def band(tab):
+    """Return the box that is being drawn: left, top, right, bottom; None while none is."""
+    script = "(b => b.visible ? [b.left, b.top, b.right, b.bottom] : null)(f.model.center.find(m => 'left' in m))"
+    return tab.figure(script)
+
+
+def pitch(tab):
+    """Return how many pixels of the image a pixel of the screen shows."""
+    left, right, *_ = tab.ranges()
+    return (right - left) / tab.figure("f.frame.bbox.width")
+
+
+# Boxes
+
+
+@pytest.mark.parametrize("notches", [0, 3])
+def test_a_drag_after_b_boxes_exactly_its_pixels_at_any_zoom(tab, particle, notches):
+    left, top, right, bottom = particle
+    if notches:
+        tab.wheel(left, top, notches)
+    begin_box(tab)
+    before = tab.ranges()
+    tab.drag((left, top), (right, bottom))
+    tab.wait_until(lambda: box(tab))
+    assert box(tab) == pytest.approx(particle, abs=max(0.2, 1.01 * pitch(tab)))
+    assert tab.ranges() == before
+    tab.outlined()
+    ((xs, ys), *_) = tab.outline()
+    drawn = (min(xs), min(ys), max(xs), max(ys))
+    assert drawn == pytest.approx(particle, abs=0.15 * (right - left))
+
+
+def test_a_box_is_seen_while_it_is_drawn(tab):
+    begin_box(tab)
+    mouse = tab.page.mouse
+    mouse.move(*tab.place(60, 50))
+    mouse.down()
+    mouse.move(*tab.place(100, 80), steps=3)
+    tab.wait_until(lambda: band(tab))
+    assert band(tab) == pytest.approx((60, 50, 100, 80), abs=1.01 * pitch(tab))
+    mouse.move(*tab.place(40, 30), steps=3)  # to the other side of where it began
+    tab.wait_until(lambda: band(tab)[0] < 50)
+    assert band(tab) == pytest.approx((40, 30, 60, 50), abs=1.01 * pitch(tab))
+    mouse.up()
+    tab.wait_until(lambda: box(tab) and not band(tab))
+    assert box(tab) == pytest.approx((40, 30, 60, 50), abs=1.01 * pitch(tab))
+
+
+def test_whoever_waits_before_dragging_draws_a_box_and_no_point(tab):
+    begin_box(tab)
+    mouse = tab.page.mouse
+    mouse.move(*tab.place(60, 50))
+    mouse.down()
+    tab.page.wait_for_timeout(400)  # for Bokeh the button is pressed, not dragged, after 300 ms
+    mouse.move(*tab.place(100, 80), steps=3)
+    mouse.up()
+    tab.wait_until(lambda: box(tab))
+    assert (tab.points(), box(tab)) == ([], pytest.approx((60, 50, 100, 80), abs=1.01 * pitch(tab)))
+
+
+def test_points_refine_a_box_and_all_is_taken_back_in_its_order(tab, particle):
+    left, top, right, bottom = particle
+    x, y = (left + right) / 2, (top + bottom) / 2
+    tab.click_point(x, y)
+    begin_box(tab)
+    tab.drag((left, top), (right, bottom))
+    tab.wait_until(lambda: box(tab))
+    tab.click_point(left, top, button="right")
+    tab.press("Backspace")
+    tab.wait_until(lambda: len(tab.points()) == 1)
+    assert box(tab)
+    tab.press("Backspace")
+    tab.wait_until(lambda: not box(tab))
+    assert len(tab.points()) == 1
+    tab.press("Backspace")
+    tab.wait_until(lambda: not tab.points() and not tab.outline())
+
+
+def test_after_a_box_a_drag_moves_the_image_again(tab):
+    tab.wheel(128, 128, 2)
+    begin_box(tab)
+    tab.drag((100, 100), (140, 140))
+    tab.wait_until(lambda: box(tab) and not is_drawing(tab))
+    before = tab.ranges()
+    tab.drag((128, 128), (100, 110))
+    tab.wait_until(lambda: abs(tab.ranges()[0] - before[0] - 28) < 1)
+
+
+def test_escape_while_drawing_draws_no_box_and_keeps_the_points(tab):
+    tab.click_point(120, 90)
+    begin_box(tab)
+    mouse = tab.page.mouse
+    mouse.move(*tab.place(60, 50))
+    mouse.down()
+    mouse.move(*tab.place(100, 80), steps=3)
+    tab.wait_until(lambda: band(tab))
+    tab.press("Escape")
+    tab.wait_until(lambda: not band(tab) and not is_drawing(tab))
+    mouse.up()
+    tab.settle()
+    assert (box(tab), len(tab.points())) == (None, 1)
+
+
+def test_a_box_can_be_dragged_beyond_the_edge_of_the_image(tab):
+    begin_box(tab)
+    tab.drag((200, 200), (290, 300))
+    tab.wait_until(lambda: box(tab))
+    assert box(tab) == pytest.approx((200, 200, 255.5, 255.5), abs=1.01 * pitch(tab))
+
+
+def test_a_boxed_object_is_accepted_and_selected_by_the_next_click(tab, particle):
+    left, top, right, bottom = particle
+    tab.page.get_by_role("button", name="Draw a box").click()
+    tab.wait_until(lambda: is_drawing(tab))
+    tab.drag((left, top), (right, bottom))
+    tab.outlined()
+    tab.press("Enter")
+    tab.wait_for_rows(1)
+    tab.wait_until(lambda: not box(tab))
+    tab.click((left + right) / 2, (top + bottom) / 2)
+    tab.wait_until(lambda: tab.selected_rows() == 1)
+
+
+# Previews
+
+
+def preview(tab):
+    """Return how many rings the outline of the preview has."""
+    return tab.figure(
+        "f.model.renderers.filter(r => r.glyph.type === 'MultiPolygons')[1].data_source.data.xs.reduce("
+        "(n, x) => n + x[0].length, 0)"
+    )
+
+
+@pytest.fixture
+def previewing(tab):
+    """The app with the preview switched on."""
+    switch_preview(tab, on=True)
+    yield tab
+    switch_preview(tab, on=False)
+
+
+def switch_preview(tab, *, on):
+    tab.press("v")
+    shade = "button => getComputedStyle(button).backgroundColor"
+    button = tab.page.get_by_role("button", name="Preview what a click")
+    tab.wait_until(lambda: (button.evaluate(shade) != "rgba(0, 0, 0, 0)") is on)
+
+
+def hover(tab, particle):
+    """Rest on the middle of a particle until it is previewed."""
+    left, top, right, bottom = particle
+    x, y = (left + right) / 2, (top + bottom) / 2
+    tab.page.mouse.move(*tab.place(x - 2, y))
+    tab.page.mouse.move(*tab.place(x, y), steps=3)
+    tab.wait_until(lambda: preview(tab))
+    return x, y
+
+
+def test_without_the_switch_nothing_is_previewed(tab, particle):
+    left, top, right, bottom = particle
+    tab.page.mouse.move(*tab.place((left + right) / 2, (top + bottom) / 2), steps=3)
+    tab.wait_for_text("value")
+    assert not preview(tab)
+
+
+def test_what_a_click_would_outline_is_outlined_before_it_and_is_gone_after_it(previewing, particle):
+    x, y = hover(previewing, particle)
+    assert not previewing.points()
+    previewing.page.mouse.click(*previewing.place(x, y))
+    previewing.outlined()
+    assert (preview(previewing), len(previewing.points())) == (0, 1)
+
+
+ENDS = {
+    "the pointer leaves": lambda tab: tab.page.mouse.move(1200, 400, steps=2),
+    "the plane changes": lambda tab: tab.press("d"),
+    "the zoom changes": lambda tab: tab.wheel(128, 128, 2),
+    "a box is begun": lambda tab: tab.press("b"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_no_preview_is_left_behind(previewing, particle, end):
+    hover(previewing, particle)
+    previewing.figure(
+        "(s => { globalThis.previewEnded = false; s.properties.data.change.connect("
+        "() => { globalThis.previewEnded ||= !s.data.xs.length }) })"
+        "(f.model.renderers.filter(r => r.glyph.type === 'MultiPolygons')[1].data_source)"
+    )
+    ENDS[end](previewing)
+    previewing.page.wait_for_function("() => globalThis.previewEnded")
+
+
+def test_the_switch_is_remembered(previewing):
+    previewing.page.reload()
+    previewing.wait_for_picture()
+    switch_preview(previewing, on=False)
+    switch_preview(previewing, on=True)
+
+
+# Models
+
+
+@pytest.fixture(scope="module")
+def choosing(chromium, start_app, tmp_path_factory, samples) -> Iterator[Tab]:
+    """The app with the classical segmenter, and a checkpoint beside it that is damaged."""
+    home = tmp_path_factory.mktemp("models")
+    (home / "samples").symlink_to(samples)
+    (home / "checkpoints").mkdir()
+    (home / "checkpoints" / "sam2.1_hiera_tiny.pt").write_bytes(b"damaged")
+    with opened(chromium, start_app(home).url) as tab:
+        tab.wait_for_picture()
+        yield tab
+
+
+def open_models(tab):
+    tab.page.locator(".MuiChip-root").filter(visible=True).click()
+    tab.wait_until(lambda: tab.page.get_by_text("SAM 2.1 tiny", exact=True).count(), timeout_s=60)  # torch is imported
+
+
+def choose(tab, title):
+    open_models(tab)
+    tab.page.get_by_text(title, exact=True).last.click()
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_old_one(choosing, particle):
+    left, top, right, bottom = particle
+    choosing.click_point((left + right) / 2, (top + bottom) / 2)
+    choosing.outlined()
+    choose(choosing, "SAM 2.1 tiny")
+    trouble = choosing.page.get_by_text("it is damaged, or holds more than weights")
+    choosing.wait_until(trouble.is_visible, timeout_s=60)
+    choosing.wait_for_text("Classical · no weights")
+    assert choosing.outline()
+    choosing.page.locator(".MuiAlert-action button").click()
+
+
+def test_another_model_is_chosen_without_losing_points_or_objects(choosing, particle):
+    *_, right, bottom = particle
+    choosing.press("Enter")
+    choosing.wait_for_rows(1)
+    choosing.click_point(right + 20, bottom + 20)
+    choosing.outlined()
+    before = choosing.outline()
+    choose(choosing, "SAM 2.1 micro (bundled)")
+    choosing.wait_until(lambda: choosing.page.get_by_text("SAM 2.1 micro (bundled) · ").count(), timeout_s=60)
+    choosing.wait_until(lambda: choosing.outline() and choosing.outline() != before, timeout_s=60)
+    assert (len(choosing.points()), len(choosing.rows())) == (1, 1)
+    open_models(choosing)
+    choosing.wait_for_text("suits a machine without a GPU")
+    choosing.press("Escape")
+
+
+# Greyed buttons
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("Undo", "Undo (Ctrl+Z): nothing has changed yet"), ("Save", "Save the masks (Ctrl+S): there are none yet")],
+)
+def test_a_greyed_button_says_why(tab, name, why):
+    tab.page.get_by_role("button", name=name).hover(force=True)
+    tab.wait_for_text(why)
