@@ -10,7 +10,7 @@ import pytest
 from builders import square
 
 from seg_app.app import data_of, lab_of, page, store_of, warm_up, workshop_of
-from seg_app.engine import engine_of
+from seg_app.engine import engine_of, shelf_of
 from seg_app.errors import (
     RefusedError,
     SegAppError,
@@ -203,6 +203,29 @@ def test_a_sam_server_gets_its_token(settings_of):
         segmenter = engine_of(settings_of(BACKEND_URL=url, BACKEND_TOKEN="hush"))
         assert segmenter.name.startswith("Classical")
         segmenter.close()
+
+
+def test_what_the_settings_name_is_the_default_among_the_models(settings_of):
+    with sam_server(None) as url:
+        shelf = shelf_of(settings_of(BACKEND_URL=url))
+        first, *others = shelf.stock().offers
+        get_ready(shelf.default)
+        assert (first.title, first.is_default) == (f"SAM server at {url.partition('//')[2]}", True)
+        assert [offer.title for offer in others] == ["Classical · no weights"]
+        shelf.default.close()
+
+
+def test_a_checkpoint_is_offered_with_its_configuration(settings_of, monkeypatch, tmp_path):
+    monkeypatch.delitem(sys.modules, "sam2")  # it is installed after all
+    monkeypatch.setitem(ENGINES, "local", lambda address: address)
+    (tmp_path / "ours.pt").touch()
+    settings = settings_of(CHECKPOINT_PATH=tmp_path / "ours.pt", MODEL_CONFIG="ours.yaml", SEG_APP_DEVICE="cpu")
+    first, *_ = shelf_of(settings).stock().offers
+    assert (first.title, first.is_default) == ("SAM 2.1 ours (CHECKPOINT_PATH)", True)
+    assert (engine_of(settings, first.address).config, engine_of(settings, "local:other.pt").config) == (
+        "ours.yaml",
+        None,
+    )
 
 
 def test_a_checkpoint_of_an_unknown_name_needs_its_configuration(settings_of, tmp_path):

@@ -28,9 +28,7 @@ class DraftLayer:
         draft = session.draft
         watches.add(draft, "prompts", lambda event: self._show_prompts(event.new))
         watches.add(draft, "mask", lambda event: self._latest.ask(lambda: self._show_outline(event.new)))
-        watches.add(
-            session.preview, "mask", lambda event: self._latest_preview.ask(lambda: self._show_preview(event.new))
-        )
+        watches.add(session.preview, "mask", lambda event: self._on_preview(event.new))
         self._show_prompts(draft.prompts)
         self._show_outline(draft.mask)
 
@@ -60,6 +58,12 @@ class DraftLayer:
     def _show_outline(self, mask: Mask | None) -> None:
         rings = rings_of(mask, self._session.scale)
         self._courier(lambda: _update_if(mask is self._session.draft.mask, self._outline, rings))
+
+    def _on_preview(self, mask: Mask | None) -> None:
+        if mask:
+            self._latest_preview.ask(lambda: self._show_preview(mask))
+        else:
+            self._show_preview(None)  # at once: what is no longer so is not seen any more
 
     def _show_preview(self, mask: Mask | None) -> None:
         rings = rings_of(mask, self._session.scale)

@@ -48,7 +48,7 @@ class App:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self._process and self._process.poll() is None:
             try:
-                urllib.request.urlopen(self.url, timeout=2)
+                urllib.request.urlopen(self.url, timeout=START_TIMEOUT_S)  # each try makes a page
             except urllib.error.HTTPError:
                 return  # it answers
             except OSError:
