@@ -319,7 +319,10 @@ def test_another_model_is_chosen_without_losing_points_or_objects(choosing, part
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("Undo", "Undo (Ctrl+Z): nothing has changed yet"), ("Save", "Save the masks (Ctrl+S): there are none yet")],
+    [
+        ("Delete", "Delete the selected objects (Del): click on one first"),
+        ("Save", "Save the masks (Ctrl+S): there are none yet"),
+    ],
 )
 def test_a_greyed_button_says_why(tab, name, why):
     tab.page.get_by_role("button", name=name).hover(force=True)
