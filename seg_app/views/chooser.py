@@ -26,11 +26,11 @@ class Chooser(Viewer):
         self._desk: Desk | None = None
         self._offers: tuple[Offer, ...] = ()
         self._chip = pmui.Chip(
-            label="", size="small", variant="outlined", visible=False, margin=(0, 8), on_click=lambda _: self._open(),
-            description="Choose another model",
+            label="", size="small", variant="outlined", visible=False, margin=(0, 8),
+            on_click=lambda _: courier(self._open), description="Choose another model",
         )  # fmt: skip
         self._list = pmui.MenuList(items=[LOOKING], sizing_mode="stretch_width")
-        self._list.on_click(self._on_choice)
+        self._list.on_click(lambda item: courier(lambda: self._on_choice(item)))
         self._advice = Text(kind="caption", margin=(4, 12))
         self.dialog = pmui.Dialog(self._list, self._advice, title="Model", show_close_button=True, close_on_click=True)
         """To be placed outside of the bar on top, whose colours it would have there."""

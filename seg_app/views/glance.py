@@ -31,6 +31,10 @@ class Glance:
     def on_prepared(self) -> None:
         """Look at the place again: the model is there, and has seen what is on screen."""
         self._is_prepared = True
+        self.again()
+
+    def again(self) -> None:
+        """Look at the place where the pointer is, which has not moved."""
         self.point_at(self._place)
 
     def _look(self) -> None:

@@ -160,6 +160,7 @@ class ImageView(Viewer):
         watch(session.volume, "sharpened", lambda _: self._redraw("frame"))
         watch(session.masks, ["masks", "selected"], lambda *_: self._redraw("overlay"))
         watch(session.search, "found", lambda _: self._redraw("overlay"))
+        watch(session.preview, "is_on", lambda _: self._courier(self._glance.again))
         watch(session.draft, "drawing", lambda _: self._courier(self._show_drawing))
 
     def _look(self) -> None:
