@@ -156,9 +156,9 @@ def _is_text(ink: NDArray[np.bool_]) -> bool:
 
     if not 0.002 < ink.mean() < 0.4:
         return False
-    shapes = [
-        (r.stop, r.stop - r.start, c.stop - c.start, c.start) for r, c in find_objects(label(ink, np.ones((3, 3)))[0])
-    ]
+    labels: NDArray[np.int32] = np.zeros(ink.shape, np.int32)
+    label(ink, np.ones((3, 3)), output=labels)
+    shapes = [(r.stop, r.stop - r.start, c.stop - c.start, c.start) for r, c in find_objects(labels)]
     glyphs = np.array([s for s in shapes if _is_glyph(s[1], s[2], len(ink))]).reshape(-1, 4)
     if len(glyphs) < max(LEAST_GLYPHS, SPECKLESS * len(shapes)):
         return False
