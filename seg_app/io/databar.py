@@ -24,7 +24,7 @@ FLAT = 0.014
 """How far a ground without noise may be from its own value, as a share of the range of greys; JPEG blurs it so far."""
 INK = 0.3
 """What is written differs from its ground at least by this share of the range."""
-LEAST_GLYPHS = 8
+LEAST_GLYPHS, MOST_GLYPHS = 8, 1000
 SPECKLESS = 0.4
 """Share of shapes that are as large as letters: what noise makes are specks, mostly."""
 LINES = 4
@@ -160,7 +160,7 @@ def _is_text(ink: NDArray[np.bool_]) -> bool:
     label(ink, np.ones((3, 3)), output=labels)
     shapes = [(r.stop, r.stop - r.start, c.stop - c.start, c.start) for r, c in find_objects(labels)]
     glyphs = np.array([s for s in shapes if _is_glyph(s[1], s[2], len(ink))]).reshape(-1, 4)
-    if len(glyphs) < max(LEAST_GLYPHS, SPECKLESS * len(shapes)):
+    if not max(LEAST_GLYPHS, SPECKLESS * len(shapes)) <= len(glyphs) <= MOST_GLYPHS:
         return False
     spread = np.ptp(glyphs[:, 3]) / ink.shape[1]
     slack = max(1, len(ink) // 60)
