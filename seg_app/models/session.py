@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from seg_app.io.maskstore import MaskStore, SavedSet
     from seg_app.sam.protocol import Segmenter
 
-ON_DATABAR = "This is the microscope's databar, where nothing is outlined. Drag its line where the image ends."
+ON_DATABAR = "This is the microscope's databar, where nothing is outlined. Drag its line to where the image ends."
 
 
 class Session(param.Parameterized):

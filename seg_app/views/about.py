@@ -33,12 +33,8 @@ class About(Viewer):
         )  # fmt: skip
         self._sign = pmui.IconButton(
             icon="info_outline", color="warning", size="small", margin=(0, 4), visible=False, align="center",
-            description="Remarks on this image", on_click=lambda _: setattr(self._dialog, "open", True),
+            description="Remarks on this image", on_click=lambda _: self._bench and self._bench.show_remarks(),
         )  # fmt: skip
-        self._remarks = pmui.Column(margin=0, sizing_mode="stretch_width")
-        self._dialog = pmui.Dialog(
-            self._remarks, title="Remarks on this image", show_close_button=True, close_on_click=True
-        )
 
     def follow(self, bench: Workbench) -> None:
         """Follow the image of another bench."""
@@ -53,12 +49,10 @@ class About(Viewer):
         volume = self._bench.session.volume
         self._name.text = f"{describe(self._bench.session)} · "
         self._scale.param.update(label=spoken_pixel(volume.calibration), visible=True)
-        remarks = remarks_on(volume)
-        self._remarks[:] = [Text(text=remark, margin=(4, 8), sizing_mode="stretch_width") for remark in remarks]
-        self._sign.visible = bool(remarks)
+        self._sign.visible = bool(remarks_on(volume))
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return pmui.Row(self._name, self._scale, self._sign, self._dialog, margin=0)
+        return pmui.Row(self._name, self._scale, self._sign, margin=0)
 
 
 def describe(session: Session) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seg_app.records import Calibration
     from seg_app.views.workbench import Workbench
 
-SOURCES = {"": "there is none", "user": "said by you", "header": "from the header", "image": "found in the image"}
+SOURCES = {"user": "said by you", "header": "from the header", "image": "found in the image"}
 DRAWING = "Drag a line from one end of the image's scale bar to the other · Esc to leave it"
 
 
@@ -88,12 +88,13 @@ class ScaleForm(Viewer):
         """Say how it is, and who says so."""
         volume = self._volume
         self._now.text = _with_source(volume.calibration)
-        self._remarks.text = " ".join(remarks_on(volume))
+        self._remarks.text = " ".join(remarks_on(volume))  # also for a notebook, which has no bar on top
         filed = volume.filed
         self._reset.param.update(label=f"As the file says: {spoken_pixel(filed)}", disabled=volume.calibration == filed)
-        rows = volume.databar_rows
-        count = f"The lowest {rows} rows, " if rows else ""
-        self._bar.text = f"{count}{SOURCES[volume.databar_source]}. Its line on the image can be dragged."
+        rows, said = volume.databar_rows, SOURCES.get(volume.databar_source, "as far as can be seen")
+        self._bar.text = (
+            f"The lowest {rows} rows, {said}. Drag its line on the image, or:" if rows else f"None, {said}."
+        )
         self._bar_reset.disabled = volume.said_databar is None
 
     def _fill(self) -> None:

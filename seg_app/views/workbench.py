@@ -15,6 +15,7 @@ from seg_app.views import theme
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.image import ImageView
 from seg_app.views.masklist import MaskList
+from seg_app.views.remarks import Remarks
 from seg_app.views.scale import DRAWING, ScaleForm
 from seg_app.views.search import SearchForm, SearchProgress
 from seg_app.views.text import Text
@@ -38,13 +39,14 @@ class Workbench(Viewer):
         self._toolbar = Toolbar(self)
         self._masklist = MaskList(self)
         self._search, self._progress = SearchForm(self), SearchProgress(self)
-        self._scale = ScaleForm(self)
+        self._scale, self._remarks = ScaleForm(self), Remarks(session.volume)
         self._plane = Planes(session)
         self._contrast = Contrast(session)
         self._status = Status(self)
         help_table = pmui.Markdown(help_text(), stylesheets=[theme.HELP_CSS])
         self._help = pmui.Dialog(help_table, title="Keys and mouse", show_close_button=True, close_on_click=True)
-        self._dialogs = (self._help, *self._masklist.dialogs, self._search.dialog, self._scale.dialog)
+        asking = (self._search.dialog, self._scale.dialog, self._remarks.dialog)
+        self._dialogs = (self._help, *self._masklist.dialogs, *asking)
         self._watch()
 
     def _watch(self) -> None:
@@ -112,6 +114,10 @@ class Workbench(Viewer):
         """Show how large a pixel is and where the databar begins, to change it."""
         self.courier(self._scale.ask)
 
+    def show_remarks(self) -> None:
+        """Show what should be known of the image before measuring on it."""
+        self.courier(self._remarks.tell)
+
     def draw_line(self) -> None:
         """Let the next drag draw a line, whose length is asked for then."""
         self.image.measures.begin_line()
@@ -142,9 +148,11 @@ class Workbench(Viewer):
         objects = pmui.Column(self._progress, self._masklist, sizing_mode="stretch_height", width=388, margin=0)
         bench = pmui.Row(canvas, objects, sizing_mode="stretch_both", margin=0)
         root = pmui.Column(
-            bench, self._status, self._help, self._search, self._scale, sizing_mode="stretch_both", margin=0,
+            *(bench, self._status, self._help, self._search, self._scale, self._remarks),
+            sizing_mode="stretch_both",
+            margin=0,
             min_height=520,
-        )  # fmt: skip
+        )
         if self.height:
             root.param.update(
                 sizing_mode="stretch_width", height=self.height, min_height=self.height, theme_config=theme.THEME
