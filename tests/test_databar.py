@@ -1,8 +1,11 @@
 """The databar that is found in the pixels: as five makers draw it, and never where there is none."""
 
+import io
+
 import numpy as np
 import pytest
 from databars import MAKERS, photographs, powder, with_databar
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from seg_app.io.databar import find_databar
@@ -54,6 +57,13 @@ def test_a_strip_is_found_in_16_bits_also_when_its_text_is_brighter_than_any_ima
     deep = image.astype(np.uint16) * 16
     deep[-72:][image[-72:] == 255] = 65535
     assert find_databar(deep) == 72
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_strip_is_found_where_jpeg_has_blurred_it(maker):
+    packed = io.BytesIO()
+    Image.fromarray(with_databar(powder(943, 1024), 59, maker)).save(packed, "JPEG", quality=80)
+    assert find_databar(np.asarray(Image.open(packed))) == 59
 
 
 def test_a_strip_is_found_in_colour():

@@ -184,6 +184,12 @@ def test_a_stack_has_a_databar_only_if_its_first_and_last_plane_have_it(microgra
     assert volume_of(np.stack([plain, micrograph, micrograph])).databar_rows == 0
 
 
+def test_a_session_has_looked_for_the_databar_of_a_colour_image_when_views_ask_for_it(micrograph):
+    volume = volume_of(np.repeat(micrograph[..., None], 3, axis=2))
+    Session(volume, connect_sam("classical:"))
+    assert volume.__dict__["_found_databar"] == BAR
+
+
 def test_the_user_is_believed_before_all(micrograph):
     volume = volume_of(micrograph, databar_rows=40)
     volume.set_databar(0)

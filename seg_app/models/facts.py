@@ -114,13 +114,14 @@ class ImageFacts(param.Parameterized):
 
     @property
     def databar_rows(self) -> int:
-        """How many of the lowest rows are not image but the microscope's databar.
-
-        The first call may read a part of the image.
-        """
+        """How many of the lowest rows are not image but the microscope's databar; see `look_for_databar`."""
         if self.said_databar is not None:
             return self.said_databar
         return self._filed_databar or self._found_databar
+
+    def look_for_databar(self) -> None:
+        """Look at the image where no header tells of a databar: now and here, not where it is asked for first."""
+        log.debug("'%s' has a databar of %d rows", self.image.path, self.databar_rows)
 
     @property
     def databar_source(self) -> str:

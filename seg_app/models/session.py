@@ -56,6 +56,7 @@ class Session(param.Parameterized):
         store: MaskStore | None = None,
         user: str = "",
     ):
+        volume.look_for_databar()
         super().__init__(z=volume.n_planes // 2, limits=volume.percentiles())
         self.volume, self.segmenter, self.store = volume, segmenter, store
         self.masks = masks or MaskSet()

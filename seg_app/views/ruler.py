@@ -50,7 +50,9 @@ class Ruler:
         figure.on_event(PanEnd, self._on_end)
 
     def begin(self) -> None:
-        """Let the next drag draw a line."""
+        """Let the next drag draw a line; without a figure nothing happens."""
+        if self._figure is None:
+            return
         if not self.is_on:
             self._drag = self._figure.toolbar.active_drag
         self.is_on, self._start = True, None

@@ -120,13 +120,13 @@ class Workbench(Viewer):
 
     def draw_line(self) -> None:
         """Let the next drag draw a line, whose length is asked for then."""
-        self.image.measures.begin_line()
-        self._status.refresh()
+        self.courier(self.image.measures.begin_line)
+        self.courier(self._status.refresh)
 
     def leave_line(self) -> None:
         """Draw no line, and forget the one that was drawn."""
-        self.image.measures.end_line()
-        self._status.refresh()
+        self.courier(self.image.measures.end_line)
+        self.courier(self._status.refresh)
 
     def show_help(self) -> None:
         """Show all keys and gestures."""
