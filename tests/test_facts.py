@@ -10,7 +10,7 @@ from seg_app.io import LocalFolder, MaskStore
 from seg_app.io.levels import Opened
 from seg_app.measurements import measurements
 from seg_app.models import Notes, Session, Volume, open_volume
-from seg_app.records import Calibration, Point, Window
+from seg_app.records import Box, Calibration, Point, Window
 from seg_app.sam import connect_sam
 
 BY_FILE = Calibration((5.0, 4.0, 4.0), "FEI header")
@@ -220,6 +220,12 @@ def test_a_point_on_the_databar_is_refused(micrograph):
     with pytest.raises(SegAppError, match="databar"):
         session.add_point(100, 943 - BAR)
     assert len(session.draft.prompts.points) == 1
+
+
+def test_a_box_is_cut_where_the_databar_begins(micrograph):
+    session = Session(volume_of(micrograph), connect_sam("classical:"))
+    session.add_box(Box(100, 800, 200, 940))
+    assert session.draft.prompts.box == Box(100, 800, 200, 943 - BAR - 0.5)
 
 
 def test_the_search_leaves_out_a_databar_that_was_found(micrograph):

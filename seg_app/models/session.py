@@ -94,8 +94,12 @@ class Session(param.Parameterized):
         return self.outline()
 
     def add_box(self, box: Box) -> None:
-        """Set the box without asking the model. Raises SegAppError when less than a pixel of the plane is in it."""
-        self.draft.draw(box_on_plane(box, self.volume.shape[1:]))
+        """Set the box without asking the model, cut at the databar, too.
+
+        Raises SegAppError when less than a pixel of the image is in it.
+        """
+        image = self.volume.height - self.volume.databar_rows, self.volume.width
+        self.draft.draw(box_on_plane(box, image))
 
     def is_on_plane(self, x: float, y: float) -> bool:
         """Say whether a point lies on a pixel of the plane."""

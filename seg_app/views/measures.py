@@ -18,7 +18,7 @@ class Measures:
     """Follows the size of a pixel and the databar of a session's image."""
 
     def __init__(self, session: Session, worker: Worker, courier: Courier, watches: Watches):
-        self._volume, self._worker = session.volume, worker
+        self._session, self._volume, self._worker = session, session.volume, worker
         self._scale = CanvasScale(self._volume.calibration)
         self._databar = DatabarLine(session, worker, courier, watches)
         self.ruler = Ruler(self._on_line)
@@ -42,6 +42,7 @@ class Measures:
     def begin_line(self) -> None:
         """Let the next drag draw a line."""
         self.line = None
+        self._session.draft.drawing = False  # else the drag would draw a box
         self._databar.let_drag(may=False)  # the drawn scale bar may lie close to it
         self.ruler.begin()
 
