@@ -63,16 +63,20 @@ class ScaleForm(Viewer):
 
     @staticmethod
     def _number(label: str, *, visible: bool = True) -> pmui.TextInput:
-        return pmui.TextInput(label=label, size="small", width=140, margin=8, visible=visible)
+        return pmui.TextInput(label=label, size="small", width=130, margin=(12, 8, 8, 8), visible=visible)
 
     @staticmethod
     def _units(unit: str) -> pmui.RadioButtonGroup:
-        return pmui.RadioButtonGroup(options=[*reversed(UNITS)], value=unit, size="small", margin=(10, 8))
+        # Material writes buttons in capitals, in which µm is MM.
+        as_written = {"& .MuiToggleButton-root": {"textTransform": "none"}}
+        return pmui.RadioButtonGroup(
+            options=[*reversed(UNITS)], value=unit, size="small", margin=(14, 8), sx=as_written
+        )
 
     @staticmethod
     def _button(label: str, verb: Any, *, variant: str = "outlined", icon: str | None = None) -> pmui.Button:
         return pmui.Button(
-            label=label, icon=icon, variant=variant, size="small", margin=(10, 8), on_click=lambda _: verb()
+            label=label, icon=icon, variant=variant, size="small", margin=(14, 8), on_click=lambda _: verb()
         )
 
     # Showing
