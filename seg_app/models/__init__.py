@@ -5,6 +5,7 @@ from seg_app.models.explorer import Explorer, Row
 from seg_app.models.jobs import Latest, Worker
 from seg_app.models.journal import Change, Journal
 from seg_app.models.maskset import MaskSet
+from seg_app.models.notes import Notes
 from seg_app.models.preferences import Preferences
 from seg_app.models.preview import Preview
 from seg_app.models.prompts import Draft
@@ -21,6 +22,7 @@ __all__ = [
     "Journal",
     "Latest",
     "MaskSet",
+    "Notes",
     "Preferences",
     "Preview",
     "Row",

@@ -13,6 +13,7 @@ from seg_app.io.copies import Tell, unheard
 from seg_app.io.maskstore import encoded
 from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
+from seg_app.models.notes import Notes
 from seg_app.models.session import Session
 from seg_app.models.volume import Volume
 from seg_app.sam import Stock, get_ready
@@ -62,6 +63,7 @@ class Desk(param.Parameterized):
         return self._show(Volume.from_drops(self.drops, path, part=part, tell=tell))
 
     def _show(self, volume: Volume, path: str | None = None) -> Session:
+        volume.keep_notes(Notes.of_image(self._journals, volume.image))  # the databar first: contrast leaves it out
         masks = MaskSet(Journal.of_image(self._journals, volume.image))
         session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
         if self.session:

@@ -54,17 +54,10 @@ class Journal:
 
     @classmethod
     def of_image(cls, folder: Path, image: ImageId) -> Journal:
-        """Return the journal of an image below a folder; the folder is made where it is missing.
-
-        The name begins with the image's own, for people; a hash of source, path and shape keeps two images of one
-        name apart, also an image made anew in another size, and keeps any character of theirs out of the file system.
-        """
-        identity = f"{image.source}\n{image.path}\n{tuple(image.shape)}"
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
-        readable = re.sub(r"[^\w.-]+", "_", image.stem)[:60]
+        """Return the journal of an image below a folder; the folder is made where it is missing."""
         with _as_storage_error(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder / f"{readable}-{digest}.jsonl")
+        return cls(folder / f"{name_of(image)}.jsonl")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -123,6 +116,18 @@ class Journal:
                 file.truncate(before)
                 raise
         self._read_to = before + len(start) + len(line)
+
+
+def name_of(image: ImageId) -> str:
+    """Return what files about an image are called, without a suffix.
+
+    The name begins with the image's own, for people; a hash of source, path and shape keeps two images of one name
+    apart, also an image made anew in another size, and keeps any character of theirs out of the file system.
+    """
+    identity = f"{image.source}\n{image.path}\n{tuple(image.shape)}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    readable = re.sub(r"[^\w.-]+", "_", image.stem)[:60]
+    return f"{readable}-{digest}"
 
 
 def _line(change: Change) -> bytes:

@@ -75,8 +75,8 @@ class Preview(param.Parameterized):
         """Say whether a plain click would include a first point."""
         session, draft = self._session, self._session.draft
         would_include = self.is_on and draft.include and not draft.drawing and not draft.prompts
-        on_plane = session.is_on_plane(x, y)
-        return would_include and on_plane and not session.masks.at(session.z, y=round(y), x=round(x))
+        on_image = session.is_on_plane(x, y) and not session.volume.is_databar(y)
+        return would_include and on_image and not session.masks.at(session.z, y=round(y), x=round(x))
 
     def _found(self, x: float, y: float) -> Mask | None:
         session, z, segmenter = self._session, self._session.z, self._session.segmenter

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from seg_app.io.maskstore import MaskStore, SavedSet
     from seg_app.sam.protocol import Segmenter
 
+ON_DATABAR = "This is the microscope's databar, where nothing is outlined. Drag its line to where the image ends."
+
 
 class Session(param.Parameterized):
     """The verbs of the page, for the page and for Python alike.
@@ -54,6 +56,7 @@ class Session(param.Parameterized):
         store: MaskStore | None = None,
         user: str = "",
     ):
+        volume.look_for_databar()
         super().__init__(z=volume.n_planes // 2, limits=volume.percentiles())
         self.volume, self.segmenter, self.store = volume, segmenter, store
         self.masks = masks or MaskSet()
@@ -61,6 +64,7 @@ class Session(param.Parameterized):
         self.user = user or getpass.getuser()
         self.outliner = Outliner(self)
         self.search, self.preview = Search(self), Preview(self)
+        self._kept_at = volume.calibration
 
     # The object that is being made
 
@@ -73,10 +77,12 @@ class Session(param.Parameterized):
         return self.outline()
 
     def add_point(self, x: float, y: float, *, include: bool = True) -> None:
-        """Add a point without asking the model. Raises SegAppError when it is off the plane."""
+        """Add a point without asking the model. Raises SegAppError when it is off the plane, or on its databar."""
         if not self.is_on_plane(x, y):
             size = f"{self.volume.width} × {self.volume.height}"
             raise SegAppError(f"({x:.0f}, {y:.0f}) is not on the plane of {size} pixels. Choose a point inside it.")
+        if self.volume.is_databar(y):
+            raise SegAppError(ON_DATABAR)
         self.draft.add(Point(x, y, include))
 
     def draw_box(self, box: Box) -> Mask | None:
@@ -88,8 +94,12 @@ class Session(param.Parameterized):
         return self.outline()
 
     def add_box(self, box: Box) -> None:
-        """Set the box without asking the model. Raises SegAppError when less than a pixel of the plane is in it."""
-        self.draft.draw(box_on_plane(box, self.volume.shape[1:]))
+        """Set the box without asking the model, cut at the databar, too.
+
+        Raises SegAppError when less than a pixel of the image is in it.
+        """
+        image = self.volume.height - self.volume.databar_rows, self.volume.width
+        self.draft.draw(box_on_plane(box, image))
 
     def is_on_plane(self, x: float, y: float) -> bool:
         """Say whether a point lies on a pixel of the plane."""
@@ -193,8 +203,8 @@ class Session(param.Parameterized):
 
     @property
     def unsaved(self) -> bool:
-        """Whether the masks are others than those that were saved or loaded."""
-        return self.masks.masks != self.kept
+        """Whether the masks, or the size of their pixels, are others than those that were saved or loaded."""
+        return (self.masks.masks, self.volume.calibration) != (self.kept, self._kept_at)
 
     def save(self) -> str:
         """Store the masks under the next free name and return where; nothing new is not stored again.
@@ -209,6 +219,7 @@ class Session(param.Parameterized):
             raise SegAppError("There is nothing to save yet. Accept an object first.")
         file = self._file
         path = store.save(file)
+        self._kept_at = file.calibration
         self.param.update(saved_as=path, kept=file.masks)
         return path
 
@@ -233,6 +244,7 @@ class Session(param.Parameterized):
         """Replace the masks by a stored set; undo brings the old ones back. Raises SegAppError."""
         file = self._store.load(path)
         self.masks.load(self._fitting(file))
+        self._kept_at = self.volume.calibration
         self.param.update(saved_as=path, kept=file.masks)
 
     def _fitting(self, file: MaskFile) -> tuple[Mask, ...]:

@@ -17,8 +17,9 @@ from seg_app.io.copies import Tell, unheard
 from seg_app.io.files import open_array, open_file
 from seg_app.io.levels import Opened, level_of
 from seg_app.io.pyramid import LARGE, Pyramid, Workshop
+from seg_app.models.facts import ImageFacts
 from seg_app.models.sampling import some_planes, some_windows
-from seg_app.records import Calibration, ImageId, Window
+from seg_app.records import Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,23 +30,15 @@ if TYPE_CHECKING:
 OVERVIEW = 512
 """The coarsest level has about this many pixels along its longer side."""
 
-NO_IMAGE = ImageId("", "", (0, 0, 0), "uint8")
 
-
-class Volume(param.Parameterized):
+class Volume(ImageFacts):
     """An image of one or many planes, read one window at a time; safe to read from several threads."""
 
-    image = param.ClassSelector(class_=ImageId, default=NO_IMAGE, constant=True, doc="Which image it is.")
-    levels = param.List(
-        item_type=xr.DataArray,
-        constant=True,
-        doc="Lazy (z, y, x[, c]) arrays, full resolution first, each smaller by a power of two in y and x.",
-    )
-    calibration = param.ClassSelector(class_=Calibration, default=Calibration(), doc="The size of a voxel in nm.")
-    metadata = param.Dict(default={}, doc="What else is written beside the image: title, description, instrument.")
     sharpened = param.Integer(default=0, doc="How often a plane got its levels: what is read from it is better then.")
 
     _pyramid: Pyramid | None = None
+    _kept_sample: NDArray[Any]
+    _sampled_without: int | None = None
 
     @classmethod
     def from_tiled(cls, source: TiledSource, path: str) -> Volume:
@@ -129,17 +122,6 @@ class Volume(param.Parameterized):
         return self.levels[0].ndim == 4
 
     @property
-    def pixel_size_nm(self) -> tuple[float | None, float, float] | None:
-        """The size of a voxel (z, y, x) in nm; None where nobody knows it."""
-        return self.calibration.pixel_size_nm
-
-    @property
-    def databar_rows(self) -> int:
-        """How many of the lowest rows are not image but the microscope's databar; 0 where nobody says so."""
-        rows = self.metadata.get("databar_rows")
-        return rows if isinstance(rows, int) and 0 < rows < self.height else 0
-
-    @property
     def n_levels(self) -> int:
         """Number of levels that can be read: so many that the coarsest is about 512 pixels long."""
         return 1 + max(0, round(math.log2(max(self.height, self.width) / OVERVIEW)))
@@ -175,8 +157,8 @@ class Volume(param.Parameterized):
     def percentiles(self, *, low: float = 0.5, high: float = 99.5) -> tuple[float, float]:
         """Return the grey values below which `low` and `high` percent of the pixels of up to five planes are.
 
-        Pixels that are not finite do not count, and the first value is always below the second. In colour: (0, 255).
-        Raises SourceError when none of the planes can be read.
+        The databar is left out. Pixels that are not finite do not count, and the first value is always below the
+        second. In colour: (0, 255). Raises SourceError when none of the planes can be read.
         """
         if self.is_rgb:
             return 0.0, 255.0
@@ -200,9 +182,15 @@ class Volume(param.Parameterized):
         full = self.levels[0].shape
         return {level: a for a in self.levels if (level := level_of(full, a.shape)) is not None}
 
-    @cached_property
+    @property
     def _sample(self) -> NDArray[Any]:
         """The finite pixels of a few planes, coarse or in parts; what cannot be read is left out."""
+        rows = self.databar_rows
+        if self._sampled_without != rows:
+            self._kept_sample, self._sampled_without = self._read_sample(), rows
+        return self._kept_sample
+
+    def _read_sample(self) -> NDArray[Any]:
         pixels, errors = [], []
         for z, window in self._sampled():
             try:
@@ -219,8 +207,14 @@ class Volume(param.Parameterized):
         planes, coarsest = some_planes(self.n_planes), self.n_levels - 1
         stored = max(n for n in self._stored if n <= coarsest)
         if stored == coarsest or max(self.level_shape(stored)) <= LARGE:
-            return [(z, Window(coarsest, 0, 0, *self.level_shape(coarsest))) for z in planes]
-        return list(zip(itertools.cycle(planes), some_windows(stored, *self.level_shape(stored)), strict=False))
+            return [(z, Window(coarsest, 0, 0, *self._image_shape(coarsest))) for z in planes]
+        return list(zip(itertools.cycle(planes), some_windows(stored, *self._image_shape(stored)), strict=False))
+
+    def _image_shape(self, level: int) -> tuple[int, int]:
+        """Return the rows and columns of a level without the databar."""
+        rows, columns = self.level_shape(level)
+        bar = self.databar_rows
+        return max(1, (self.height - bar) // 2**level) if bar else rows, columns
 
     def _check(self, z: int, window: Window) -> None:
         rows, columns = self.level_shape(window.level)

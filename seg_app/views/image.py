@@ -21,6 +21,8 @@ from seg_app.views.courier import Courier, Watches
 from seg_app.views.drafted import DraftLayer
 from seg_app.views.gestures import Gesture, Gestures
 from seg_app.views.glance import Glance
+from seg_app.views.measures import Measures
+from seg_app.views.readout import spoken_place
 from seg_app.views.render import (
     BLANK,
     BLANK_RGB,
@@ -58,6 +60,7 @@ class ImageView(Viewer):
         self._glance = Glance(session.preview, courier)
         self._lock = threading.Lock()
         self._watches = Watches()
+        self.measures = Measures(session, worker, courier, self._watches)
         self._figure: Any = None
         self._mapper: Any = None
         self._on_key = on_key
@@ -136,6 +139,7 @@ class ImageView(Viewer):
             mapper = LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
             figure.image("image", x="x", y="y", dw="dw", dh="dh", source=source, color_mapper=mapper)
         self._draft.furnish(figure)
+        self.measures.add_to(figure)
 
     def fit(self) -> None:
         """Show the whole plane."""
@@ -157,6 +161,7 @@ class ImageView(Viewer):
         watch(session, "z", lambda _: self._redraw("frame", "overlay"))
         watch(session, "limits", lambda _: self._on_limits())
         watch(session, "segmenter", lambda _: self._courier(self._rest.moved))  # it has not seen what is on screen
+        watch(session.volume, ["calibration", "said_databar"], lambda *_: self._courier(self._describe))
         watch(session.volume, "sharpened", lambda _: self._redraw("frame"))
         watch(session.masks, ["masks", "selected"], lambda *_: self._redraw("overlay"))
         watch(session.search, "found", lambda _: self._redraw("overlay"))
@@ -250,7 +255,7 @@ class ImageView(Viewer):
 
     def _on_click(self, gesture: Gesture) -> None:
         session = self.session
-        if not session.is_on_plane(gesture.x, gesture.y):
+        if not session.is_on_plane(gesture.x, gesture.y) or self.measures.take_click(gesture.y):
             return
         plain = gesture.kind == "click" and not (gesture.ctrl or gesture.shift)
         if plain and not session.draft.prompts and session.select_at(gesture.x, gesture.y):
@@ -265,13 +270,10 @@ class ImageView(Viewer):
 
     def _describe(self) -> None:
         """Say what is under the pointer, also when another plane comes under it."""
-        value = self._frame.value_at(*self._pointer) if self._pointer else None
-        if self._pointer is None or value is None:
-            self.readout.rx.value = ""
-            return
-        x, y = self._pointer
-        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else f"{value:.5g}"
-        self.readout.rx.value = f"x {round(x)}  y {round(y)}  value {shown}"
+        place = self._pointer
+        value = self._frame.value_at(*place) if place else None
+        words = "" if place is None or value is None else spoken_place(*place, value, self.session.volume)
+        self.readout.rx.value = words
 
     def close(self) -> None:
         """Stop watching and drawing."""

@@ -18,7 +18,7 @@ from seg_app.views.text import Text
 
 if TYPE_CHECKING:
     from seg_app.io.maskstore import SavedSet
-    from seg_app.models import Session
+    from seg_app.models import Session, Volume
     from seg_app.views.workbench import Workbench
 
 ROWS_PER_PAGE = 20
@@ -51,6 +51,24 @@ def table_of(masks: tuple[Mask, ...], pixel_area_um2: float | None) -> pd.DataFr
     return pd.DataFrame(rows, columns=pd.Index(COLUMNS)).astype(COLUMNS)
 
 
+def pixel_area_um2(volume: Volume) -> float | None:
+    """Return the area of a pixel; None where it is not known."""
+    size_nm = volume.pixel_size_nm
+    return size_nm[1] * size_nm[2] / 1e6 if size_nm else None
+
+
+def titles(area_um2: float | None) -> dict[str, str]:
+    """Return what stands above the columns."""
+    area = "Area, µm²" if area_um2 else "Area, px"
+    return {"colour": "", "area": area, "class": "Class", "score": "Score", "plane": "Plane"}
+
+
+def formatters(area_um2: float | None) -> dict[str, Any]:
+    """Return how the values of the columns are written."""
+    area = THREE_DIGITS if area_um2 else WHOLE
+    return {"colour": {"type": "html"}, "class": {"type": "plaintext"}, "area": area, "score": SCORE}
+
+
 def swatch(number: int) -> str:
     """Return the colour of an object as HTML."""
     return f'<span class="swatch" style="background: {theme.colour_of(number)}"></span>'
@@ -62,8 +80,7 @@ class MaskList(Viewer):
     def __init__(self, bench: Workbench):
         super().__init__()
         self._bench, self._session = bench, bench.session
-        size = self._session.volume.pixel_size_nm
-        self._pixel_area_um2 = size[1] * size[2] / 1e6 if size else None
+        self._pixel_area_um2 = pixel_area_um2(self._session.volume)
         self._table = self._make_table()
         self._title = Text(kind="title", margin=(12, 12, 4, 12))
         self._class = pmui.TextInput(
@@ -95,10 +112,8 @@ class MaskList(Viewer):
             sizing_mode="stretch_both",
             layout="fit_columns",
             widths={"#": 42, "colour": 26, "area": 70, "plane": 46, "score": 48},
-            titles={"colour": "", "area": "Area, µm²" if self._pixel_area_um2 else "Area, px", "class": "Class",
-                    "score": "Score", "plane": "Plane"},
-            formatters={"colour": {"type": "html"}, "class": {"type": "plaintext"},
-                        "area": THREE_DIGITS if self._pixel_area_um2 else WHOLE, "score": SCORE},
+            titles=titles(self._pixel_area_um2),
+            formatters=formatters(self._pixel_area_um2),
             text_align={"#": "right", "area": "right", "score": "right", "plane": "right"},
             editors={column: None for column in COLUMNS if column != "class"} | {"class": {"type": "input"}},
             header_filters=False,
@@ -125,8 +140,12 @@ class MaskList(Viewer):
         self._is_due, self._next_s = False, time.monotonic() + TABLE_REST_S
         masks, shown = self._session.masks, self._session.masks.masks
         positions = {mask.id: i for i, mask in enumerate(shown)}
+        area_um2 = pixel_area_um2(self._session.volume)
         self._refreshing = True
         try:
+            if area_um2 != self._pixel_area_um2:
+                self._pixel_area_um2, self._drawn = area_um2, None
+                self._table.param.update(titles=titles(area_um2), formatters=formatters(area_um2))
             if shown is not self._drawn:
                 self._shown = self._drawn = shown
                 self._table.value = table_of(shown, self._pixel_area_um2)

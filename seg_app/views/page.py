@@ -12,6 +12,7 @@ from panel.viewable import Viewer
 
 from seg_app.models import Desk, Explorer, Preferences, Session, Wanted, Worker
 from seg_app.views import theme
+from seg_app.views.about import About
 from seg_app.views.browser import Browser
 from seg_app.views.chooser import Chooser
 from seg_app.views.connection import Connection
@@ -36,8 +37,8 @@ class Page(Viewer):
         self._courier = courier = Courier()
         courier.on_error = self.worker.complain
         self.bench: Workbench | None = None
-        self._about = Text(kind="bar", margin=(0, 16), align="center")
         self._chooser = Chooser(self.worker, courier)
+        self._about = About()
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
         self._welcome = Welcome(self.worker, courier, retry=self.start)
         self._main = pmui.Column(self._welcome, sizing_mode="stretch_both", margin=0)
@@ -82,7 +83,7 @@ class Page(Viewer):
         self._remember(session)
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         self.bench.heed(self._chooser.dialog)
-        self._about.text = describe(session)
+        self._about.follow(self.bench)
         self._main[:] = [self.bench]
         self._chooser.begin(desk)  # after the first image, which whoever comes wants to see first
         self._welcome.close()
@@ -139,13 +140,3 @@ class Welcome(Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return pmui.Column(self._doing, self._trouble, self._retry, sizing_mode="stretch_width", margin=24)
-
-
-def describe(session: Session) -> str:
-    """Return what is open in one line: name, size, data type, pixel size."""
-    volume = session.volume
-    planes, height, width = volume.shape
-    size = f"{width} × {height}" + (f" × {planes}" if planes > 1 else "")
-    pixel = volume.pixel_size_nm
-    scale = f"{pixel[2]:g} nm per pixel" if pixel else "no pixel size known"
-    return f"{volume.metadata.get('title') or volume.image.stem} · {size} · {volume.dtype} · {scale}"

@@ -88,6 +88,7 @@ TOOLS = (
     Tool("delete", "Delete the selected objects", lambda b: b.delete_selected(), ("Delete",),
          "delete_outline", lambda s: bool(s.masks.selected), "error", missing="click on one first"),
     Tool("fit", "Show the whole plane", lambda b: b.image.fit(), ("0",), "fit_screen"),
+    Tool("scale", "Scale and databar", lambda b: b.show_scale(), icon="straighten"),
     Tool("previous", "Previous plane", _step(-1), ("ArrowLeft", "d"), repeats=True),
     Tool("next", "Next plane", _step(1), ("ArrowRight", "f"), repeats=True),
     Tool("back10", "Ten planes back", _step(-10), ("shift+ArrowLeft", "shift+d"), repeats=True),

@@ -15,6 +15,8 @@ from seg_app.views import theme
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.image import ImageView
 from seg_app.views.masklist import MaskList
+from seg_app.views.remarks import Remarks
+from seg_app.views.scale import DRAWING, ScaleForm
 from seg_app.views.search import SearchForm, SearchProgress
 from seg_app.views.text import Text
 from seg_app.views.toolbar import Toolbar, help_text, hints, tool_of_key
@@ -37,12 +39,14 @@ class Workbench(Viewer):
         self._toolbar = Toolbar(self)
         self._masklist = MaskList(self)
         self._search, self._progress = SearchForm(self), SearchProgress(self)
+        self._scale, self._remarks = ScaleForm(self), Remarks(session.volume)
         self._plane = Planes(session)
         self._contrast = Contrast(session)
         self._status = Status(self)
         help_table = pmui.Markdown(help_text(), stylesheets=[theme.HELP_CSS])
         self._help = pmui.Dialog(help_table, title="Keys and mouse", show_close_button=True, close_on_click=True)
-        self._dialogs = (self._help, *self._masklist.dialogs, self._search.dialog)
+        asking = (self._search.dialog, self._scale.dialog, self._remarks.dialog)
+        self._dialogs = (self._help, *self._masklist.dialogs, *asking)
         self._watch()
 
     def _watch(self) -> None:
@@ -53,9 +57,10 @@ class Workbench(Viewer):
         self.watches.add(session, ["z", "limits", "saved_as", "kept"], refresh)
         self.watches.add(session.search, "is_running", refresh)
         self.watches.add(session.preview, "is_on", refresh)
+        self.watches.add(session.volume, ["calibration", "said_databar"], refresh)
 
     def _refresh(self) -> None:
-        for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._status):
+        for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._scale, self._status):
             view.refresh()
 
     # Verbs
@@ -88,6 +93,8 @@ class Workbench(Viewer):
         dialog = next((dialog for dialog in self._dialogs if dialog.open), None)
         if dialog:
             dialog.open = key != "Escape"
+        elif self.image.measures.ruler.is_on and key == "Escape":
+            self.leave_line()
         elif tool := tool_of_key(key):
             tool.verb(self)  # ready or not: what makes it ready may still wait in the worker, before it
 
@@ -102,6 +109,24 @@ class Workbench(Viewer):
     def find_all(self) -> None:
         """Find all objects that the search of the session wants, and accept them."""
         self._progress.start()
+
+    def show_scale(self) -> None:
+        """Show how large a pixel is and where the databar begins, to change it."""
+        self.courier(self._scale.ask)
+
+    def show_remarks(self) -> None:
+        """Show what should be known of the image before measuring on it."""
+        self.courier(self._remarks.tell)
+
+    def draw_line(self) -> None:
+        """Let the next drag draw a line, whose length is asked for then."""
+        self.courier(self.image.measures.begin_line)
+        self.courier(self._status.refresh)
+
+    def leave_line(self) -> None:
+        """Draw no line, and forget the one that was drawn."""
+        self.courier(self.image.measures.end_line)
+        self.courier(self._status.refresh)
 
     def show_help(self) -> None:
         """Show all keys and gestures."""
@@ -123,7 +148,10 @@ class Workbench(Viewer):
         objects = pmui.Column(self._progress, self._masklist, sizing_mode="stretch_height", width=388, margin=0)
         bench = pmui.Row(canvas, objects, sizing_mode="stretch_both", margin=0)
         root = pmui.Column(
-            bench, self._status, self._help, self._search, sizing_mode="stretch_both", margin=0, min_height=520
+            *(bench, self._status, self._help, self._search, self._scale, self._remarks),
+            sizing_mode="stretch_both",
+            margin=0,
+            min_height=520,
         )
         if self.height:
             root.param.update(
@@ -217,7 +245,8 @@ class Status(Viewer):
 
     def _show_doing(self) -> None:
         doing = self._bench.worker.doing
-        self._hint.text = f"{doing} …" if doing else hints(self._bench.session)
+        hint = DRAWING if self._bench.image.measures.ruler.is_on else hints(self._bench.session)
+        self._hint.text = f"{doing} …" if doing else hint
         self._bar.sx = {} if doing else theme.HIDDEN
 
     def _show_trouble(self) -> None:

@@ -71,7 +71,8 @@ def accept(tab, particle):
 
 def test_a_volume_is_open_without_any_choice(tab):
     tab.wait_for_text("Battery electrode (FIB-SEM)")
-    tab.wait_for_text("256 × 256 × 4 · uint16 · 10 nm per pixel")
+    tab.wait_for_text("256 × 256 × 4 · uint16 · ")
+    tab.wait_for_text("10 nm per pixel")
     tab.wait_for_text("Classical · no weights")
 
 

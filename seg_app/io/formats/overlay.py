@@ -17,6 +17,7 @@ from seg_app.colours import rgb_of
 from seg_app.geometry import label_grid
 from seg_app.io.formats.fields import storing
 from seg_app.labels import counted
+from seg_app.lengths import round_length, spoken_length
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +30,6 @@ BLACKEST, WHITEST = 0.5, 99.5
 """The percentiles of the grey values that are shown black and white."""
 BAR_SHARE = 0.2
 """A scale bar is the largest round length that is no longer than this share of the picture."""
-UNITS = ((1e6, "mm"), (1e3, "µm"), (1.0, "nm"))
-"""Nanometres -> unit, from the largest on."""
 
 
 def losses(file: MaskFile) -> list[str]:
@@ -112,21 +111,14 @@ def _bar(file: MaskFile) -> tuple[int, str] | None:
     x_nm, columns = _pixel_nm(file.calibration), file.image.shape[2]
     if not x_nm:
         return None
-    length_nm = _round_length(BAR_SHARE * columns * x_nm)
-    factor, unit = next(((f, u) for f, u in UNITS if length_nm >= f), UNITS[-1])
+    length_nm = round_length(BAR_SHARE * columns * x_nm)
     pixels = round(length_nm / x_nm)
-    return (pixels, f"{length_nm / factor:g} {unit}") if pixels > 0 else None
+    return (pixels, spoken_length(length_nm)) if pixels > 0 else None
 
 
 def _pixel_nm(calibration: Calibration) -> float:
     x_nm = (calibration.pixel_size_nm or (None, 0.0, 0.0))[2]
     return x_nm if 1e-6 < x_nm < 1e12 else 0.0
-
-
-def _round_length(limit: float) -> float:
-    """Return the largest of 1, 2, 5, 10, 20, ... that is no larger than the limit."""
-    power = 10.0 ** math.floor(math.log10(limit))
-    return power * max(digit for digit in (1, 2, 5) if digit * power <= limit * (1 + 1e-9))
 
 
 def _draw_bar(drawn: Image.Image, pixels: int, text: str) -> None:

@@ -1,0 +1,55 @@
+"""What is said of an image in plain words: nothing of a good one, one sentence for each doubt."""
+
+import numpy as np
+import pytest
+
+from seg_app.models import Volume
+from seg_app.models.remarks import remarks_on
+
+
+def remarks(**metadata):
+    volume = Volume.from_array(np.zeros((64, 96), np.uint8))
+    volume.metadata = metadata
+    return remarks_on(volume)
+
+
+def test_of_a_good_image_nothing_is_said():
+    assert remarks(title="Powder", databar_rows=3) == []
+
+
+def test_damaged_files_and_gaps_are_named():
+    assert remarks(damaged_files=["a_3.tif"], missing_numbers=[7, 8]) == [
+        "Files that cannot be read: a_3.tif. Their planes keep their place, and cannot be shown.",
+        "Numbers without a file: 7, 8. The planes before and after a gap are shown side by side.",
+    ]
+
+
+def test_of_many_the_first_are_named():
+    (remark,) = remarks(missing_numbers=list(range(20)))
+    assert "0, 1, 2, 3, 4 and 15 more." in remark
+
+
+def test_what_was_odd_about_a_file_is_told():
+    assert remarks(remarks=["page 3 is missing."]) == ["The file is not quite in order: page 3 is missing."]
+
+
+def test_why_the_size_of_a_pixel_is_not_known_is_told():
+    assert remarks(pixel_size_note="The image was resized.") == ["The image was resized."]
+
+
+@pytest.mark.parametrize(("tilt", "count"), [(0.0, 0), (0.2, 0), (52.0, 1), (-7.0, 1), ("52", 0)])
+def test_a_tilted_stage_is_told(tilt, count):
+    assert len(remarks(stage_tilt_deg=tilt)) == count
+
+
+def test_pixels_that_are_not_square_are_told():
+    volume = Volume.from_array(np.zeros((64, 96), np.uint8))
+    volume.calibrate(2.0, y_nm=3.0)
+    (remark,) = remarks_on(volume)
+    assert "2 nm wide and 3 nm high" in remark
+
+
+@pytest.mark.parametrize("name", ["damaged_files", "missing_numbers", "remarks", "pixel_size_note", "stage_tilt_deg"])
+@pytest.mark.parametrize("junk", [None, True, {"a": 1}, [None, 4.5, {}], ()])
+def test_metadata_of_another_kind_say_nothing(name, junk):
+    assert remarks(**{name: junk}) == []

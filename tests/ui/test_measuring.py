@@ -1,0 +1,179 @@
+"""The scale of an image in a real browser: its bar, setting it by hand, the databar, and what is said of the image."""
+
+import re
+
+import numpy as np
+import pytest
+import tifffile
+from databars import with_databar
+from driver import FIGURE
+from playwright.sync_api import expect
+from skimage.draw import disk
+
+ROWS, COLUMNS, BAR = 400, 512, 40
+SCALE_BAR = (0.72 * COLUMNS, 0.96 * COLUMNS)
+"""Where the drawn scale bar begins and ends."""
+DISC = (200, 150, 40)
+"""(x, y, radius)."""
+
+
+def micrograph():
+    image = np.random.default_rng(1).normal(60, 6, (ROWS, COLUMNS)).clip(0, 255).astype(np.uint8)
+    image[disk(DISC[1::-1], DISC[2])] += 120
+    return with_databar(image, BAR, "thermo")
+
+
+@pytest.fixture(scope="module")
+def measuring(start_app, tmp_path_factory):
+    """An app with a micrograph without a header, one of a tilted stage, and a stack with a damaged file."""
+    home = tmp_path_factory.mktemp("measuring")
+    stack = home / "samples" / "stack"
+    stack.mkdir(parents=True)
+    tifffile.imwrite(home / "samples" / "bar.tif", micrograph())
+    tifffile.imwrite(home / "samples" / "tilted.tif", micrograph())
+    tilted = "[MAIN]\nPixelSizeX=3.4e-09\nPixelSizeY=4.2e-09\n[SEM]\nStageTilt=52.0\n"
+    (home / "samples" / "tilted.hdr").write_text(tilted)
+    for n in range(4):
+        tifffile.imwrite(stack / f"<b>s_{n}.tif", micrograph())
+    (stack / "<b>s_0.tif").write_bytes(b"no image")
+    return start_app(home)
+
+
+@pytest.fixture
+def tab(measuring, open_tab):
+    tab = open_tab(measuring.url)
+    tab.wait_for_picture()
+    choose(tab, "bar.tif")
+    return tab
+
+
+def choose(tab, title):
+    """Open an image by a click on its title, unless it is open."""
+    stem = title.removesuffix(".tif")
+    if not tab.page.get_by_text(f"{stem} · ").count():
+        before = tab.figure("f.model.id")
+        tab.page.get_by_text(title, exact=True).first.click()
+        tab.page.wait_for_function(f"() => ![undefined, '{before}'].includes({FIGURE}?.model.id)")
+        tab.wait_for_text(f"{stem} · ")
+        tab.wait_for_picture()
+
+
+def seen(tab, kind, expression):
+    """Evaluate JavaScript with `v`, the view of the annotation of a kind that is seen; wait until one is."""
+    find = f"[...f.renderer_views.values()].find(v => v.model.type === '{kind}' && v.model.visible)"
+    tab.wait_until(lambda: tab.figure(f"!!{find}"))
+    return tab.figure(f"(v => {expression})({find})")
+
+
+def bar(tab):
+    """Return what the bar on the canvas says, and how many pixels of the image it is long."""
+    length = "v.axis_layout.bbox.width * (f.model.x_range.end - f.model.x_range.start) / f.frame.bbox.width"
+    return tuple(seen(tab, "ScaleBar", f"[v.label_layout.text.text, {length}]"))
+
+
+def is_right(tab, *, pixel_size_nm=1.0):
+    """Say whether the bar is as long as it says, to a pixel of the screen."""
+    text, length_px = bar(tab)
+    number, unit = text.split()
+    length = float(number) * {"px": 1, "nm": 1, "µm": 1000}[unit] / pixel_size_nm
+    left, right, *_ = tab.ranges()
+    return abs(length - length_px) <= (right - left) / tab.figure("f.frame.bbox.width")
+
+
+def line(tab):
+    """Return where the line of the databar is, y in pixels of the image."""
+    return seen(tab, "Span", "v.model.location")
+
+
+def areas(tab):
+    return [float(row[-3]) for row in tab.rows()]
+
+
+def test_the_bar_follows_the_zoom(tab):
+    assert bar(tab)[0].endswith(" px")
+    assert is_right(tab)
+    before = bar(tab)[0]
+    tab.wheel(200, 150, 5)
+    tab.wait_until(lambda: bar(tab)[0] != before)
+    assert is_right(tab)
+
+
+def test_the_bar_has_the_units_of_a_header(tab):
+    choose(tab, "tilted.tif")
+    assert bar(tab)[0].endswith(" nm")
+    assert is_right(tab, pixel_size_nm=3.4)
+
+
+def test_a_line_over_the_scale_bar_sets_the_scale_which_areas_follow(tab, measuring, open_tab):
+    tab.click_point(*DISC[:2])
+    tab.outlined()
+    tab.press("Enter")
+    tab.wait_for_rows(1)
+    (area_px,) = areas(tab)
+    tab.page.get_by_role("button", name="Change the scale").click()
+    tab.page.get_by_role("button", name="Draw a line").click()
+    tab.wait_for_text("Drag a line from one end")
+    shown = tab.ranges()
+    y = ROWS - BAR + 0.3 * BAR
+    tab.drag((SCALE_BAR[0], y), (SCALE_BAR[1], y))
+    tab.page.get_by_label("Its length").fill("5")
+    assert tab.ranges() == shown
+    tab.page.get_by_role("button", name="Set by the line").click()
+    nm = 5000 / (SCALE_BAR[1] - SCALE_BAR[0])
+    tab.wait_until(lambda: tab.rows() and areas(tab)[0] != area_px)
+    assert areas(tab)[0] == pytest.approx(area_px * nm**2 / 1e6, rel=0.03)
+    expect(tab.page.get_by_text("Area, µm²")).to_be_visible()
+    tab.wait_until(lambda: is_right(tab, pixel_size_nm=nm))
+    tab.drag((200, 150), (210, 160))  # moves the image again
+    tab.wait_until(lambda: tab.ranges() != shown)
+    again = open_tab(measuring.url)
+    again.wait_for_picture()
+    choose(again, "bar.tif")
+    again.wait_until(lambda: is_right(again, pixel_size_nm=nm))
+    again.page.get_by_role("button", name="Change the scale").click()
+    again.wait_for_text("said by you")
+    again.page.get_by_role("button", name=re.compile("As the file says")).click()
+    again.wait_until(lambda: bar(again)[0].endswith(" px"))
+    again.wait_until(lambda: again.rows() and areas(again) == [area_px])
+
+
+def test_what_is_no_number_is_said_and_changes_nothing(tab):
+    tab.page.get_by_role("button", name="Change the scale").click()
+    tab.page.get_by_label("Width of a pixel").fill("much")
+    tab.page.get_by_role("button", name="Set", exact=True).click()
+    tab.wait_for_text("'much' is no number")
+    assert bar(tab)[0].endswith(" px")
+
+
+def test_the_line_of_the_databar_can_be_dragged_and_nothing_is_outlined_below(tab, measuring, open_tab):
+    assert line(tab) == ROWS - BAR - 0.5
+    tab.drag((300, ROWS - BAR - 0.5), (300, ROWS - BAR - 50.3))
+    tab.wait_until(lambda: line(tab) == ROWS - BAR - 50.5)
+    tab.click(300, ROWS - BAR - 20)
+    tab.wait_for_text("This is the microscope's databar")
+    assert tab.points() == []
+    tab.click_point(400, 60)
+    tab.drop_points()
+    again = open_tab(measuring.url)
+    again.wait_for_picture()
+    choose(again, "bar.tif")
+    assert line(again) == ROWS - BAR - 50.5
+    again.page.get_by_role("button", name="Change the scale").click()
+    again.page.get_by_role("button", name="As it is found").click()
+    again.wait_until(lambda: line(again) == ROWS - BAR - 0.5)
+
+
+def test_what_is_odd_about_an_image_is_told_as_text(measuring, open_tab):
+    tab = open_tab(measuring.url)
+    tab.wait_for_picture()  # the stack, which is the only volume
+    sign = tab.page.get_by_role("button", name="Remarks on this image")
+    sign.click()
+    tab.wait_for_text("Files that cannot be read: <b>s_0.tif")
+    tab.press("Escape")
+    choose(tab, "tilted.tif")
+    sign.click()
+    tab.wait_for_text("The stage was tilted by 52°")
+    tab.wait_for_text("3.4 nm wide and 4.2 nm high")
+    tab.press("Escape")
+    choose(tab, "bar.tif")
+    expect(sign).to_be_hidden()
