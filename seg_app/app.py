@@ -30,7 +30,7 @@ from seg_app.io.drops_images import DropsImages
 from seg_app.io.maskstore import encoded
 from seg_app.io.pyramid import Workshop
 from seg_app.io.tiled import TiledSource
-from seg_app.models import Desk, Preferences
+from seg_app.models import Desk, Outboxes, Preferences
 from seg_app.sam import Shelf
 from seg_app.sam.diskcache import DiskCache
 from seg_app.settings import Settings
@@ -49,6 +49,7 @@ class Lab:
     store: MaskStore
     home: Path
     workshop: Workshop | None
+    outboxes: Outboxes
     drops: DropsImages | None = None
 
 
@@ -62,8 +63,10 @@ def lab_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> Lab:
         if (settings, shown) not in _LABS:
             store = store_of(settings)  # before the data: another try must not leave a second embedded server
             data, shelf = data_of(settings, shown), shelf_of(settings)
-            kept = workshop_of(settings)
-            _LABS[settings, shown] = Lab(data, shelf, store, settings.home, kept, drops_images_of(settings))
+            kept, outboxes = workshop_of(settings), Outboxes(settings.home / "outbox", store)
+            outboxes.resume()
+            drops = drops_images_of(settings)
+            _LABS[settings, shown] = Lab(data, shelf, store, settings.home, kept, outboxes, drops)
         return _LABS[settings, shown]
 
 
@@ -146,7 +149,8 @@ def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
 
     def open_desk() -> Desk:
         lab = lab_of(settings, shown)
-        desk = Desk(lab.source, lab.shelf.default, store=lab.store, journals=lab.home / "journals", user=user)
+        outbox = lab.outboxes.of(user)
+        desk = Desk(lab.source, lab.shelf.default, store=outbox, journals=lab.home / "journals", user=user)
         desk.shelf = lab.shelf
         desk.workshop = lab.workshop
         desk.drops = lab.drops
