@@ -30,6 +30,7 @@ from seg_app.io.drops_images import DropsImages
 from seg_app.io.maskstore import encoded
 from seg_app.io.pyramid import Workshop
 from seg_app.io.tiled import TiledSource
+from seg_app.io.tiled_folder import TiledFolder
 from seg_app.models import Desk, Outboxes, Preferences
 from seg_app.sam import Shelf
 from seg_app.sam.diskcache import DiskCache
@@ -115,7 +116,14 @@ def data_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource:
 
 
 def store_of(settings: Settings) -> MaskStore:
-    """Return the place for masks: Drops where it is set, else a folder here. Raises SettingsError."""
+    """Return the place for masks: Tiled where it is set for them, else Drops, else a folder here.
+
+    Raises SettingsError.
+    """
+    if settings.mask_tiled_uri:
+        key = settings.mask_tiled_api_key
+        folder = TiledFolder(settings.mask_tiled_uri, api_key=key.get_secret_value() if key else None)
+        return MaskStore(folder, settings.masks_root or "")
     if drops := drops_of(settings):
         return MaskStore(drops, settings.masks_root or f"drops/{settings.drops_user}/masks")
     return MaskStore(LocalFolder(Path(settings.masks_root or settings.home / "masks")))

@@ -202,6 +202,17 @@ def test_it_is_tried_again_by_itself(outbox_of, server, store):
     assert outbox.waiting == ()
 
 
+def test_once_nothing_waits_nobody_tries_and_the_next_pauses_begin_anew(waiting, server):
+    thread = waiting._thread
+    with server():
+        waiting.try_now()
+    thread.join(30)
+    assert not thread.is_alive()
+    with pytest.raises(UnreachableError):
+        waiting.save(OTHER)
+    assert waiting._thread.is_alive()
+
+
 def test_after_a_restart_it_is_delivered_by_itself(waiting, outbox_of, server):
     waiting.close()
     with server() as drops:

@@ -238,15 +238,15 @@ class Outbox(param.Parameterized):
     def _show(self) -> None:
         with self._lock:
             self.waiting = self._known(self._sets.all())
+            if not self._is_hopeful():
+                self._wake.set()  # the thread would sleep on for nothing; for what fails next, pauses begin anew
 
     # The thread
 
     def _begin(self, *, pause_s: float) -> None:
         """Let the thread run as long as something may get through, from now or after a first pause."""
         with self._lock:
-            if not self._is_hopeful():
-                self._wake.set()  # else it would sleep on, for nothing
-            elif not self._thread and not self._closing.is_set():
+            if self._is_hopeful() and not self._thread and not self._closing.is_set():
                 self._wake.clear()
                 self._thread = threading.Thread(target=self._run, args=(pause_s,), name="outbox", daemon=True)
                 self._thread.start()
