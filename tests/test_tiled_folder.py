@@ -306,7 +306,7 @@ def test_what_a_crash_left_half_made_is_neither_listed_nor_read_and_its_name_pas
     class Crash(BaseException):
         pass
 
-    def dying(*_):
+    def dying(*_, **__):
         raise Crash
 
     with monkeypatch.context() as patch:
