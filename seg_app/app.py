@@ -30,7 +30,8 @@ from seg_app.io.drops_images import DropsImages
 from seg_app.io.maskstore import encoded
 from seg_app.io.pyramid import Workshop
 from seg_app.io.tiled import TiledSource
-from seg_app.models import Desk, Preferences
+from seg_app.io.tiled_folder import TiledFolder
+from seg_app.models import Desk, Outboxes, Preferences
 from seg_app.sam import Shelf
 from seg_app.sam.diskcache import DiskCache
 from seg_app.settings import Settings
@@ -49,6 +50,7 @@ class Lab:
     store: MaskStore
     home: Path
     workshop: Workshop | None
+    outboxes: Outboxes
     drops: DropsImages | None = None
 
 
@@ -62,8 +64,10 @@ def lab_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> Lab:
         if (settings, shown) not in _LABS:
             store = store_of(settings)  # before the data: another try must not leave a second embedded server
             data, shelf = data_of(settings, shown), shelf_of(settings)
-            kept = workshop_of(settings)
-            _LABS[settings, shown] = Lab(data, shelf, store, settings.home, kept, drops_images_of(settings))
+            kept, outboxes = workshop_of(settings), Outboxes(settings.home / "outbox", store)
+            outboxes.resume()
+            drops = drops_images_of(settings)
+            _LABS[settings, shown] = Lab(data, shelf, store, settings.home, kept, outboxes, drops)
         return _LABS[settings, shown]
 
 
@@ -112,7 +116,14 @@ def data_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource:
 
 
 def store_of(settings: Settings) -> MaskStore:
-    """Return the place for masks: Drops where it is set, else a folder here. Raises SettingsError."""
+    """Return the place for masks: Tiled where it is set for them, else Drops, else a folder here.
+
+    Raises SettingsError.
+    """
+    if settings.mask_tiled_uri:
+        key = settings.mask_tiled_api_key
+        folder = TiledFolder(settings.mask_tiled_uri, api_key=key.get_secret_value() if key else None)
+        return MaskStore(folder, settings.masks_root or "")
     if drops := drops_of(settings):
         return MaskStore(drops, settings.masks_root or f"drops/{settings.drops_user}/masks")
     return MaskStore(LocalFolder(Path(settings.masks_root or settings.home / "masks")))
@@ -146,7 +157,8 @@ def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
 
     def open_desk() -> Desk:
         lab = lab_of(settings, shown)
-        desk = Desk(lab.source, lab.shelf.default, store=lab.store, journals=lab.home / "journals", user=user)
+        outbox = lab.outboxes.of(user)
+        desk = Desk(lab.source, lab.shelf.default, store=outbox, journals=lab.home / "journals", user=user)
         desk.shelf = lab.shelf
         desk.workshop = lab.workshop
         desk.drops = lab.drops

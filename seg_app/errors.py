@@ -8,7 +8,9 @@ SegAppError
 │   └── UnreadableError    it is there, but it is corrupt or of an unknown format
 ├── StorageError           something could not be written; what was there is untouched
 │   ├── NameTakenError     a file of that name exists, and nothing is ever overwritten
-│   └── UnsafeNameError    the name leads outside of its folder, or cannot be stored
+│   ├── UnsafeNameError    the name leads outside of its folder, or cannot be stored
+│   ├── ForbiddenError     the place is there, but does not let this user write
+│   └── DamagedError       it arrived otherwise than it was sent, and must not be used
 ├── SegmenterError         the model cannot be loaded, or cannot answer
 └── SettingsError          a setting has a value that makes no sense
 """
@@ -48,6 +50,14 @@ class NameTakenError(StorageError):
 
 class UnsafeNameError(StorageError):
     """Say that a name leads outside of its folder, or cannot be stored."""
+
+
+class ForbiddenError(StorageError):
+    """Say that a place is there, but does not let this user write."""
+
+
+class DamagedError(StorageError):
+    """Say that something arrived otherwise than it was sent; what arrived must not be used."""
 
 
 class SegmenterError(SegAppError):

@@ -46,6 +46,17 @@ def painted(masks: Sequence[Mask], values: Sequence[int], shape: tuple[int, int]
     return np.array([0, *values], dtype=np.uint32)[order]
 
 
+def painted_by_plane(
+    masks: Sequence[Mask], values: Sequence[int], shape: tuple[int, int, int]
+) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+    """Yield each plane that has a mask, from the first one on, and the labels `values` on its (rows, columns)."""
+    planes: dict[int, list[tuple[Mask, int]]] = defaultdict(list)
+    for mask, value in zip(masks, values, strict=True):
+        planes[mask.z].append((mask, value))
+    for z in sorted(planes):
+        yield z, painted([mask for mask, _ in planes[z]], [value for _, value in planes[z]], shape[1:])
+
+
 def painted_planes(masks: Sequence[Mask], shape: tuple[int, int, int]) -> Iterator[NDArray[np.uint32]]:
     """Yield the (rows, columns) labels of all planes of an image of `shape` (planes, rows, columns)."""
     planes: dict[int, list[tuple[Mask, int]]] = defaultdict(list)

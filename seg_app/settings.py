@@ -40,7 +40,17 @@ class Settings(BaseSettings):
         description="Its password.",
     )
     masks_root: str | None = Field(
-        None, alias="MASKS_ROOT", description="The folder of the masks: on Drops, or here when DROPS_URL is unset."
+        None,
+        alias="MASKS_ROOT",
+        description="The folder of the masks: in MASK_TILED_URI, else on Drops, or here when neither is set.",
+    )
+    mask_tiled_uri: str | None = Field(
+        None,
+        alias="MASK_TILED_URI",
+        description="A Tiled container that masks are saved in, made where it is missing. Unset: Drops, or a folder.",
+    )
+    mask_tiled_api_key: SecretStr | None = Field(
+        None, alias="MASK_TILED_API_KEY", description="The key for MASK_TILED_URI, which must allow to write."
     )
     checkpoint_path: Path | None = Field(
         None,

@@ -20,6 +20,7 @@ from seg_app.errors import (
     UnreachableError,
 )
 from seg_app.io import ome_zarr, shown_folders
+from seg_app.io.waiting import WaitingSets
 from seg_app.models import Desk
 from seg_app.records import ImageId, MaskFile
 from seg_app.sam import Device, get_ready
@@ -259,6 +260,48 @@ def test_masks_go_where_masks_root_says(settings_of, tmp_path):
 def test_masks_go_to_drops_into_the_folder_of_the_user(settings_of, root, folder):
     store = store_of(settings_of(DROPS_URL="http://drops", USERNAME="ada", PASSWORD="hush", MASKS_ROOT=root))
     assert store.where == f"Drops at http://drops/{folder}"
+
+
+def test_masks_go_to_tiled_where_it_is_set_for_them(settings_of, lab, home):
+    key, uri = (home / "tiled" / "api_key").read_text(), f"{lab.source.uri}/api/v1/metadata/lab/masks"
+    names = {"DROPS_URL": "http://drops", "DROPS_USER": "ada"}
+    store = store_of(settings_of(**names, MASK_TILED_URI=uri, MASK_TILED_API_KEY=key, MASKS_ROOT="ada"))
+    file = MaskFile(ImageId("local", "tiny", (1, 20, 30), "uint8"), (square(2, 3),))
+    path = store.save(file)
+    assert store.where == f"Tiled at {lab.source.uri}/lab/masks/ada"
+    assert store.load(path) == file
+    assert path == "ada/local/tiny/tiny.npz"
+    lab.source.client.delete_contents("lab", recursive=True, external_only=False)
+
+
+def test_the_app_starts_while_the_tiled_of_the_masks_is_away(settings_of, home):
+    lab = lab_of(settings_of(SEG_APP_HOME=home, MASK_TILED_URI=nobody(), MASK_TILED_API_KEY="key1"))
+    with pytest.raises(UnreachableError, match="MASK_TILED_URI"):
+        lab.store.list(ImageId("local", "tiny", (1, 2, 3), "uint8"))
+
+
+def test_an_address_of_masks_that_is_none_is_named(settings_of):
+    with pytest.raises(SettingsError, match="MASK_TILED_URI"):
+        store_of(settings_of(MASK_TILED_URI="lab"))
+
+
+def test_what_waits_of_a_user_is_delivered_when_the_lab_opens(settings_of, tmp_path):
+    file = MaskFile(ImageId("local", "tiny", (1, 20, 30), "uint8"), (square(2, 3),))
+    WaitingSets(tmp_path / "home" / "outbox" / "ada").add(file)
+    lab = lab_of(settings_of())
+    lab.outboxes.close()
+    assert [saved.name for saved in lab.store.list(file.image)] == ["tiny.npz"]
+    assert lab.outboxes.of("ada").waiting == ()
+
+
+def test_a_page_saves_by_the_outbox_of_its_user(settings_of):
+    settings = settings_of(USER_NAME="ada")
+    ome_zarr.write(settings.home / "samples" / "tiny.zarr", np.zeros((1, 20, 30), np.uint8))
+    tab = page(settings)
+    for _ in range(2):  # "Starting" asks for "Opening the first image"
+        tab.worker.run("Waiting", lambda: None).result()
+    assert tab.bench.session.store is lab_of(settings).outboxes.of("ada")
+    tab.close()
 
 
 def test_drops_that_are_not_there_are_named(settings_of):

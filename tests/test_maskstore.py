@@ -15,7 +15,7 @@ from seg_app.errors import MissingError, NameTakenError, StorageError, Unreadabl
 from seg_app.io.drops import Drops
 from seg_app.io.fileserver import FileServer, checked_path
 from seg_app.io.local import LocalFolder
-from seg_app.io.maskstore import MaskStore, encoded
+from seg_app.io.maskstore import MaskStore, decoded, encoded
 from seg_app.records import ImageId, Mask, MaskFile
 
 
@@ -244,3 +244,54 @@ def test_an_encoded_part_is_a_name_that_every_server_takes(part: str):
 
 def test_an_image_without_a_path_has_a_name():
     assert ImageId("local", "", (1, 1, 1), "uint8").stem == "image"
+
+
+# Titles
+
+
+@pytest.mark.parametrize(
+    "title", ["pores", "by ann, 2nd", "x_3", "a.npz", "<b>bold<b>", "größe", "..a", "a..b", "-", "=3D"]
+)
+def test_a_titled_set_is_listed_by_its_title_and_loaded(store: MaskStore, title: str):
+    paths = [store.save(SMALL, title=title) for _ in range(2)]
+    assert [saved.path for saved in store.list(SMALL.image)] == paths[::-1]
+    assert store.load(paths[0]) == SMALL
+    assert title == "x_3" or {saved.title for saved in store.list(SMALL.image)} == {title}
+
+
+def test_each_title_counts_for_itself(store: MaskStore):
+    names = [store.save(SMALL, title=title).rpartition("/")[2] for title in ("", "pores", "pores", "", " pores ")]
+    assert names == [
+        "fib volume.npz", "fib volume-pores.npz", "fib volume-pores_1.npz", "fib volume_1.npz", "fib volume-pores_2.npz"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("title", ["..", ".", "a/b", "../a", "/", "a\\b", "a\x00b", "a\x7f", "a\udc80", "x" * 61])
+def test_a_title_that_no_file_can_have_is_refused(store: MaskStore, tmp_path: Path, title: str):
+    with pytest.raises(UnsafeNameError, match="Cannot call a set of masks"):
+        store.save(SMALL, title=title)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_listed_set_says_where_it_is(store: MaskStore, server: FileServer):
+    path = store.save(SMALL)
+    (saved,) = store.list(SMALL.image)
+    assert saved.where == f"{server.where}/{path.rpartition('/')[0]}"
+
+
+def test_what_a_set_holds_can_be_asked(store: MaskStore):
+    path = store.save(SMALL)
+    assert store.holds(path, SMALL)
+    assert not store.holds(path, replace(SMALL, masks=()))
+    assert not store.holds(path.replace(".npz", "_9.npz"), SMALL)
+
+
+def test_who_saves_hears_of_each_path_before_it_is_written(store: MaskStore, server: FileServer):
+    heard: list[tuple[str, int]] = []
+    store.save(SMALL, trying=lambda path: heard.append((path, len(server.list(path.rpartition("/")[0])))))
+    assert [(path.rpartition("/")[2], files) for path, files in heard] == [("fib volume.npz", 0)]
+
+
+@given(st.text(st.characters(exclude_characters="/", codec=None), max_size=8))
+def test_an_encoded_part_is_decoded_as_it_was(part: str):
+    assert decoded(encoded(part)) == (part or "=")

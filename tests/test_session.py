@@ -527,9 +527,9 @@ def test_a_verb_that_changes_nothing_leaves_nothing_unsaved(session, verb):
 def test_masks_that_changed_while_they_were_saved_are_unsaved(accepted, monkeypatch):
     save = MaskStore.save
 
-    def slowly(store, file):
+    def slowly(store, file, **how):
         accepted.undo()
-        return save(store, file)
+        return save(store, file, **how)
 
     monkeypatch.setattr(MaskStore, "save", slowly)
     accepted.save()
@@ -561,7 +561,7 @@ def test_without_a_store_it_is_said_what_to_do(volume, segmenter, verb):
 def test_a_failed_save_keeps_masks_and_says_that_they_are_unsaved(accepted, monkeypatch):
     before = accepted.masks.masks
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise RefusedError("password")
 
     with monkeypatch.context() as patch:

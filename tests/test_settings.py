@@ -48,6 +48,7 @@ def test_every_setting_is_described(field):
         ("DROPS_URL", "drops_url", "http://drops"),
         ("USERNAME", "drops_user", "ada"),
         ("MASKS_ROOT", "masks_root", "drops/ada/masks"),
+        ("MASK_TILED_URI", "mask_tiled_uri", "http://lab:8000/api/v1/metadata/masks"),
         ("MODEL_CONFIG", "sam_config", "configs/sam2.1/sam2.1_hiera_t.yaml"),
         ("CHECKPOINT_PATH", "checkpoint_path", Path("/models/tiny.pt")),
         ("BACKEND_URL", "backend_url", "http://gpu:8001"),
@@ -82,7 +83,9 @@ def test_settings_cannot_change():
         Settings.read().port = 80
 
 
-@pytest.mark.parametrize("name", ["DATA_TILED_API_KEY", "PASSWORD", "USER_PASSWORD", "BACKEND_TOKEN"])
+@pytest.mark.parametrize(
+    "name", ["DATA_TILED_API_KEY", "MASK_TILED_API_KEY", "PASSWORD", "USER_PASSWORD", "BACKEND_TOKEN"]
+)
 def test_secrets_are_never_printed(monkeypatch, name):
     monkeypatch.setenv(name, "hush")
     assert "hush" not in repr(Settings.read())

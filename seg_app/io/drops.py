@@ -15,6 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 
 from seg_app.errors import (
+    DamagedError,
+    ForbiddenError,
     MissingError,
     NameTakenError,
     RefusedError,
@@ -29,6 +31,9 @@ from seg_app.records import FileInfo
 
 CONNECT_TIMEOUT_S = 3.0
 """A server in the lab answers at once or is not there: the user need not wait longer to hear it."""
+
+FORBIDDEN = ("EACCES", "EPERM", "EROFS")
+"""What the system of the server says of a folder that it may not write to."""
 
 PART_BYTES = 2**20
 """Of a file that is streamed."""
@@ -100,8 +105,9 @@ class Drops:
     def create(self, path: str, data: bytes) -> None:
         """Upload a new file, then list and read it back.
 
-        Raises NameTakenError when the path exists, StorageError when the file did not arrive as it was sent,
-        UnsafeNameError for an unusable name, SourceError when the server does not answer as it should.
+        Raises NameTakenError when the path exists, DamagedError when the file did not arrive as it was sent,
+        StorageError when it is not stored, UnsafeNameError for an unusable name,
+        SourceError when the server does not answer as it should.
         """
         folder, _, name = checked_path(path).rpartition("/")
         if not folder:
@@ -156,6 +162,8 @@ class Drops:
         code = status.get("code") if isinstance(status, dict) else status
         if code == "EEXIST":
             raise NameTakenError(f"'{path}' exists on {self.where}, and nothing is overwritten. Take another name.")
+        if code in FORBIDDEN:
+            raise ForbiddenError(f"{self.where} may not write '{path}' ({code}). Ask who runs it, or set MASKS_ROOT.")
         if code != "ok":
             raise StorageError(f"{self.where} did not store '{path}': {code}. Ask who runs it.")
 
@@ -163,9 +171,9 @@ class Drops:
         folder = path.rpartition("/")[0]
         sizes = {file.path: file.size for file in self.list(folder)}
         if path not in sizes:
-            raise StorageError(f"{self.where} said that '{path}' is stored, but does not list it. Save again.")
+            raise DamagedError(f"{self.where} said that '{path}' is stored, but does not list it. Save again.")
         if sizes[path] != len(data) or self.read(path) != data:
-            raise StorageError(
+            raise DamagedError(
                 f"'{path}' arrived damaged on {self.where} ({sizes[path]} of {len(data)} bytes). "
                 "Do not use that file; save again under another name."
             )

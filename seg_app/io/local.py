@@ -8,7 +8,14 @@ import os
 import uuid
 from typing import TYPE_CHECKING
 
-from seg_app.errors import MissingError, NameTakenError, StorageError, UnreadableError, UnsafeNameError
+from seg_app.errors import (
+    ForbiddenError,
+    MissingError,
+    NameTakenError,
+    StorageError,
+    UnreadableError,
+    UnsafeNameError,
+)
 from seg_app.io.fileserver import Listing, checked_path
 from seg_app.records import FileInfo
 
@@ -18,6 +25,8 @@ if TYPE_CHECKING:
 
 NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What file systems without hard links (exFAT, some network shares) say when asked for one."""
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What the system says of a folder that this user may not write to."""
 
 
 class LocalFolder:
@@ -124,7 +133,8 @@ def _complete_beside(path: Path, data: bytes) -> Iterator[Path]:
         yield part
         _sync_folder(path.parent)
     except OSError as error:
-        raise StorageError(f"Cannot write '{path}': {error.strerror}. Free space, or choose another folder.") from error
+        kind = ForbiddenError if error.errno in FORBIDDEN else StorageError
+        raise kind(f"Cannot write '{path}': {error.strerror}. Free space, or choose another folder.") from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

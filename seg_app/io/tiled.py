@@ -91,21 +91,26 @@ class TiledSource:
         Raises UnreachableError when no Tiled server answers, RefusedError when it does not accept the key,
         MissingError when it has no such container.
         """
-        api, root, key = _split(uri, api_key)
+        api, root, key = split_address(uri, api_key)
         timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
         with explained(_address(api), "/".join(root)):
-            _check_server(api, key, timeout)
+            check_server(api, key, timeout)
             context = Context(api, headers=_headers(api), timeout=timeout, trust_env=not _is_local(api))
             context.api_key = key  # also clears a key for some other server in Tiled's own environment variable
             weakref.finalize(context, context.http_client.close)  # for who opens an image, and has no source to close
             source = cls(context, root=root, name=name)
-            source._node("")  # the first request that needs the key
+            source.node("")  # the first request that needs the key
         return source
+
+    def check(self, timeout: httpx.Timeout) -> None:
+        """Ask the server for a sign of life, once. Raises UnreachableError."""
+        with explained(self.uri):
+            self._context.http_client.get(str(self._context.api_uri), timeout=timeout).raise_for_status()
 
     @property
     def client(self) -> Any:
         """Tiled's own client of the place that the source was connected to, for what this class does not do."""
-        return self._node("")
+        return self.node("")
 
     def browse(self, path: str = "") -> list[Entry]:
         """Return the folders and images in a container, ordered as a person would: plane 2 before plane 10.
@@ -116,7 +121,7 @@ class TiledSource:
         """
         prefix = f"{path}/" if path else ""
         with explained(self.uri, self._name(path)):
-            items = list(self._items(path))
+            items = list(self.items(path))
         ranked = [(_rank(item["attributes"]), _entry(prefix + item["id"], item["attributes"])) for item in items]
         known = [(rank, entry) for rank, entry in ranked if entry]
         return [entry for _, entry in sorted(known, key=lambda pair: (pair[0], _natural(pair[1].name)))]
@@ -128,7 +133,7 @@ class TiledSource:
         """
         name = self._name(path)
         with explained(self.uri, name):
-            node = self._node(path)
+            node = self.node(path)
             metadata: dict[str, Any] = dict(node.metadata)
             if problem := metadata.get(PROBLEM):
                 raise UnreadableError(str(problem))
@@ -146,15 +151,20 @@ class TiledSource:
     def _name(self, path: str) -> str:
         return "/".join(self._parts(path))
 
-    def _node(self, path: str) -> BaseClient:
+    def node(self, path: str) -> BaseClient:
+        """Return Tiled's own client of an entry, for what this class does not do. Raises what that raises."""
         parts = [quote(part, safe="") for part in self._parts(path)]
         return from_context(self._context, node_path_parts=parts, remember_me=False)
 
-    def _items(self, path: str) -> Iterator[dict[str, Any]]:
+    def items(self, path: str, *, select: str = SUMMARY) -> Iterator[dict[str, Any]]:
+        """Yield what the server says of the entries of a container; of their metadata, what `select` asks for.
+
+        Raises what Tiled's client raises.
+        """
         url = f"{self._context.api_uri}search/{quote(self._name(path))}"
         params: dict[str, Any] | None = {
             "fields": ["metadata", "structure_family", "structure"],
-            "select_metadata": SUMMARY,
+            "select_metadata": select,
             "omit_links": True,
             "max_depth": 0,
             "page[limit]": PAGE,
@@ -176,7 +186,7 @@ class TiledSource:
         return [_stored(children[p] if p in children else node[p], self.uri, axes) for p in paths]
 
 
-def _split(uri: str, api_key: str | None) -> tuple[str, tuple[str, ...], str | None]:
+def split_address(uri: str, api_key: str | None) -> tuple[str, tuple[str, ...], str | None]:
     """Return the address of the server's interface, the path below it, and the key that was given either way."""
     try:
         url = httpx.URL(uri)
@@ -195,7 +205,7 @@ def _no_address(uri: str) -> UnreachableError:
     return UnreachableError(f"{uri!r} is not an address of a server. Write http://host:port; check DATA_TILED_URI.")
 
 
-def _check_server(api: str, key: str | None, timeout: httpx.Timeout) -> None:
+def check_server(api: str, key: str | None, timeout: httpx.Timeout) -> None:
     """Ask the server who it is, without repeating and without ever asking for a password on the terminal."""
     # Without the key: nothing is known yet about who answers.
     response = httpx.get(f"{api}/", timeout=timeout, trust_env=not _is_local(api), follow_redirects=True)

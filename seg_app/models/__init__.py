@@ -6,6 +6,8 @@ from seg_app.models.jobs import Latest, Worker
 from seg_app.models.journal import Change, Journal
 from seg_app.models.maskset import MaskSet
 from seg_app.models.notes import Notes
+from seg_app.models.outbox import Outbox
+from seg_app.models.outboxes import Outboxes
 from seg_app.models.preferences import Preferences
 from seg_app.models.preview import Preview
 from seg_app.models.prompts import Draft
@@ -23,6 +25,8 @@ __all__ = [
     "Latest",
     "MaskSet",
     "Notes",
+    "Outbox",
+    "Outboxes",
     "Preferences",
     "Preview",
     "Row",

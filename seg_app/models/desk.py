@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seg_app.io.maskstore import MaskStore
     from seg_app.io.pyramid import Workshop
     from seg_app.io.tiled import Entry, TiledSource
+    from seg_app.models.outbox import Outbox
     from seg_app.sam import Offer, Segmenter, Shelf
 
 
@@ -33,7 +34,13 @@ class Desk(param.Parameterized):
     segmenter = param.Parameter(instantiate=False, doc="What outlines on this session and the next ones.")
 
     def __init__(
-        self, source: TiledSource, segmenter: Segmenter, *, store: MaskStore, journals: Path, user: str = "local"
+        self,
+        source: TiledSource,
+        segmenter: Segmenter,
+        *,
+        store: MaskStore | Outbox,
+        journals: Path,
+        user: str = "local",
     ):
         super().__init__()
         self.source, self.segmenter, self.store, self.user = source, segmenter, store, user

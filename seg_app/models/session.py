@@ -12,6 +12,7 @@ import param
 from seg_app.errors import SegAppError
 from seg_app.io.registry import encode_masks
 from seg_app.models.maskset import Masks, MaskSet
+from seg_app.models.outbox import Delivery, Outbox
 from seg_app.models.outliner import Outliner
 from seg_app.models.preview import Preview
 from seg_app.models.prompts import Draft, Taken, box_on_plane
@@ -44,6 +45,7 @@ class Session(param.Parameterized):
     )
     segmenter = param.Parameter(instantiate=False, doc="What outlines: a `Segmenter`.")
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
+    set_title = param.String(default="", doc="What the next saved set is called besides its image.")
     saved_as = param.String(default="", doc="Where the masks were saved last, or loaded from.")
     kept = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="The masks as they were saved or loaded.")
 
@@ -53,7 +55,7 @@ class Session(param.Parameterized):
         segmenter: Segmenter,
         *,
         masks: MaskSet | None = None,
-        store: MaskStore | None = None,
+        store: MaskStore | Outbox | None = None,
         user: str = "",
     ):
         volume.look_for_databar()
@@ -65,6 +67,9 @@ class Session(param.Parameterized):
         self.outliner = Outliner(self)
         self.search, self.preview = Search(self), Preview(self)
         self._kept_at = volume.calibration
+        self._kept_title = ""
+        if isinstance(store, Outbox):
+            store.follow(self._on_delivery)
 
     # The object that is being made
 
@@ -206,6 +211,11 @@ class Session(param.Parameterized):
         """Whether the masks, or the size of their pixels, are others than those that were saved or loaded."""
         return (self.masks.masks, self.volume.calibration) != (self.kept, self._kept_at)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there are masks that are not saved, or not under their present title."""
+        return bool(self.masks.masks) and (self.unsaved or self.set_title.strip() != self._kept_title)
+
     def save(self) -> str:
         """Store the masks under the next free name and return where; nothing new is not stored again.
 
@@ -213,15 +223,22 @@ class Session(param.Parameterized):
         """
         store = self._store
         self.masks.refresh()  # another tab may have added to them
-        if self.saved_as and not self.unsaved:
+        if self.saved_as and not (self.unsaved or self.has_news):
             return self.saved_as
         if not self.masks.masks:
             raise SegAppError("There is nothing to save yet. Accept an object first.")
-        file = self._file
-        path = store.save(file)
-        self._kept_at = file.calibration
+        file, title = self._file, self.set_title.strip()
+        self._keep(store.save(file, title=title), file, title)
+        return self.saved_as
+
+    def _keep(self, path: str, file: MaskFile, title: str) -> None:
+        self._kept_title, self._kept_at = title, file.calibration
         self.param.update(saved_as=path, kept=file.masks)
-        return path
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        """Hear that a set which had to wait has arrived: it may be what is on the page."""
+        if delivery.file.image == self.volume.image and delivery.file.masks == self.masks.masks:
+            self._keep(delivery.path, delivery.file, delivery.title)
 
     def export(self, suffix: str) -> tuple[str, bytes, list[str]]:
         """Return the masks in another format: a file name, its bytes, and in words what the format cannot keep.
@@ -244,8 +261,7 @@ class Session(param.Parameterized):
         """Replace the masks by a stored set; undo brings the old ones back. Raises SegAppError."""
         file = self._store.load(path)
         self.masks.load(self._fitting(file))
-        self._kept_at = self.volume.calibration
-        self.param.update(saved_as=path, kept=file.masks)
+        self._keep(path, replace(file, calibration=self.volume.calibration), self.set_title.strip())
 
     def _fitting(self, file: MaskFile) -> tuple[Mask, ...]:
         if file.image.shape != self.volume.image.shape:
@@ -256,7 +272,7 @@ class Session(param.Parameterized):
         return file.masks
 
     @property
-    def _store(self) -> MaskStore:
+    def _store(self) -> MaskStore | Outbox:
         if self.store is None:
             raise SegAppError("This session has no place to keep masks. Give `Session` a `store`.")
         return self.store

@@ -11,9 +11,11 @@ import panel_material_ui as pmui
 from bokeh.models.widgets.tables import HTMLTemplateFormatter
 from panel.viewable import Viewer
 
+from seg_app.models import Outbox
 from seg_app.records import Mask
 from seg_app.views import theme
 from seg_app.views.export import Export
+from seg_app.views.outbox import OutboxNotice
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ class MaskList(Viewer):
             description="Give this class to the selected objects", on_click=self._on_classify,
         )  # fmt: skip
         self._saved = SavedSets(bench)
-        self.dialogs = (self._saved.dialog, self._saved.export.dialog)
+        self.dialogs = self._saved.dialogs
         self._refreshing = False
         self._shown: tuple[Mask, ...] = ()
         self._drawn: tuple[Mask, ...] | None = None
@@ -206,12 +208,20 @@ class SavedSets(Viewer):
             label="Load", icon="folder_open", variant="outlined", size="small", margin=(8, 6), on_click=self._on_load
         )
         self.export = Export(bench)
+        store = bench.session.store
+        self._notices = [OutboxNotice(bench, store)] if isinstance(store, Outbox) else []
+        self._title = pmui.TextInput(
+            label="Name of the set", placeholder="optional, e.g. pores", value=bench.session.set_title, size="small",
+            margin=(6, 12, 0, 12), sizing_mode="stretch_width",
+        )  # fmt: skip
+        self._title.param.watch(lambda event: setattr(bench.session, "set_title", event.new), "value")
         self._where = Text(kind="caption", margin=(0, 12, 8, 12), sizing_mode="stretch_width")
         self._sets = pmui.MenuList(items=[], sizing_mode="stretch_width")
         self._sets.on_click(self._on_choice)
         self.dialog = pmui.Dialog(
             self._sets, title="Saved masks of this image", show_close_button=True, close_on_click=True
         )
+        self.dialogs = (self.dialog, self.export.dialog, *(notice.dialog for notice in self._notices))
         self._paths: list[str] = []
 
     def refresh(self) -> None:
@@ -234,9 +244,9 @@ class SavedSets(Viewer):
         if sets is None:
             return
         self._paths = [saved.path for saved in sets]
-        self._sets.items = [
-            {"label": saved.name, "secondary": _age_and_size(saved), "icon": "layers"} for saved in sets
-        ] or [{"label": "Nothing saved yet", "selectable": False}]
+        self._sets.items = [{"label": saved.name, "secondary": about(saved), "icon": "layers"} for saved in sets] or [
+            {"label": "Nothing saved yet", "selectable": False}
+        ]
         self.dialog.open = True
 
     def _on_choice(self, item: Any) -> None:
@@ -248,8 +258,8 @@ class SavedSets(Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return pmui.Column(
-            pmui.Row(self._save, self._load, self.export, margin=0), self._where, self.dialog,
-            sizing_mode="stretch_width", margin=0,
+            self._title, pmui.Row(self._save, self._load, self.export, margin=0), self._where, *self._notices,
+            self.dialog, sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 
 
@@ -258,9 +268,10 @@ def _why_not_saved(session: Session) -> str:
         return ": there is no place to keep them"
     if not session.masks.masks:
         return ": there are none yet"
-    return "" if session.unsaved else ": nothing has changed since"
+    return "" if session.has_news else ": nothing has changed since"
 
 
-def _age_and_size(saved: SavedSet) -> str:
+def about(saved: SavedSet) -> str:
+    """Return in one line what a set is called, when it was saved, its size, and where it is."""
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(saved.modified_s))
-    return f"{when} · {saved.size / 1000:.1f} kB"
+    return " · ".join(filter(None, (saved.title, when, f"{saved.size / 1000:.1f} kB", saved.where)))

@@ -93,7 +93,7 @@ TOOLS = (
     Tool("next", "Next plane", _step(1), ("ArrowRight", "f"), repeats=True),
     Tool("back10", "Ten planes back", _step(-10), ("shift+ArrowLeft", "shift+d"), repeats=True),
     Tool("ahead10", "Ten planes on", _step(10), ("shift+ArrowRight", "shift+f"), repeats=True),
-    Tool("save", "Save the masks", lambda b: b.save(), ("ctrl+s",), ready=lambda s: bool(s.masks.masks) and s.unsaved),
+    Tool("save", "Save the masks", lambda b: b.save(), ("ctrl+s",), ready=lambda s: s.has_news),
     Tool("help", "Keys and mouse", lambda b: b.show_help(), ("?",), "help_outline"),
 )  # fmt: skip
 

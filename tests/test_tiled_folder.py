@@ -1,0 +1,354 @@
+"""A Tiled container as a place for files and mask sets, on the real server."""
+
+import socket
+import threading
+import time
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import hypothesis
+import numpy as np
+import pytest
+from builders import square
+from fileserver_contract import NAMES, UNSAFE, FileServerContract
+from hypothesis import strategies as st
+from masks import IMAGE, SMALL, files, given
+
+from seg_app.errors import (
+    DamagedError,
+    ForbiddenError,
+    MissingError,
+    NameTakenError,
+    RefusedError,
+    SettingsError,
+    StorageError,
+    UnreachableError,
+    UnsafeNameError,
+)
+from seg_app.io import EmbeddedTiled, MaskStore, tiled_folder
+from seg_app.io.tiled_folder import TiledFolder, key_of, part_of
+from seg_app.models import Outbox
+from seg_app.records import ImageId, MaskFile
+
+# Tiled's own Alembic configuration is of the style before path_separator.
+pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def tiled(tmp_path_factory):
+    server = EmbeddedTiled.start(tmp_path_factory.mktemp("tiled"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def catalog(tiled):
+    source = tiled.connect()
+    yield source.client
+    source.close()
+
+
+@pytest.fixture
+def folder(tiled, catalog):
+    """The container 'lab/masks' of an empty catalog; nobody has made it yet."""
+    yield TiledFolder(f"{tiled.url}/api/v1/metadata/lab/masks", api_key=tiled.api_key)
+    catalog.delete_contents(recursive=True, external_only=False)
+
+
+@pytest.fixture
+def store(folder):
+    return MaskStore(folder)
+
+
+@pytest.fixture
+def saved(store, catalog):
+    """Return a function that saves a set and returns Tiled's own client of its container."""
+
+    def save(file):
+        return catalog["/".join(("lab", "masks", *map(key_of, store.save(file).split("/"))))]
+
+    return save
+
+
+class TestTiledFolder(FileServerContract):
+    @pytest.fixture
+    def server(self, folder):
+        return folder
+
+    def test_a_name_is_not_a_pattern(self, server):
+        """As for all servers, with folders that are made once for all names: each takes several requests here."""
+        for other in ("x", "y", "a", "b", "1", "acc", "aab"):
+            server.create(f"{other}/other.bin", b"123")
+        assert [name for name in NAMES if server.list(name)] == []
+
+
+def test_the_root_can_be_listed(folder):
+    assert folder.list("") == []
+    folder.create("a.bin", b"1")
+    assert [info.path for info in folder.list("")] == ["a.bin"]
+
+
+def test_containers_and_arrays_of_others_are_no_files(folder, catalog):
+    folder.create("a.bin", b"1")
+    inside = catalog["lab/masks"]
+    inside.create_container("other")
+    inside.write_array(np.zeros(3), key="array")
+    assert [(info.name, info.is_folder) for info in folder.list("")] == [("a.bin", False), ("other", True)]
+    with pytest.raises(StorageError, match="'array' is no folder"):
+        folder.create("array/b.bin", b"1")
+    with pytest.raises(NameTakenError):
+        folder.create("array", b"1")
+
+
+def test_bytes_that_need_several_requests_come_back(folder, monkeypatch):
+    monkeypatch.setattr(tiled_folder, "PART_BYTES", 1000)
+    data = np.random.default_rng(0).bytes(2500)
+    folder.create("a.bin", data)
+    assert folder.read("a.bin") == data
+
+
+# Mask sets
+
+
+def test_a_saved_set_comes_back_exactly(store):
+    path = store.save(SMALL, title="pores")
+    assert store.load(path) == SMALL
+    (listed,) = store.list(IMAGE)
+    assert (listed.path, listed.title) == (path, "pores")
+    assert "/lab/masks/" in listed.where
+
+
+def test_sets_take_the_next_free_name_and_never_that_of_another(store):
+    first = store.save(SMALL)
+    second = store.save(replace(SMALL, masks=()))
+    assert [path.rpartition("/")[2] for path in (first, second)] == ["fib volume.npz", "fib volume_1.npz"]
+    assert store.load(first) == SMALL
+
+
+def test_any_set_comes_back(store):
+    @hypothesis.settings(deadline=None, max_examples=5)
+    @hypothesis.given(files)
+    def comes_back(file: MaskFile) -> None:
+        file = replace(file, image=IMAGE)
+        assert store.load(store.save(file)) == file
+
+    comes_back()
+
+
+def test_labels_are_the_numbers_of_the_masks(saved, monkeypatch):
+    monkeypatch.setattr("seg_app.io.tiled_sets.TILE", 32)  # 60 × 80 pixels: the last blocks are smaller than the others
+    masks = (square(70, 50, 10, z=3, number=7), square(72, 52, 2, z=3, number=9), square(0, 0, 3, number=1))
+    labels = saved(MaskFile(IMAGE, masks))["labels"]
+    expected = np.zeros((4, 60, 80), np.uint32)
+    expected[3, 50:60, 70:80], expected[3, 52:54, 72:74], expected[0, :3, :3] = 7, 9, 1
+    assert (labels.shape, labels.dtype, labels.dims) == ((4, 60, 80), np.uint32, ("z", "y", "x"))
+    np.testing.assert_array_equal(labels[:], expected)
+
+
+def test_the_table_of_instances_says_class_score_area_plane_and_number(saved):
+    table = saved(SMALL)["instances"].read()
+    assert table.iloc[0].to_dict() == {
+        "id": "a1", "number": 1, "class": "pore <b>", "score": 0.1, "area": 4, "plane": 3,
+        "y0": 10, "x0": 20, "y1": 12, "x1": 23,
+    }  # fmt: skip
+    assert np.isnan(table["score"][1])
+
+
+def test_the_table_of_prompts_has_points_and_boxes(saved):
+    table = saved(SMALL)["prompts"].read()
+    assert table[["mask", "plane", "kind", "include", "x0", "y0"]].values.tolist() == [
+        ["a1", 3, "point", True, 21.5, 10.0],
+        ["a1", 3, "point", False, 0.0, 59.0],
+        ["a1", 3, "box", True, 20.0, 10.0],
+    ]
+    assert table[["x1", "y1"]].values[2].tolist() == [22.5, 11.0]
+
+
+def test_training_jobs_of_mlexchange_find_classes_planes_and_the_unlabelled(saved, monkeypatch):
+    monkeypatch.setattr("seg_app.io.tiled_sets.MASK_TILE", 32)
+    masks = (square(1, 2, z=3, class_name="pore"), square(30, 40, z=1), square(3, 4, z=3, class_name="grain"))
+    node = saved(MaskFile(IMAGE, masks))
+    expected = np.full((2, 60, 80), -1, np.int8)
+    expected[1, 2:6, 1:5], expected[0, 40:44, 30:34], expected[1, 4:8, 3:7] = 0, 1, 2
+    mask, about = node["mask"], node.metadata
+    assert (mask.shape, mask.dtype) == ((2, 60, 80), np.int8)
+    np.testing.assert_array_equal(mask[:], expected)
+    assert (about["mask_idx"], about["unlabeled_class_id"], about["image_shape"]) == ([1, 3], -1, [60, 80])
+    assert {i: entry["label"] for i, entry in about["classes"].items()} == {"0": "pore", "1": "object", "2": "grain"}
+    assert all(len(entry["color"]) == 7 for entry in about["classes"].values())
+    assert about["project_name"] == "samples/fib volume"
+    assert about["data_uri"] == "https://tiled.example.org/api/api/v1/metadata/samples/fib volume"
+
+
+def test_a_set_without_masks_has_no_labels(saved):
+    assert sorted(saved(replace(SMALL, masks=()))) == ["file"]
+
+
+def test_more_classes_than_a_byte_can_count_leave_out_the_mask_alone(saved):
+    masks = tuple(square(i % 70, i // 70, 1, class_name=str(i)) for i in range(128))
+    assert sorted(saved(MaskFile(IMAGE, masks))) == ["file", "instances", "labels", "prompts"]
+
+
+def test_of_a_large_volume_only_the_blocks_with_masks_are_sent(saved, monkeypatch):
+    sent = []
+    put = httpx.Client.put
+    monkeypatch.setattr(httpx.Client, "put", lambda *a, **k: sent.append(len(k.get("content", b""))) or put(*a, **k))
+    image = ImageId("local", "large", (300, 3000, 3000), "uint8")
+    node = saved(MaskFile(image, (square(2990, 2990, z=200, number=5),)))
+    assert node["labels"].shape == (300, 3000, 3000)
+    assert node["labels"][200, 2989:2992, 2989:2992].tolist() == [[0, 0, 0], [0, 5, 5], [0, 5, 5]]
+    assert sum(sent) < 4 * 1024**2 + 3000**2 + 50_000
+
+
+# What goes wrong
+
+
+def test_a_wrong_key_is_refused_by_the_name_of_its_setting(tiled):
+    folder = TiledFolder(tiled.url, api_key="wrong")
+    for act in (lambda: folder.list("a"), lambda: folder.read("a/b"), lambda: folder.create("a/b", b"")):
+        with pytest.raises(RefusedError, match="MASK_TILED_API_KEY"):
+            act()
+
+
+def test_without_a_key_it_is_asked_for(tiled):
+    with pytest.raises(RefusedError, match="Set MASK_TILED_API_KEY"):
+        TiledFolder(tiled.url).list("a")
+
+
+def test_the_key_is_in_no_message(tiled):
+    folder = TiledFolder(f"{tiled.url}/api/v1?api_key=hush1", api_key=None)
+    with pytest.raises(RefusedError) as refused:
+        folder.list("a")
+    assert not any("hush1" in text for text in (repr(folder), folder.where, str(refused.value)))
+
+
+@pytest.mark.parametrize("uri", ["", "tiled.example.org", "ftp://host", "http://"])
+def test_an_address_that_is_none_is_refused(uri):
+    with pytest.raises(SettingsError, match="MASK_TILED_URI"):
+        TiledFolder(uri)
+
+
+def test_a_server_that_is_gone_is_told_within_three_seconds_and_used_again_when_it_is_back(tmp_path):
+    server = EmbeddedTiled.start(tmp_path)
+    folder, port = TiledFolder(server.url, api_key=server.api_key), int(server.url.rpartition(":")[2])
+    folder.create("a.bin", b"1")
+    server.stop()
+    for act in (lambda: folder.list(""), lambda: folder.create("b.bin", b"2"), lambda: folder.read("a.bin")):
+        before = time.monotonic()
+        with pytest.raises(UnreachableError, match="Check MASK_TILED_URI"):
+            act()
+        assert time.monotonic() - before < 3
+    server = EmbeddedTiled.start(tmp_path, port=port)
+    try:
+        folder.create("b.bin", b"2")
+        assert [info.name for info in folder.list("")] == ["a.bin", "b.bin"]
+    finally:
+        server.stop()
+
+
+def test_what_tiled_could_not_take_waits_in_the_outbox_until_it_is_back(tmp_path):
+    server = EmbeddedTiled.start(tmp_path / "tiled")
+    port = int(server.url.rpartition(":")[2])
+    store = MaskStore(TiledFolder(server.url, api_key=server.api_key))
+    outbox = Outbox(tmp_path / "outbox", store, first_pause_s=3600)
+    server.stop()
+    with pytest.raises(UnreachableError, match=r"MASK_TILED_URI.*kept in the outbox"):
+        outbox.save(SMALL)
+    server = EmbeddedTiled.start(tmp_path / "tiled", port=port)
+    try:
+        outbox.try_now()
+        assert store.load(outbox.arrived.path) == SMALL
+        assert len(store.list(IMAGE)) == 1
+    finally:
+        outbox.close()
+        server.stop()
+
+
+def test_a_server_that_never_answers_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        folder = TiledFolder(f"http://127.0.0.1:{silent.getsockname()[1]}", api_key="k", timeout_s=0.1)
+        with pytest.raises(UnreachableError, match="took too long"):
+            folder.list("a")
+
+
+def test_what_is_no_tiled_server_is_named():
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"hi")
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        with pytest.raises(UnreachableError, match="no Tiled server"):
+            TiledFolder(f"http://127.0.0.1:{server.server_port}", api_key="k").list("a")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_an_upload_that_arrives_damaged_is_noticed_and_leaves_nothing(folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(tiled_folder, "_bytes", lambda *_: b"other")
+        with pytest.raises(DamagedError, match="arrived damaged"):
+            folder.create("a.bin", b"12345")
+    assert folder.list("") == []
+    folder.create("a.bin", b"12345")
+
+
+def test_what_a_crash_left_half_made_is_neither_listed_nor_read_and_its_name_passed_over(store, folder, monkeypatch):
+    class Crash(BaseException):
+        pass
+
+    def dying(*_, **__):
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tiled_folder, "_show", dying)
+        patch.setattr("tiled.client.container.Container.delete_contents", dying)
+        with pytest.raises(Crash):
+            store.save(SMALL)
+    assert store.list(IMAGE) == []
+    with pytest.raises(MissingError):
+        folder.read(store._path(IMAGE, "", 0))
+    path = store.save(SMALL)
+    assert path.endswith("_1.npz")
+    assert store.load(path) == SMALL
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, ForbiddenError), (507, StorageError), (500, StorageError), (401, RefusedError)]
+)
+def test_what_the_server_says_of_a_write_is_told(folder, monkeypatch, status, error):
+    folder.create("a.bin", b"1")
+    post = httpx.Client.post
+
+    def answer(client, url, **how):
+        return httpx.Response(status, request=httpx.Request("POST", url)) if "metadata" in str(url) else post(
+            client, url, **how
+        )  # fmt: skip
+
+    monkeypatch.setattr(httpx.Client, "post", answer)
+    with pytest.raises(error):
+        folder.create("b.bin", b"1")
+
+
+@pytest.mark.parametrize("path", [path for path in UNSAFE if path])
+def test_an_unsafe_name_is_refused_before_anybody_is_asked(path):
+    folder = TiledFolder("http://127.0.0.1:9", api_key="k")
+    for act in (lambda: folder.read(path), lambda: folder.create(path, b""), lambda: folder.list(path)):
+        with pytest.raises(UnsafeNameError):
+            act()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), st.sampled_from(NAMES))
+def test_different_names_have_different_keys_and_come_back(one: str, other: str):
+    assert part_of(key_of(one)) == one
+    assert (key_of(one) == key_of(other)) == (one == other)
+    assert not set(key_of(one)) & set('%/?#{}"<>\\')

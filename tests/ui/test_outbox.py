@@ -1,0 +1,103 @@
+"""What could not be saved waits: the page says so, and it arrives by itself, also after a crash of the app."""
+
+import pytest
+from app_process import free_port
+from driver import Tab
+from drops_server import DropsServer
+
+from seg_app.io.formats import npz
+
+WAITS = "1 set of masks waits to be saved"
+
+
+@pytest.fixture
+def port():
+    return free_port()
+
+
+@pytest.fixture
+def own_app(start_app, tmp_path, samples, port):
+    """An app whose Drops server is not there yet."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "samples").symlink_to(samples)
+    return start_app(home, DROPS_URL=f"http://127.0.0.1:{port}", DROPS_USER="ada", DROPS_PASSWORD="secret")
+
+
+@pytest.fixture
+def drops(tmp_path, port):
+    """Return a function that runs Drops on its port."""
+    return lambda: DropsServer(tmp_path / "drops", "ada", "secret", port=port)
+
+
+def accept_and_save(tab: Tab) -> None:
+    tab.wait_for_picture()
+    tab.click_point(128, 128)
+    tab.outlined()
+    tab.press("Enter")
+    tab.wait_for_rows(1)
+    tab.press("Control+s")
+    tab.wait_for_text(WAITS)
+
+
+def saved_on(server: DropsServer) -> list[str]:
+    return [path.name for path in server.root.rglob("*.npz")]
+
+
+def test_what_waits_is_said_exported_and_saved_when_the_server_is_back(own_app, open_tab, drops, tmp_path):
+    tab: Tab = open_tab(own_app.url)
+    accept_and_save(tab)
+    tab.wait_for_text("Check DROPS_URL")
+    tab.press("Control+s")  # the same masks once more: still one set
+    tab.wait_for_text("Next try at")
+    tab.page.get_by_role("button", name="Details").click()
+    tab.wait_for_text("fib_volume · 1 mask · since")
+    with tab.page.expect_download() as made:
+        tab.page.get_by_role("dialog").get_by_role("button", name="Export").click()
+    made.value.save_as(tmp_path / "exported.npz")
+    assert len(npz.decode((tmp_path / "exported.npz").read_bytes()).masks) == 1
+    tab.press("Escape")
+    tab.page.get_by_role("dialog").wait_for(state="hidden")
+    with drops() as server:
+        tab.page.get_by_role("button", name="Try now").click()
+        tab.wait_for_text("Saved as fib_volume.npz")
+        tab.wait_for_text("fib_volume.npz had to wait, and is saved now.")
+        assert saved_on(server) == ["fib_volume.npz"]
+    assert not tab.page.get_by_text(WAITS).is_visible()
+
+
+def test_what_waits_arrives_once_after_kill_9_without_a_visitor(own_app, open_tab, drops):
+    tab: Tab = open_tab(own_app.url)
+    accept_and_save(tab)
+    own_app.kill()
+    tab.close()
+    tab.troubles.clear()  # the lost connection, which is the point
+    with drops() as server:
+        own_app.start()
+        after: Tab = open_tab(own_app.url)
+        after.wait_until(lambda: saved_on(server))
+        after.wait_for_picture()
+        after.wait_for_rows(1)
+        assert saved_on(server) == ["fib_volume.npz"]
+        assert not after.page.get_by_text(WAITS).is_visible()
+
+
+def test_a_set_has_the_name_that_was_typed_and_one_that_is_none_is_said(own_app, open_tab, drops):
+    tab: Tab = open_tab(own_app.url)
+    with drops() as server:
+        tab.wait_for_picture()
+        tab.click_point(128, 128)
+        tab.outlined()
+        tab.press("Enter")
+        tab.wait_for_rows(1)
+        field, save = tab.page.get_by_label("Name of the set"), tab.page.get_by_role("button", name="Save")
+        field.fill("../etc")
+        save.click()
+        tab.wait_for_text("Cannot call a set of masks '../etc'")
+        field.fill("<b>pores<b>")
+        save.click()
+        tab.wait_until(lambda: saved_on(server) == ["fib_volume-=3Cb=3Epores=3Cb=3E.npz"])
+        tab.page.get_by_role("button", name="Load").click()
+        tab.wait_for_text("<b>pores<b> · ")
+        assert tab.page.locator("b", has_text="pores").count() == 0
+        assert not tab.page.get_by_text(WAITS).is_visible()
