@@ -233,7 +233,8 @@ class Sam2Segmenter:
 
     def _encode(self, image: NDArray[np.uint8]) -> _Embedding:
         began_s = monotonic()
-        self._predictor.set_image(image)
+        # torch warns of arrays that cannot be written to
+        self._predictor.set_image(image if image.flags.writeable else image.copy())
         self._encoding_s = monotonic() - began_s
         # private names of the package: it has no other way to go back to an earlier image
         features: Any = self._predictor._features  # noqa: SLF001
