@@ -173,7 +173,8 @@ def _kept_secret(path: Path) -> str:
 
 def _sam(settings: Settings, options: argparse.Namespace) -> None:
     from seg_app.engine import best_engine
-    from seg_app.sam.server import serve
+    from seg_app.sam.diskcache import DiskCache
+    from seg_app.sam.server import create_app, serve
 
     host = options.host or settings.host
     token = settings.backend_token.get_secret_value() if settings.backend_token else None
@@ -181,7 +182,8 @@ def _sam(settings: Settings, options: argparse.Namespace) -> None:
         raise SettingsError(f"On {host} anybody could use the model. Set BACKEND_TOKEN, here and where the app runs.")
     segmenter = best_engine(settings)  # never BACKEND_URL: that is this server
     sys.stderr.write(f"seg-app: {segmenter.name} is served.\n")
-    serve(segmenter, host=host, port=options.port, token=token)
+    windows = DiskCache(settings.cache / "windows", settings.cache_bytes // 4) if settings.cache_bytes else None
+    serve(create_app(segmenter, token=token, shared=windows), host=host, port=options.port)
 
 
 def _evaluate(settings: Settings, options: argparse.Namespace) -> None:

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
         4.0,
         alias="SEG_APP_CACHE_GB",
         description="How many GB (10⁹ bytes) of images that SAM 2.1 has seen are kept in SEG_APP_HOME/cache, "
-        "and as many of levels of large planes; 0: none.",
+        "as many of levels of large planes, and on a SAM server a quarter as many of the images themselves; 0: none.",
         ge=0,
     )
     host: str = Field("127.0.0.1", alias="SEG_APP_HOST", description="The address to listen on; 0.0.0.0 for a lab.")

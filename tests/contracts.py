@@ -36,6 +36,12 @@ def disc_on_noise() -> np.ndarray:
     return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
+def disc_on(grid: tuple[int, int]) -> np.ndarray:
+    """Return logits (rows, columns) that outline the disc of `disc_on_noise` a little too large."""
+    y, x = ((np.arange(n) + 0.5) * length / n - 0.5 for n, length in zip(grid, (ROWS, COLUMNS), strict=True))
+    return (26 - np.hypot(x - CENTRE.x, y[:, None] - CENTRE.y)).clip(-8, 8).astype(np.float32)
+
+
 def value_at(candidate: Candidate, point: Point) -> float:
     """Return the logit of the pixel that a point lies on."""
     return float(candidate.logits[round(point.y), round(point.x)])
@@ -159,6 +165,39 @@ class SegmenterContract:
         prompts = Prompts((CENTRE, OUTSIDE))
         alone, given = (segmenter.predict(image, prompts, previous=trace)[0].logits for trace in (None, unknown))
         np.testing.assert_array_equal(given, alone)
+
+    @pytest.mark.parametrize("grid", [(ROWS, COLUMNS), (64, 64)])
+    def test_a_mask_is_prompt_enough(self, segmenter, image, grid) -> None:
+        (best,) = segmenter.predict(image, Prompts(), mask=disc_on(grid))
+        assert (best.logits.shape, best.logits.dtype) == ((ROWS, COLUMNS), np.float32)
+        if self.trained:
+            disc, inside = image[..., 0] > 120, best.logits > 0
+            assert (inside & disc).sum() / (inside | disc).sum() > 0.8
+
+    def test_points_go_with_a_mask(self, segmenter, image) -> None:
+        for prompts in (Prompts((CENTRE,)), Prompts((OUTSIDE,)), Prompts((CENTRE, OUTSIDE), Box(34, 24, 86, 76))):
+            (best,) = segmenter.predict(image, prompts, mask=disc_on((64, 64)))
+            assert not self.trained or [value_at(best, p) > 0 for p in (CENTRE, OUTSIDE)] == [True, False]
+
+    def test_a_mask_takes_the_place_of_a_trace(self, segmenter, image) -> None:
+        trace = segmenter.predict(image, Prompts((CENTRE,)))[0].trace
+        alone, given = (
+            segmenter.predict(image, Prompts((CENTRE,)), previous=p, mask=disc_on((64, 64)))[0].logits
+            for p in (None, trace)
+        )
+        np.testing.assert_array_equal(given, alone)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            *(np.full(shape, 8.0, np.float32) for shape in ((9,), (3, 9, 9), (0, 9))),
+            *(np.full((9, 9), value, np.float32) for value in (-8, np.nan, np.inf)),
+            np.ones((9, 9), bool),
+        ],
+    )
+    def test_what_is_no_mask_is_refused(self, segmenter, image, wrong) -> None:
+        with pytest.raises(SegmenterError, match="cannot be a prompt"):
+            segmenter.predict(image, Prompts((CENTRE,)), mask=wrong)
 
     def test_four_threads_get_the_answers_of_one(self, segmenter, image) -> None:
         images = [image, np.ascontiguousarray(image[::-1])]

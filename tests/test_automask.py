@@ -119,13 +119,14 @@ def test_windows_find_what_one_look_is_too_coarse_for_and_large_things_too():
     assert len(found(balls, located(768, 768), WINDOWS, size=EDGE)[-1].masks) == len(balls)
 
 
-def test_where_the_windows_lie_does_not_matter():
+@pytest.mark.parametrize("moved", [EDGE // 8, EDGE // 4, EDGE // 2])
+def test_where_the_windows_lie_does_not_matter(moved):
     rng = np.random.default_rng(5)
     centres = [(x, y) for x in range(40, 740, 70) for y in range(40, 740, 70)]
     balls = [(x + rng.uniform(-9, 9), y + rng.uniform(-9, 9), rng.uniform(9, 24)) for x, y in centres]
     here, there = (
         [auto.mask for auto in found(balls, located(768, 768), WINDOWS, size=EDGE, shift=shift)[-1].masks]
-        for shift in (0, EDGE // 4)
+        for shift in (0, moved)
     )
     alike = [max(iou(mask, other) for other in there) > 0.9 for mask in here]
     assert len(here) == len(there) == len(balls)

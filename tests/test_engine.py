@@ -16,7 +16,7 @@ from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.engine import Sam2Segmenter, _Embedding
 from seg_app.sam.scheduler import Priority
 from seg_app.sam.together import Together
-from tests.contracts import CENTRE, OUTSIDE, SegmenterContract, disc_on_noise
+from tests.contracts import CENTRE, OUTSIDE, SegmenterContract, disc_on, disc_on_noise
 from tests.threads import until
 from tests.tiny_sam import TINY, bare_predictor, tiny_checkpoint
 
@@ -113,6 +113,27 @@ def test_a_correction_is_that_of_the_bare_package(engine, predictor, question) -
     (corrected,) = engine.predict(disc_on_noise(), prompts, previous=first.trace)
     np.testing.assert_allclose(corrected.logits, logits[0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(corrected.trace, again[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("checkpoint", [1024, 512], indirect=True, scope="module")
+@pytest.mark.parametrize("question", ["alone", *(set(QUESTIONS) - {"one point"})])
+def test_a_mask_is_that_of_the_bare_package(engine, predictor, question) -> None:
+    prompts, arguments = QUESTIONS.get(question, (Prompts(), {"multimask_output": False}))
+    predictor.set_image(disc_on_noise())
+    arguments = {k: v if k == "multimask_output" else np.array(v, dtype=np.float32) for k, v in arguments.items()}
+    mask = disc_on(engine._grid)
+    logits, scores, _ = predictor.predict(**arguments, mask_input=mask[None], return_logits=True)
+    (best,) = engine.predict(disc_on_noise(), prompts, mask=mask)
+    np.testing.assert_allclose(best.logits, logits[0], rtol=1e-4, atol=1e-5)
+    assert best.score == pytest.approx(scores[0], abs=1e-6)
+
+
+def test_a_mask_on_another_grid_is_laid_over_the_image(engine) -> None:
+    rough, fine = (
+        engine.predict(disc_on_noise(), Prompts(), mask=disc_on(grid))[0] for grid in ((256, 256), (96, 128))
+    )
+    np.testing.assert_allclose(fine.logits, rough.logits, atol=0.02)
+    assert np.abs(fine.logits - engine.predict(disc_on_noise(), Prompts((CENTRE,)))[0].logits).max() > 0.1
 
 
 def test_a_correction_is_another_answer_than_that_of_the_points_alone(engine) -> None:
@@ -256,21 +277,52 @@ def test_a_click_while_the_window_is_prepared_does_not_encode_it_again(engine, e
     assert len(encoded) == 1
 
 
-def test_clicks_that_wait_for_the_same_window_are_answered_in_one_go(engine, monkeypatch) -> None:
-    questions = [Prompts((Point(x, 50),)) for x in range(30, 70, 10)]
-    alone = [engine.predict(disc_on_noise(), question) for question in questions]
-    decoded, decode = [], engine._predictor._predict
+@pytest.fixture
+def passes(engine, monkeypatch) -> list[int]:
+    """How many questions went through each pass of the decoder from now on; four go through one."""
+    seen, encoder = [], engine._predictor.model.sam_prompt_encoder
+    forward = encoder.forward
+    monkeypatch.setattr(encoder, "forward", lambda **named: seen.append(len(named["points"][0])) or forward(**named))
     monkeypatch.setattr(engine, "_clicks", Together(4, turn=engine._clicks._turn))
-    monkeypatch.setattr(engine._predictor, "_predict", lambda *a, **k: decoded.append(len(a[0])) or decode(*a, **k))
-    with ThreadPoolExecutor(4) as pool:
+    return seen
+
+
+def ask_at_once(engine, questions) -> list[list]:
+    """Ask questions (prompts, further arguments) about one image that all wait for the device, which is busy."""
+    with ThreadPoolExecutor(len(questions)) as pool:
         with engine._scheduler.turn(Priority.CLICK):
-            answers = [pool.submit(engine.predict, disc_on_noise(), question) for question in questions]
-            until(lambda: engine._clicks.waiting == 4)
-        together = [answer.result() for answer in answers]
-    assert decoded == [4]
-    for one, other in zip(np.ravel(alone), np.ravel(together), strict=True):
+            answers = [pool.submit(engine.predict, disc_on_noise(), prompts, **more) for prompts, more in questions]
+            until(lambda: engine._clicks.waiting == len(questions))
+        return [answer.result() for answer in answers]
+
+
+@pytest.mark.parametrize("kind", ["points", "several points", "boxes", "corrections"])
+def test_clicks_that_wait_for_the_same_window_are_answered_in_one_go(engine, passes, kind) -> None:
+    trace = engine.predict(disc_on_noise(), Prompts((CENTRE,)))[0].trace
+    points = [Point(x, 50) for x in range(30, 70, 10)]
+    questions = {
+        "points": [(Prompts((point,)), {}) for point in points],
+        "several points": [(Prompts((CENTRE, point)), {}) for point in points],
+        "boxes": [(Prompts((), Box(point.x - 9, 30, point.x + 9, 70)), {}) for point in points],
+        "corrections": [(Prompts((CENTRE, point)), {"previous": trace}) for point in points],
+    }[kind]
+    alone = [engine.predict(disc_on_noise(), prompts, **more) for prompts, more in questions]
+    passes.clear()
+    together = ask_at_once(engine, questions)
+    assert passes == [4]
+    for one, other in zip(np.concatenate(alone), np.concatenate(together), strict=True):
         np.testing.assert_allclose(other.logits, one.logits, rtol=1e-4, atol=1e-4)
         assert other.score == pytest.approx(one.score, abs=1e-5)
+
+
+def test_questions_of_different_kinds_that_wait_do_not_mix(engine, passes) -> None:
+    questions = [(Prompts((CENTRE,)), {}), (Prompts((CENTRE,), BOX), {}), (Prompts((CENTRE, OUTSIDE)), {})]
+    alone = [engine.predict(disc_on_noise(), prompts, **more) for prompts, more in questions]
+    passes.clear()
+    together = ask_at_once(engine, questions)
+    assert passes == [1, 1, 1]
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(other[0].logits, one[0].logits)
 
 
 def test_moving_on_gives_up_what_has_not_begun(engine, encoded) -> None:
@@ -340,7 +392,7 @@ def test_a_failing_device_is_a_segmenter_error(engine, monkeypatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 9 GiB")
 
-    monkeypatch.setattr(engine._predictor, "_predict", fail)
+    monkeypatch.setattr(engine._predictor.model.sam_prompt_encoder, "forward", fail)
     with pytest.raises(SegmenterError, match=r"out of memory\. When the device is out of memory, use a smaller model"):
         engine.predict(disc_on_noise(), Prompts((CENTRE,)))
 

@@ -112,9 +112,12 @@ def test_a_preview_of_anything_but_a_point_is_refused(remote, client, prompts) -
 
 def test_a_trace_stays_on_the_server_and_goes_by_a_name() -> None:
     class Remembering(ClassicalSegmenter):
-        def predict(self, image, prompts, *, previous=None):
+        def predict(self, image, prompts, *, previous=None, mask=None):
             corrected.append(previous)
-            return [replace(found, trace=np.full((256, 256), 7, "f4")) for found in super().predict(image, prompts)]
+            return [
+                replace(found, trace=np.full((256, 256), 7, "f4"))
+                for found in super().predict(image, prompts, mask=mask)
+            ]
 
     corrected: list = []
     with running(create_app(Remembering())) as url:
@@ -268,6 +271,11 @@ def test_candidates_survive_the_journey(logits, score) -> None:
     (arrived,) = wire.unpack_candidates(wire.pack_candidates([Candidate(logits, score)]))
     assert arrived.score == score
     np.testing.assert_array_equal(arrived.logits.clip(-8, 32), logits.clip(-8, 32))
+
+
+@given(arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.floats(-32, 32, width=16)))
+def test_masks_survive_the_journey(mask) -> None:
+    np.testing.assert_array_equal(wire.mask_from_json(wire.mask_to_json(mask)), mask)
 
 
 coordinates = st.floats(-1e4, 1e4)

@@ -1,5 +1,6 @@
 """What a SAM server says besides answering: see test_remote.py for that."""
 
+import base64
 import json
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg_app.errors import SegmenterError
+from seg_app.models import Session, Volume
 from seg_app.records import Prompts
 from seg_app.sam.cache import content_key
 from seg_app.sam.classical import ClassicalSegmenter
@@ -21,7 +23,7 @@ from seg_app.sam.openapi import document
 from seg_app.sam.protocol import AutoProgress, Load
 from seg_app.sam.remote import RemoteSegmenter
 from seg_app.sam.server import create_app
-from seg_app.sam.wire import pack_image
+from seg_app.sam.wire import pack, pack_image
 from tests.contracts import CENTRE, disc_on_noise
 from tests.serving import running
 from tests.threads import until
@@ -122,9 +124,9 @@ class Slow(ClassicalSegmenter):
         super().__init__()
         self.go = threading.Event()
 
-    def predict(self, image, prompts, *, previous=None):
+    def predict(self, image, prompts, *, previous=None, mask=None):
         self.go.wait()
-        return super().predict(image, prompts, previous=previous)
+        return super().predict(image, prompts, previous=previous, mask=mask)
 
     def automask(self, *_):
         while not self.go.is_set():
@@ -214,6 +216,12 @@ def test_nonsense_is_refused_with_a_reason(client, question):
     assert answer.json()["error"]
 
 
+@pytest.mark.parametrize("mask", ["no base64!", "ääää", "", [1], 7, base64.b64encode(pack({}, [])).decode()])
+def test_a_mask_that_cannot_be_read_is_refused_with_a_reason(client, mask):
+    answer = client.post("/predict", json={"key": KEY, "prompts": {"points": [{"x": 1, "y": 1}]}, "mask": mask})
+    assert (answer.status_code, "Cannot read a m" in answer.json()["error"]) == (422, True)
+
+
 @pytest.mark.parametrize("options", [{"point_grids": [[[1] * 100_000]]}, {"points_per_side": 10**400}, {"region": 1}])
 def test_a_search_of_nonsense_is_refused_with_a_reason(client, options):
     answer = client.post("/automask", content=json.dumps({"key": KEY, "options": options}).encode())
@@ -242,9 +250,19 @@ point = st.fixed_dictionaries({"x": coordinate, "y": coordinate}, optional={"inc
 box = st.fixed_dictionaries(dict.fromkeys(("x0", "y0", "x1", "y1"), coordinate)) | anything
 prompts = st.fixed_dictionaries({}, optional={"points": st.lists(point, max_size=3) | anything, "box": box}) | anything
 options = st.dictionaries(st.sampled_from(["points_per_side", "region", "point_grids", "pred_iou_thresh"]), anything)
+arrays = st.sampled_from(
+    [np.ones((4, 4), "u1"), np.ones((4, 4), "f2"), np.ones(4, "f2"), np.full((2, 2), np.nan, "f2")]
+)
+masks = anything | arrays.map(lambda array: base64.b64encode(pack({}, [array])).decode()) | st.binary().map(repr)
 question = st.fixed_dictionaries(
     {"key": st.just(KEY) | anything},
-    optional={"prompts": prompts, "previous": anything, "options": options | anything, "client": anything},
+    optional={
+        "prompts": prompts,
+        "previous": anything,
+        "mask": masks,
+        "options": options | anything,
+        "client": anything,
+    },
 )
 bodies = st.binary(max_size=200) | (question | anything).map(lambda value: json.dumps(value).encode())
 
@@ -267,8 +285,8 @@ def test_whatever_is_sent_there_is_an_answer_or_a_reason(client, operation, body
 SERVER = """
 import sys
 from seg_app.sam.classical import ClassicalSegmenter
-from seg_app.sam.server import serve
-serve(ClassicalSegmenter(), port=int(sys.argv[1]))
+from seg_app.sam.server import create_app, serve
+serve(create_app(ClassicalSegmenter()), port=int(sys.argv[1]))
 """
 
 
@@ -277,8 +295,8 @@ def started():
     """Return a function that starts a server on a port in a process of its own, and says when it listens."""
     processes = []
 
-    def start(port):
-        process = subprocess.Popen([sys.executable, "-c", SERVER, str(port)], stderr=subprocess.PIPE, text=True)
+    def start(port, program=SERVER):
+        process = subprocess.Popen([sys.executable, "-c", program, str(port)], stderr=subprocess.PIPE, text=True)
         processes.append(process)
         return process
 
@@ -305,6 +323,42 @@ def test_a_server_that_was_killed_and_started_anew_goes_unnoticed(started, free_
     after = segmenter.predict(disc_on_noise(), CLICK)[0]
     segmenter.close()
     np.testing.assert_array_equal(after.logits, before.logits)
+
+
+STUCK_SERVER = """
+import sys, time
+from seg_app.sam.classical import ClassicalSegmenter
+from seg_app.sam.server import create_app, serve
+class Stuck(ClassicalSegmenter):
+    def predict(self, image, prompts, **more):
+        if len(prompts.points) == 3:
+            print("the third click is on its way", file=sys.stderr, flush=True)
+            time.sleep(1000)
+        return super().predict(image, prompts, **more)
+serve(create_app(Stuck()), port=int(sys.argv[1]))
+"""
+
+
+def test_a_server_that_is_killed_under_a_click_is_asked_again_with_every_prompt(started, free_port):
+    server = started(free_port, program=STUCK_SERVER)
+    next(line for line in server.stderr if "running on" in line)
+    session, undisturbed = (
+        Session(Volume.from_array(disc_on_noise()[..., 0]), segmenter)
+        for segmenter in (RemoteSegmenter(f"http://127.0.0.1:{free_port}", patience_s=60), ClassicalSegmenter())
+    )
+    clicks = [(60, 50, True), (110, 80, False), (50, 45, True)]
+    expected = [undisturbed.click(x, y, include=include) for x, y, include in clicks][-1]
+    for x, y, include in clicks[:2]:
+        session.click(x, y, include=include)
+    with ThreadPoolExecutor(1) as pool:
+        third = pool.submit(session.click, *clicks[2][:2])
+        next(line for line in server.stderr if "third click" in line)
+        server.kill()
+        server.wait()
+        started(free_port)
+        outlined = third.result()
+    assert (len(outlined.prompts.points), outlined.counts) == (3, expected.counts)
+    session.segmenter.close()
 
 
 def test_a_point_off_the_image_is_refused_in_words(client):

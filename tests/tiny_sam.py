@@ -118,6 +118,6 @@ def bare_predictor(checkpoint: Checkpoint):
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 
     predictor = SAM2ImagePredictor(model)
-    if model.image_size == 512:  # it is written for 1024
-        predictor._bb_feat_sizes = [(128, 128), (64, 64), (32, 32)]
+    # it is written for 1024
+    predictor._bb_feat_sizes = [(model.image_size // stride,) * 2 for stride in (4, 8, 16)]
     return predictor

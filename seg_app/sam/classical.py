@@ -16,7 +16,7 @@ from seg_app.sam.contours import star_patches
 from seg_app.sam.crops import area_of
 from seg_app.sam.harvest import harvest
 from seg_app.sam.landscape import Landscape, survey
-from seg_app.sam.patches import Patch, overlap, softened, tight, union
+from seg_app.sam.patches import Patch, deepest, overlap, patch_of, softened, tight, union
 from seg_app.sam.protocol import EVERYTHING, Candidate
 from seg_app.sam.question import check_image, check_prompts, on_image
 from seg_app.sam.rating import features, predicted_iou
@@ -59,16 +59,19 @@ class ClassicalSegmenter:
         prompts: Prompts,
         *,
         previous: Trace | None = None,  # noqa: ARG002 - all prompts are weighed anew
+        mask: NDArray[np.floating] | None = None,
     ) -> list[Candidate]:
         """Return up to three readings of a single point, or one of several prompts, best score first.
 
+        What is like the mask is preferred, of which the deepest place is a seed where no point is.
         Raises SegmenterError when no prompt includes anything, or the image is not (rows, columns, 3) uint8.
         """
         land = self._landscape(image)
-        check_prompts(prompts, image.shape)
+        check_prompts(prompts, image.shape, mask)
         prompts = _within(prompts, land.shape)
-        is_ambiguous = len(prompts.points) == 1 and prompts.box is None
-        chosen = _distinct(_readings(land, prompts), limit=READINGS if is_ambiguous else 1)
+        is_ambiguous = len(prompts.points) == 1 and prompts.box is None and mask is None
+        readings = _readings(land, prompts) if mask is None else _like(land, prompts, patch_of(mask, land.shape))
+        chosen = _distinct(readings, limit=READINGS if is_ambiguous else 1)
         return [Candidate(_obeying(softened(patch, land.shape), prompts), score) for patch, score in chosen]
 
     def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:  # noqa: ARG002
@@ -132,6 +135,14 @@ def _readings(land: Landscape, prompts: Prompts) -> list[Rated]:
     mended = [_cut(land, patch, prompts) for patch in unruly]
     obedient += _rated(land, prompts, [patch for patch in mended if _obeys(patch, prompts)])
     return sorted(obedient, key=lambda pair: -pair[1]) or [(_pieced_together(land, prompts), LAST_RESORT_SCORE)]
+
+
+def _like(land: Landscape, prompts: Prompts, mask: Patch) -> list[Rated]:
+    """Return what the prompts may mean and the mask itself, best first: the more like the mask the better."""
+    seeded = prompts if any(point.include for point in prompts.points) else prompts.with_point(Point(*deepest(mask)))
+    itself = _rated(land, seeded, [mask] if _obeys(mask, prompts) else [])
+    rated = [(patch, score * overlap(patch, mask)) for patch, score in [*_readings(land, seeded), *itself]]
+    return sorted(rated, key=lambda pair: -pair[1])
 
 
 def patches_of(land: Landscape, prompts: Prompts) -> list[Patch]:

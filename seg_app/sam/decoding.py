@@ -3,7 +3,7 @@
 The results are those of the package's decoder up to rounding. It is rearranged as follows.
 
 - Before the first layer has written to it, the image is the same for all points, so its keys, values and queries are
-  made once (`_Image`).
+  made once (`SharedImage`).
 - There are 8 tokens beside 4096 places of the image. So attention never projects the image: q · (W x) = (Wᵀ q) · x
   moves the projection over to the tokens, and so do the sums over values.
 - Masks are made only for answers whose predicted IoU is high enough, which is known before.
@@ -53,7 +53,7 @@ class WindowDecoder:
         """
         self._model, self._features, self._shape, self._turn = model, features, shape, turn
         self._device = features["image_embed"].device
-        self._image: _Image | None = None
+        self._image: SharedImage | None = None
 
     def decode(self, points: NDArray[np.float64], options: AutoOptions) -> Iterator[Answers]:
         """Yield the answers to (n, 2) points x, y in pixels of the window, some at a time. Raises SegmenterError."""
@@ -78,7 +78,7 @@ class WindowDecoder:
     def _first(self, sparse: Tensor, options: AutoOptions, *, at_least: float) -> tuple[Tensor, Tensor, Tensor]:
         """Return the logits (m, rows, columns) and scores (m,) of masks that are good enough, and whose they are."""
         if options.multimask_output:
-            self._image = self._image or _Image(self._model, self._features)
+            self._image = self._image or SharedImage(self._model, self._features)
             return self._image.masks(sparse, at_least=at_least or -1.0)
         logits, scores = self._by_package(sparse, None)
         return logits, scores, torch.arange(len(scores), device=self._device)
@@ -115,7 +115,7 @@ class WindowDecoder:
         return logits[:, 0], scores[:, 0]
 
 
-class _Image:
+class SharedImage:
     """The image's side of the decoder, made once for all points. n: places of the image, c: channels."""
 
     def __init__(self, model: Any, features: dict[str, Any]) -> None:

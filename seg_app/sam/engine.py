@@ -16,12 +16,13 @@ from seg_app.errors import SegmenterError
 from seg_app.records import Prompts
 from seg_app.sam.automask import search
 from seg_app.sam.cache import Cache, CacheLimits, ContentKeys
+from seg_app.sam.clicks import Question, answers, fitted
 from seg_app.sam.compiling import compile_encoder
 from seg_app.sam.crops import crops_of
 from seg_app.sam.decoding import WindowDecoder
 from seg_app.sam.devices import Device
 from seg_app.sam.loading import device_of, first_line, load, model_key
-from seg_app.sam.protocol import EVERYTHING, Candidate, Load
+from seg_app.sam.protocol import EVERYTHING, Load
 from seg_app.sam.question import check_image, check_prompts
 from seg_app.sam.scheduler import Priority, Scheduler, SupersededError
 from seg_app.sam.together import Together
@@ -31,15 +32,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seg_app.records import Box, Point
+    from seg_app.records import Point
     from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.checkpoints import Checkpoint
     from seg_app.sam.diskcache import Arrays
-    from seg_app.sam.protocol import Search, Trace
+    from seg_app.sam.protocol import Candidate, Search, Trace
 
 
-CLICKS_AT_ONCE = {"cpu": 2}
-"""Clicks on one window that a CPU answers in one turn: of 1, 2 and 4, two gave most answers a second to 16 clickers."""
+CLICKS_AT_ONCE = {"cpu": 4}
+"""Clicks on one window that a CPU answers in one turn: more would let the first one wait, and take no less time."""
 MANY_CLICKS = 16
 QUICK_S = 0.25
 """Images that are encoded in less are encoded for a preview, too: a click that comes then hardly has to wait."""
@@ -87,7 +88,7 @@ class Sam2Segmenter:
         self._content_keys = ContentKeys()
         self._scheduler = Scheduler()
         most = CLICKS_AT_ONCE.get(self._device.type, MANY_CLICKS)
-        self._clicks: Together[Point, list[Candidate]] = Together(
+        self._clicks: Together[Question, list[Candidate]] = Together(
             most, turn=partial(self._using_device, Priority.CLICK)
         )
         self._encoding_s = float("inf")
@@ -124,27 +125,27 @@ class Sam2Segmenter:
             with suppress(SupersededError), self._using_device(Priority.PREFETCH, client=client):
                 self._embedding(key, image)
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        prompts: Prompts,
+        *,
+        previous: Trace | None = None,
+        mask: NDArray[np.floating] | None = None,
+    ) -> list[Candidate]:
         """Return three candidates for a single point, one for several prompts, best score first.
 
         The logits are those of the model, enlarged to the image (bilinear). A trace are those that were enlarged:
-        (rows, columns) float32, 256 × 256 with the official models. Raises SegmenterError.
+        (rows, columns) float32, 256 × 256 with the official models; a mask of that shape is used as it is, as the
+        package's `mask_input`. Questions of one kind on one window that wait together are answered together.
+        Raises SegmenterError.
         """
         check_image(image)
-        check_prompts(prompts, image.shape)
+        check_prompts(prompts, image.shape, mask)
         key = self._key(image)
         self._kept(key)  # what is on disk is read before the device has to wait for it
-        if previous is None and len(prompts.points) == 1 and prompts.box is None:
-            return self._clicks.ask(key, prompts.points[0], partial(self._readings, key, image))
-        with self._using_device(Priority.CLICK):
-            self._recall(self._embedding(key, image))
-            answers = self._predictor.predict(
-                **_arrays(prompts),
-                mask_input=self._mask_input(previous),
-                multimask_output=False,  # several prompts mean one thing
-                return_logits=True,
-            )
-        return _best_first(*answers)
+        question = Question(prompts, self._mask_input(previous) if mask is None else fitted(mask, self._grid))
+        return self._clicks.ask(f"{key} {question.kind}", question, partial(self._answers, key, image))
 
     def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:
         """Return three candidates for a point, best score first; [] where the image has to be encoded first.
@@ -152,31 +153,29 @@ class Sam2Segmenter:
         client: see `Segmenter`. Raises SegmenterError.
         """
         check_image(image)
-        check_prompts(Prompts((point,)), image.shape)
+        prompts = Prompts((point,))
+        check_prompts(prompts, image.shape)
         key = self._key(image)
         if self._kept(key) is None and self._encoding_s > QUICK_S:
             return []
         with suppress(SupersededError), self._using_device(Priority.HOVER, client=client):
-            return self._readings(key, image, [point])[0]
+            return self._answers(key, image, [Question(prompts)])[0]
         return []
 
-    def _readings(self, key: str, image: NDArray[np.uint8], points: list[Point]) -> list[list[Candidate]]:
-        """Return what each point may mean, a part or the whole. Within a turn."""
-        self._recall(self._embedding(key, image))
-        places = torch.tensor([[(point.x, point.y)] for point in points], dtype=torch.float32, device=self._device)
-        # private names of the package: its public method takes the points of one object only
-        scaled = self._predictor._transforms.transform_coords(places, normalize=True, orig_hw=image.shape[:2])  # noqa: SLF001
-        labels = torch.ones(places.shape[:2], dtype=torch.int32, device=self._device)
-        answers = self._predictor._predict(scaled, labels, multimask_output=True, return_logits=True)  # noqa: SLF001
-        arrays = [answer.float().cpu().numpy() for answer in answers]
-        return [_best_first(*answer) for answer in zip(*arrays, strict=True)]
+    def _answers(self, key: str, image: NDArray[np.uint8], questions: list[Question]) -> list[list[Candidate]]:
+        """Return the candidates for each question. Within a turn."""
+        embedding = self._embedding(key, image)
+        return answers(self._predictor.model, embedding.features, embedding.shape, questions)
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        """Rows and columns of the masks that the model takes and gives."""
+        rows, columns = self._predictor.model.sam_prompt_encoder.mask_input_size
+        return rows, columns
 
     def _mask_input(self, previous: Trace | None) -> NDArray[np.float32] | None:
-        """Return a trace as the package's predictor takes it, None for what is no trace of this model."""
-        wanted = self._predictor.model.sam_prompt_encoder.mask_input_size
-        if isinstance(previous, np.ndarray) and previous.shape == tuple(wanted):
-            return previous[None]
-        return None
+        """Return a trace as the model takes it, None for what is no trace of this model."""
+        return previous if isinstance(previous, np.ndarray) and previous.shape == self._grid else None
 
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return a search for all objects, see `Segmenter`: the masks of the package's own generator, sooner.
@@ -234,7 +233,8 @@ class Sam2Segmenter:
 
     def _encode(self, image: NDArray[np.uint8]) -> _Embedding:
         began_s = monotonic()
-        self._predictor.set_image(image)
+        # torch warns of arrays that cannot be written to
+        self._predictor.set_image(image if image.flags.writeable else image.copy())
         self._encoding_s = monotonic() - began_s
         # private names of the package: it has no other way to go back to an earlier image
         features: Any = self._predictor._features  # noqa: SLF001
@@ -258,31 +258,3 @@ class Sam2Segmenter:
             torch.from_numpy(arrays[f"map_{i}"]).to(self._device, getattr(torch, name)) for i, name in enumerate(types)
         ]
         return _Embedding({"high_res_feats": tensors[:-1], "image_embed": tensors[-1]}, (shape[0], shape[1]))
-
-    def _recall(self, embedding: _Embedding) -> None:
-        self._predictor._features = embedding.features  # noqa: SLF001
-        self._predictor._orig_hw = [embedding.shape]  # noqa: SLF001
-        self._predictor._is_image_set = True  # noqa: SLF001
-
-
-def _best_first(
-    logits: NDArray[np.float32], scores: NDArray[np.float32], traces: NDArray[np.float32]
-) -> list[Candidate]:
-    order = np.argsort(-scores, kind="stable")
-    # of their own, so that who keeps one does not keep them all
-    return [Candidate(logits[i], float(np.clip(scores[i], 0.0, 1.0)), traces[i].copy()) for i in order]
-
-
-def _arrays(prompts: Prompts) -> dict[str, Any]:
-    """Return the prompts as the package's predictor takes them: x, y in pixels, 1 includes and 0 excludes."""
-    points, box = prompts.points, prompts.box
-    return {
-        "point_coords": np.array([(p.x, p.y) for p in points], dtype=np.float32) if points else None,
-        "point_labels": np.array([p.include for p in points], dtype=np.int32) if points else None,
-        "box": np.array(_in_order(box), dtype=np.float32) if box else None,
-    }
-
-
-def _in_order(box: Box) -> tuple[float, float, float, float]:
-    (x0, x1), (y0, y1) = sorted((box.x0, box.x1)), sorted((box.y0, box.y1))
-    return x0, y0, x1, y1

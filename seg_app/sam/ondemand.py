@@ -49,9 +49,16 @@ class OnDemand:
         """Load the segmenter, and get it ready for a (rows, columns, 3) uint8 image. Raises SegmenterError."""
         self._loaded().embed(image, client=client)
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        prompts: Prompts,
+        *,
+        previous: Trace | None = None,
+        mask: NDArray[np.floating] | None = None,
+    ) -> list[Candidate]:
         """Return the candidates of the segmenter, see `Segmenter`. Raises SegmenterError."""
-        return self._loaded().predict(image, prompts, previous=previous)
+        return self._loaded().predict(image, prompts, previous=previous, mask=mask)
 
     def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:
         """Return the preview of the segmenter, see `Segmenter`; [] before it is loaded. Raises SegmenterError."""

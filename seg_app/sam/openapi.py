@@ -36,7 +36,13 @@ PROMPTS = {
 }
 KEY = {"type": "string", "description": "BLAKE2b (16 bytes, hexadecimal) of the shape and the pixels of an image."}
 TRACE = {"type": ["string", "null"], "description": "The trace of the answer that the prompts correct."}
+MASK = {
+    "type": ["string", "null"],
+    "contentEncoding": "base64",
+    "description": "A rough outline: a message of one (rows, columns) array of float16, above 0 inside.",
+}
 OPTIONS = {"type": "object", "description": "Fields of AutoOptions; those of SAM2AutomaticMaskGenerator by name."}
+QUESTION = {"prompts": PROMPTS, "previous": TRACE, "mask": MASK}
 CLIENT = {"type": "string", "description": "Who asks: what the same one asked before and has not begun is given up."}
 
 
@@ -50,9 +56,7 @@ def document(name: str) -> dict[str, Any]:
             "/status": {"get": _operation("Show what the server holds and who asks; JSON where that is wanted", PAGE)},
             "/images/{key}": {"put": _operation("Send an image once", None, body=BYTES, refuses=(413, 422))},
             "/embed": {"post": _question("Get ready for prompts on an image", None, {"client": CLIENT})},
-            "/predict": {
-                "post": _question("Outline what prompts mean", BYTES, {"prompts": PROMPTS, "previous": TRACE})
-            },
+            "/predict": {"post": _question("Outline what prompts mean", BYTES, QUESTION)},
             "/preview": {
                 "post": _question("Outline what a click would, if quick", BYTES, {"prompts": PROMPTS, "client": CLIENT})
             },

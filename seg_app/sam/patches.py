@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from seg_app.sam.lowres import enlarged, places
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -47,6 +49,26 @@ class Patch:
         """Say whether the place (y, x) of the window is inside the object."""
         index = self.locate(y, x)
         return index is not None and bool(self.bits[index])
+
+
+def patch_of(logits: NDArray[np.floating], shape: tuple[int, int]) -> Patch:
+    """Return what is above 0 of logits that lie over a window of (rows, columns); never nothing.
+
+    At least one of the logits must be above 0.
+    """
+    y, x = (places(length, grid) for length, grid in zip(shape, logits.shape, strict=True))
+    bits = enlarged(logits.astype(np.float32), y, x) > 0
+    if not bits.any():  # what falls between the pixels of a small window
+        row, column = np.unravel_index(logits.argmax(), logits.shape)
+        bits[np.abs(y - row).argmin(), np.abs(x - column).argmin()] = True
+    return tight(Patch(0, 0, 0, bits))
+
+
+def deepest(patch: Patch) -> tuple[float, float]:
+    """Return the place (x, y) of the window that is farthest from the edge of an object."""
+    deep = depth(np.pad(patch.bits, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(deep.argmax(), deep.shape)
+    return float(patch.x0 + column) * 2**patch.level, float(patch.y0 + row) * 2**patch.level
 
 
 def tight(patch: Patch) -> Patch:

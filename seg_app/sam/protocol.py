@@ -79,13 +79,23 @@ class Segmenter(Protocol):
         """
         ...
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        prompts: Prompts,
+        *,
+        previous: Trace | None = None,
+        mask: NDArray[np.floating] | None = None,
+    ) -> list[Candidate]:
         """Return candidates for the object that the prompts mean, best score first.
 
         image: (rows, columns, 3) uint8. prompts: points and box in pixels of the image, the centre of the top
         left pixel at (0, 0). A single point is ambiguous and gives up to three candidates.
         previous: the `trace` of the answer on this image that the last of the prompts corrects; a segmenter that does
         not know it (any more) answers the prompts alone.
+        mask: a rough outline of the object as a further prompt, which may be the only one: logits (rows, columns)
+        float on any grid that lies over the whole image, above 0 inside, e.g. those of a candidate, or
+        `np.where(bits, 8.0, -8.0)`. It takes the place of `previous`.
         Raises SegmenterError when there is no including prompt or the model fails.
         """
         ...

@@ -24,15 +24,32 @@ def check_image(image: NDArray[np.uint8]) -> None:
         )
 
 
-def check_prompts(prompts: Prompts, shape: tuple[int, ...]) -> None:
-    """Raise SegmenterError unless the prompts have a box or an including point on an image of (rows, columns, ...)."""
+def check_prompts(prompts: Prompts, shape: tuple[int, ...], mask: NDArray[np.floating] | None = None) -> None:
+    """Raise SegmenterError unless a box, an including point or a mask says what is meant.
+
+    shape: (rows, columns, ...) of the image that box and points lie on.
+    """
     numbers = [value for point in prompts.points for value in (point.x, point.y)] + _corners(prompts.box)
     if not all(math.isfinite(number) for number in numbers):
         raise SegmenterError(f"Cannot point at {prompts}. Points and boxes are finite numbers of pixels.")
-    if not any(p.include and on_image(p.x, p.y, shape) for p in prompts.points) and not _box_meets(prompts.box, shape):
+    if mask is not None:
+        _check_mask(mask)
+    elif not any(p.include and on_image(p.x, p.y, shape) for p in prompts.points) and not _box_meets(
+        prompts.box, shape
+    ):
         raise SegmenterError(
             f"The prompts {prompts} do not say what to include on an image of {shape[0]} × {shape[1]} pixels. "
             "Click once inside the object, or draw a box around it."
+        )
+
+
+def _check_mask(mask: NDArray[np.floating]) -> None:
+    is_grid = isinstance(mask, np.ndarray) and mask.ndim == 2 and np.issubdtype(mask.dtype, np.floating)
+    if not is_grid or not np.isfinite(mask).all() or not (mask > 0).any():
+        found = f"{mask.shape} {mask.dtype}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise SegmenterError(
+            f"A mask of {found} cannot be a prompt. Give (rows, columns) of finite floating-point numbers over the "
+            "whole image, above 0 inside the object and below outside, as np.where(bits, 8.0, -8.0)."
         )
 
 

@@ -25,7 +25,7 @@ from seg_app.sam.autowire import progress_of
 from seg_app.sam.cache import content_key
 from seg_app.sam.protocol import EVERYTHING
 from seg_app.sam.question import check_image, check_prompts
-from seg_app.sam.wire import pack_image, prompts_to_json, unpack_candidates
+from seg_app.sam.wire import mask_to_json, pack_image, prompts_to_json, unpack_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,16 +97,28 @@ class RemoteSegmenter:
         check_image(image)
         self._ask("/embed", image, {"client": client})
 
-    def predict(self, image: NDArray[np.uint8], prompts: Prompts, *, previous: Trace | None = None) -> list[Candidate]:
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        prompts: Prompts,
+        *,
+        previous: Trace | None = None,
+        mask: NDArray[np.floating] | None = None,
+    ) -> list[Candidate]:
         """Return the server's candidates, best score first; logits in half precision, -8 far outside.
 
-        A trace is a name under which the server keeps it for a while; one that it let go changes nothing.
+        A trace is a name under which the server keeps it for a while; one that it let go changes nothing. A mask is
+        sent in half precision.
         Raises SegmenterError when the server does not answer, or says that the question makes no sense.
         """
         check_image(image)
-        check_prompts(prompts, image.shape)
-        name = previous if isinstance(previous, str) else None
-        return unpack_candidates(self._ask("/predict", image, {"prompts": prompts_to_json(prompts), "previous": name}))
+        check_prompts(prompts, image.shape, mask)
+        question = {
+            "prompts": prompts_to_json(prompts),
+            "previous": previous if isinstance(previous, str) else None,
+            "mask": None if mask is None else mask_to_json(mask),
+        }
+        return unpack_candidates(self._ask("/predict", image, question))
 
     def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:
         """Return the server's preview, see `Segmenter`; [] also where it lacks the image, is full or does not answer.

@@ -5,7 +5,7 @@
 | GET /health | | JSON: name, input_size |
 | PUT /images/{key} | message of one image | 204 |
 | POST /embed | JSON: key, and client: who asks (optional) | 204 |
-| POST /predict | JSON: key, prompts, and previous: the trace that they correct (optional) | message of candidates |
+| POST /predict | JSON: key, prompts; optional: previous, the trace that they correct; mask | message of candidates |
 | POST /preview | JSON: key, client, and prompts: one point | message of candidates; of none where it takes long |
 | POST /automask | JSON: key, options | lines of JSON, one for each step: see `autowire`. Hanging up ends the search |
 | GET /status | | a page, or JSON: clients, images, cache, queue, memory of the device |
@@ -14,16 +14,16 @@
 
 Errors are JSON `{"error": …}`: 401 wrong token, 404 the image of this key is not here (any more): send it,
 413 too large, 422 the question makes no sense, 503 full: ask again in a moment. The key of an image is the hash of its
-content.
+content. A mask is the base64 text of a message of one (rows, columns) array of float16.
 """
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 import weakref
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -41,7 +41,7 @@ from seg_app.sam.cache import Recent, content_key
 from seg_app.sam.openapi import document
 from seg_app.sam.pages import docs_page, status_page
 from seg_app.sam.protocol import Busy
-from seg_app.sam.wire import pack_candidates, prompts_from_json, unpack_image
+from seg_app.sam.wire import mask_from_json, pack_candidates, prompts_from_json, unpack_image
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -50,8 +50,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from starlette.requests import Request
 
+    from seg_app.sam.diskcache import DiskCache
     from seg_app.sam.protocol import Search, Segmenter, Trace
 
+IMAGE_KEY = re.compile("[0-9a-f]{32}")
+"""Nothing else is looked for on disk: a key comes from anybody, and must not be a path."""
 KEPT_IMAGE_BYTES = 2**30
 """About 340 windows of 1024 × 1024 pixels."""
 KEPT_TRACES = 256
@@ -64,9 +67,13 @@ SEARCHES_AT_ONCE = 8
 REASON_CHARACTERS = 2000
 
 
-def create_app(segmenter: Segmenter, *, token: str | None = None) -> Starlette:
-    """Return the web application that answers for a segmenter. token: what clients must know, None for anybody."""
-    service = _Service(segmenter, token)
+def create_app(segmenter: Segmenter, *, token: str | None = None, shared: DiskCache | None = None) -> Starlette:
+    """Return the web application that answers for a segmenter.
+
+    token: what clients must know, None for anybody. shared: where images that were sent to one of several servers are
+    found by the others; None: each asks for its own.
+    """
+    service = _Service(segmenter, token, shared)
     return Starlette(
         routes=[
             Route("/health", service.health),
@@ -84,15 +91,16 @@ def create_app(segmenter: Segmenter, *, token: str | None = None) -> Starlette:
     )
 
 
-def serve(segmenter: Segmenter, *, host: str = "127.0.0.1", port: int = 8001, token: str | None = None) -> None:
-    """Answer for a segmenter until the process is told to stop."""
-    uvicorn.run(create_app(segmenter, token=token), host=host, port=port)
+def serve(app: Starlette, *, host: str = "127.0.0.1", port: int = 8001) -> None:
+    """Answer for a segmenter until the process is told to stop. app: see `create_app`."""
+    uvicorn.run(app, host=host, port=port)
 
 
 class _Service:
-    def __init__(self, segmenter: Segmenter, token: str | None) -> None:
+    def __init__(self, segmenter: Segmenter, token: str | None, shared: DiskCache | None) -> None:
         self._segmenter = segmenter
         self._token = token
+        self._shared = shared
         self._images: Recent[NDArray[np.uint8]] = Recent(KEPT_IMAGE_BYTES, weigh=lambda image: image.nbytes)
         self._traces: Recent[Trace] = Recent(KEPT_TRACES)
         self._clients: Recent[_Visits] = Recent(KEPT_CLIENTS)
@@ -136,9 +144,7 @@ class _Service:
     async def embed(self, request: Request) -> Response:
         self._admit(request)
         with self._questions.one():
-            question = await question_of(request)
-            client = str(question.get("client", ""))
-            await run_in_threadpool(partial(self._segmenter.embed, self._image(question), client=client))
+            await run_in_threadpool(self._embed, await question_of(request))
         return Response(status_code=204)
 
     async def predict(self, request: Request) -> Response:
@@ -200,19 +206,40 @@ class _Service:
         image = unpack_image(message)
         if content_key(image) != key:
             raise SegmenterError(f"The image is not the one that '{key}' names. Send it again.")
-        self._images.keep(key, image)
+        self._keep_here(key, image)
+        if self._shared:
+            # before the answer: the next question may go to another server
+            self._shared.keep(key, {"image": image})
 
     def _image(self, question: dict[str, Any]) -> NDArray[np.uint8]:
         key = str(question.get("key"))
         image = self._images.find(key)
         if image is None:
+            image = self._found(key)
+        if image is None:
             raise HTTPException(404, f"There is no image '{key}' here (any more). Send it again.")
         return image
+
+    def _found(self, key: str) -> NDArray[np.uint8] | None:
+        """Return an image that was sent to another server; None where it was not, or is no longer there."""
+        arrays = self._shared.find(key) if self._shared and IMAGE_KEY.fullmatch(key) else None
+        if arrays is None:
+            return None
+        self._keep_here(key, arrays["image"])
+        return arrays["image"]
+
+    def _keep_here(self, key: str, image: NDArray[np.uint8]) -> None:
+        image.flags.writeable = False  # so that the segmenter needs to hash it only once
+        self._images.keep(key, image)
+
+    def _embed(self, question: dict[str, Any]) -> None:
+        self._segmenter.embed(self._image(question), client=str(question.get("client", "")))
 
     def _answer(self, question: dict[str, Any]) -> bytes:
         prompts = prompts_from_json(question.get("prompts"))
         previous = self._traces.find(str(question.get("previous")))
-        candidates = self._segmenter.predict(self._image(question), prompts, previous=previous)
+        mask = mask_from_json(question.get("mask"))
+        candidates = self._segmenter.predict(self._image(question), prompts, previous=previous, mask=mask)
         return pack_candidates([replace(candidate, trace=self._named(candidate.trace)) for candidate in candidates])
 
     def _preview(self, question: dict[str, Any]) -> bytes:

@@ -7,6 +7,7 @@ checks them before it makes room for anything.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import zlib
@@ -138,6 +139,22 @@ def _candidate(entry: dict[str, Any], part: NDArray[np.float16]) -> Candidate:
     logits[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
     trace = entry.get("trace")
     return Candidate(logits, float(entry["score"]), trace if isinstance(trace, str) else None)
+
+
+def mask_to_json(mask: NDArray[np.floating]) -> str:
+    """Return logits (rows, columns) that are a prompt as text, in half precision."""
+    return base64.b64encode(pack({}, [mask.clip(-LARGEST_LOGIT, LARGEST_LOGIT).astype(np.float16)])).decode()
+
+
+def mask_from_json(text: Any) -> NDArray[np.float32] | None:
+    """Return the logits of a text, None for no text. Raises SegmenterError when it is another."""
+    if text is None:
+        return None
+    try:
+        _, (mask,) = unpack(base64.b64decode(text, validate=True))
+    except (TypeError, ValueError) as error:
+        raise SegmenterError(f"Cannot read a mask: {error}. Send what mask_to_json makes of it.") from error
+    return mask.astype(np.float32) if mask.dtype == np.float16 else mask
 
 
 def prompts_to_json(prompts: Prompts) -> dict[str, Any]:

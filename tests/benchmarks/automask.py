@@ -1,9 +1,11 @@
 """How long automatic masks take, and what memory, beside the package's own generator on the same weights.
 
-    python tests/benchmarks/automask.py [--edges 1024 2048 4096] [--points 16] [--size t]
+    python tests/benchmarks/automask.py [--edges 1024 2048 4096] [--points 16] [--rounds 2] [--bundled | --size t]
+    python tests/benchmarks/automask.py --shift
 
-Each side runs in a process of its own, twice in turns; the table is Markdown. The weights are random, unless a
-checkpoint is given: the time does not care, but the thresholds are laid so that some of the masks pass.
+Each side runs in a process of its own, in turns, and may take 8 GiB; the table is Markdown. The weights are random,
+unless the bundled ones or a checkpoint are asked for: the time does not care, but the thresholds are laid so that some
+of the masks pass. --shift prints instead how many objects are the same when the windows lie elsewhere.
 """
 
 from __future__ import annotations
@@ -24,10 +26,14 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 
-ROUNDS = 2
 SEED = 0
+MOST_BYTES = 8 * 2**30
+LARGEST_FAILURE = 300
+"""Characters of what a process said last that are shown."""
 LOOSE = {"stability_score_offset": 0.01, "pred_iou_thresh": 0.45, "stability_score_thresh": 0.85}
 """For random weights, whose logits lie close together."""
+BUNDLED = {"pred_iou_thresh": 0.5, "stability_score_thresh": 0.8}
+"""For the bundled weights, which are less sure of themselves than the official ones."""
 
 
 def micrograph(edge: int) -> np.ndarray:
@@ -51,8 +57,9 @@ def run(side: str, edge: int, points: int, checkpoint: str, *, random: bool) -> 
     from seg_app.sam.engine import Sam2Segmenter
 
     weights, _, config = checkpoint.partition("|")
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
     engine = Sam2Segmenter(Checkpoint.at(weights, config=config or None), device="cpu")
-    options = {"points_per_side": points, **(LOOSE if random else {})}
+    options = {"points_per_side": points, **(LOOSE if random else BUNDLED if "micro" in weights else {})}
     image = micrograph(edge)
     before = _memory()
     start = time.perf_counter()
@@ -91,27 +98,64 @@ def random_checkpoint(folder: Path, size: str) -> str:
 
 
 def measured(side: str, edge: int, arguments: list[str]) -> dict[str, float]:
-    """Return what `run` prints in a process of its own."""
+    """Return what `run` prints in a process of its own; nothing where the memory is not enough, and says so."""
     command = [sys.executable, __file__, "--side", side, "--edges", str(edge), *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        if "memory" not in last.lower():
+            raise SystemExit(f"{edge}², {side}, failed with status {done.returncode}: {last}")
+        print(f"{edge}², {side}: does not fit. {last[:LARGEST_FAILURE]}", file=sys.stderr, flush=True)
+        return {}
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compare(edges: list[int], points: int, checkpoint: str, *, random: bool) -> None:
+def compare(edges: list[int], points: int, rounds: int, checkpoint: str, *, random: bool) -> None:
     """Print a row for each size of the image."""
     arguments = ["--points", str(points), "--checkpoint", checkpoint, *(["--random"] if random else [])]
-    print(f"{points} × {points} points on the CPU, median of {ROUNDS}\n")
+    print(f"{points} × {points} points on the CPU, median of {rounds}, at most {MOST_BYTES / 2**30:.0f} GiB\n")
     print("| image | package | here | faster | package's memory | memory here | part | masks |")
     print("|---|---|---|---|---|---|---|---|")
     for edge in edges:
-        rounds = [{side: measured(side, edge, arguments) for side in ("bare", "ours")} for _ in range(ROUNDS)]
-        s, m = ({k: median(r[k][what] for r in rounds) for k in ("bare", "ours")} for what in ("seconds", "peak"))
-        print(
-            f"| {edge}² | {s['bare']:.1f} s | {s['ours']:.1f} s | {s['bare'] / s['ours']:.2f} × "
-            f"| {m['bare'] / 2**20:.0f} MiB | {m['ours'] / 2**20:.0f} MiB | {m['ours'] / m['bare']:.2f} "
-            f"| {rounds[0]['bare']['masks']:.0f} / {rounds[0]['ours']['masks']:.0f} |",
-            flush=True,
-        )
+        all_rounds = [{side: measured(side, edge, arguments) for side in ("bare", "ours")} for _ in range(rounds)]
+        bare, ours = ([each[side] for each in all_rounds if each[side]] for side in ("bare", "ours"))
+        print(f"| {edge}² | {' | '.join(_cells(bare, ours))} |", flush=True)
+
+
+def _cells(bare: list[dict[str, float]], ours: list[dict[str, float]]) -> list[str]:
+    """Return the cells of a row; what did not get through is a dash."""
+    s, m = ([median(each[what] for each in side) if side else None for side in (bare, ours)] for what in WHAT)
+    times = [f"{each:.1f} s" if each else "–" for each in s]
+    memory = [f"{each / 2**20:.0f} MiB" if each else "does not fit" for each in m]
+    ratios = [f"{s[0] / s[1]:.2f} ×", f"{m[1] / m[0]:.2f}"] if all(s) and all(m) else ["–", "–"]
+    masks = " / ".join(f"{side[0]['masks']:.0f}" if side else "–" for side in (bare, ours))
+    return [*times, ratios[0], *memory, ratios[1], masks]
+
+
+WHAT = "seconds", "peak"
+
+
+def measure_shift(points: int) -> None:
+    """Print how many objects of the bundled model are the same when its windows lie half a window beside."""
+    from seg_app.geometry import iou
+    from seg_app.sam.automask import search
+    from seg_app.sam.autooptions import AutoOptions
+    from seg_app.sam.checkpoints import Checkpoint
+    from seg_app.sam.crops import crops_of
+    from seg_app.sam.engine import Sam2Segmenter
+
+    bundled = Checkpoint.bundled()
+    assert bundled, "this checkout has no weights"
+    engine = Sam2Segmenter(bundled, device="cpu")
+    image, options = micrograph(3 * engine.input_size), AutoOptions(points, windows=True, **BUNDLED)
+    print("| windows moved by | objects | the same, IoU ≥ 0.9 |\n|---|---|---|")
+    found = []
+    for shift in (0, engine.input_size // 4, engine.input_size // 2):
+        crops = crops_of(image, options, size=engine.input_size, shift=shift)
+        *_, last = search(image, crops, options, open_window=engine._decoder_of)
+        found.append([auto.mask for auto in last.masks])
+        same = [max((iou(mask, other) for other in found[0]), default=0.0) >= 0.9 for mask in found[-1]]
+        print(f"| {shift} px | {len(same)} | {np.mean(same):.0%} |", flush=True)
 
 
 def main() -> None:
@@ -120,6 +164,9 @@ def main() -> None:
     parser.add_argument("--edges", type=int, nargs="+", default=[1024])
     parser.add_argument("--points", type=int, default=16)
     parser.add_argument("--size", default="t", help="of the official model with random weights: t, s, b+ or l")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--shift", action="store_true", help="let the windows lie elsewhere")
+    parser.add_argument("--bundled", action="store_true", help="the weights of the package in place of random ones")
     parser.add_argument("--checkpoint", help="weights, or weights|configuration, in place of random ones")
     parser.add_argument("--random", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--side", choices=["bare", "ours"], help=argparse.SUPPRESS)
@@ -127,9 +174,15 @@ def main() -> None:
     if given.side:
         run(given.side, given.edges[0], given.points, given.checkpoint, random=given.random)
         return
+    if given.shift:
+        measure_shift(given.points)
+        return
+    if given.bundled:
+        weights = ROOT / "seg_app" / "sam" / "weights" / "sam2.1_hiera_micro.pt"
+        given.checkpoint = f"{weights}|{weights.with_suffix('.yaml')}"
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = given.checkpoint or random_checkpoint(Path(folder), given.size)
-        compare(given.edges, given.points, checkpoint, random=not given.checkpoint)
+        compare(given.edges, given.points, given.rounds, checkpoint, random=not given.checkpoint)
 
 
 if __name__ == "__main__":
