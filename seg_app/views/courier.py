@@ -17,7 +17,7 @@ class Watches:
     """Watchers of models that end together, so that a view that was closed hears of nothing any more."""
 
     def __init__(self) -> None:
-        self._ends: list[Callable[[], None]] = []
+        self._ends: list[Callable[[], object]] = []
 
     def add(self, model: param.Parameterized, names: str | list[str], react: Callable[..., None]) -> None:
         """Call `react` with the events of changes."""
@@ -44,7 +44,7 @@ class Courier:
         self._doc = pn.state.curdoc
         self._thread = threading.get_ident()
         self._loop = None if self.is_served else _running_loop()
-        self._waiting: list[Callable[[], None]] | None = []
+        self._waiting: list[Callable[[], object]] | None = []
         self._is_carrying = False
         self._lock = threading.Lock()
         self.on_error: Callable[[str], None] = lambda _: None
@@ -62,7 +62,7 @@ class Courier:
         for change in waiting:
             self(change)
 
-    def __call__(self, change: Callable[[], None]) -> None:
+    def __call__(self, change: Callable[[], object]) -> None:
         """Call `change` now where the page may be changed, else as soon as it may be.
 
         A page that is served may be changed within another change only: while changes of widgets are on their way,
@@ -81,7 +81,7 @@ class Courier:
             change()
             self._push()
 
-    def later(self, wait_s: float, change: Callable[[], None]) -> None:
+    def later(self, wait_s: float, change: Callable[[], object]) -> None:
         """Call `change` after a while; at once where there is nothing to wait for, or no page."""
         if wait_s > 0 and self._loop:
             self._loop.call_soon_threadsafe(self._loop.call_later, wait_s, self._carry_out, change)
@@ -90,7 +90,7 @@ class Courier:
         else:
             self(change)
 
-    def _carry_out(self, change: Callable[[], None]) -> None:
+    def _carry_out(self, change: Callable[[], object]) -> None:
         self._is_carrying = True
         try:
             change()
