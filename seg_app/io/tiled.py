@@ -16,6 +16,7 @@ from tiled.client import from_context
 from tiled.client.context import Context
 
 from seg_app.errors import RefusedError, UnreachableError, UnreadableError
+from seg_app.io.axes import MOST
 from seg_app.io.levels import Key, Opened, Stored, multiscale, opened
 from seg_app.io.tiled_errors import explained, refused
 
@@ -245,7 +246,7 @@ def _entry(path: str, attributes: Mapping[str, Any]) -> Entry | None:
             return Entry(path, title, "folder")
         shape = summary.get("shape")
         return Entry(path, title, "image", tuple(shape) if shape else None, summary.get("dtype"))
-    if family != "array" or not 2 <= len(structure["shape"]) <= 4:
+    if family != "array" or not 2 <= len(structure["shape"]) <= MOST:
         return None
     return Entry(path, title, "image", tuple(structure["shape"]), _dtype_name(structure["data_type"]))
 
