@@ -1,5 +1,6 @@
 """State and verbs, without a user interface: a notebook can do all that the page can."""
 
+from seg_app.io.axes import CHANNEL
 from seg_app.models.desk import Desk
 from seg_app.models.explorer import Explorer, Row
 from seg_app.models.jobs import Latest, Worker
@@ -13,6 +14,7 @@ from seg_app.models.session import Session
 from seg_app.models.volume import Volume, open_volume
 
 __all__ = [
+    "CHANNEL",
     "Change",
     "Desk",
     "Draft",

@@ -13,6 +13,7 @@ from seg_app.io.copies import Tell, unheard
 from seg_app.io.maskstore import encoded
 from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
+from seg_app.models.neighbours import carry_over
 from seg_app.models.session import Session
 from seg_app.models.volume import Volume
 from seg_app.sam import Stock, get_ready
@@ -61,9 +62,19 @@ class Desk(param.Parameterized):
             raise SettingsError("There is no Drops server. Set DROPS_URL, DROPS_USER and DROPS_PASSWORD.")
         return self._show(Volume.from_drops(self.drops, path, part=part, tell=tell))
 
-    def _show(self, volume: Volume, path: str | None = None) -> Session:
+    def move(self, **index: int) -> Session | None:
+        """Show the open image at another place of its axes, as `t=3`, with the masks that were accepted there.
+
+        Points that are not accepted yet are dropped. Returns None when nothing is open. Raises SegAppError.
+        """
+        before = self.session
+        return self._show(before.volume.at(**index), self.path, after=before) if before else None
+
+    def _show(self, volume: Volume, path: str | None = None, *, after: Session | None = None) -> Session:
         masks = MaskSet(Journal.of_image(self._journals, volume.image))
         session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
+        if after:
+            carry_over(after, session)
         if self.session:
             self.session.volume.close()
         if self.workshop:

@@ -30,3 +30,8 @@ def _codes(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     exact = np.result_type(values.dtype, np.float32)  # doubles for 32-bit integers, which floats cannot tell apart
     scaled = (values.astype(exact) - exact.type(low)) * exact.type(255 / (high - low))
     return np.nan_to_num(scaled, nan=0, posinf=255, neginf=0).clip(0, 255).round().astype(np.uint8)
+
+
+def apart(low: float, high: float) -> tuple[float, float]:
+    """Return two numbers of which the first is below the second, also for a constant image."""
+    return (low, high) if low < high else (low, low + max(1.0, abs(low) * 1e-6))

@@ -58,13 +58,13 @@ class Journal:
 
         The name begins with the image's own, for people; a hash of source, path and shape keeps two images of one
         name apart, also an image made anew in another size, and keeps any character of theirs out of the file system.
+        An image that has got more planes since, as while it is recorded, goes on with the journal that it had.
         """
-        identity = f"{image.source}\n{image.path}\n{tuple(image.shape)}"
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
-        readable = re.sub(r"[^\w.-]+", "_", image.stem)[:60]
         with _as_storage_error(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder / f"{readable}-{digest}.jsonl")
+            there = {path.name for path in folder.glob("*.jsonl")}
+        names = (_file_name(image, planes) for planes in range(image.shape[0], 0, -1))
+        return cls(folder / next((name for name in names if name in there), _file_name(image, image.shape[0])))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -123,6 +123,13 @@ class Journal:
                 file.truncate(before)
                 raise
         self._read_to = before + len(start) + len(line)
+
+
+def _file_name(image: ImageId, planes: int) -> str:
+    identity = f"{image.source}\n{image.path}\n{(planes, *image.shape[1:])}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    readable = re.sub(r"[^\w.-]+", "_", image.stem)[:60]
+    return f"{readable}-{digest}.jsonl"
 
 
 def _line(change: Change) -> bytes:

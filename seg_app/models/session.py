@@ -236,7 +236,8 @@ class Session(param.Parameterized):
         self.param.update(saved_as=path, kept=file.masks)
 
     def _fitting(self, file: MaskFile) -> tuple[Mask, ...]:
-        if file.image.shape != self.volume.image.shape:
+        planes, *plane = file.image.shape
+        if plane != list(self.volume.shape[1:]) or planes > self.volume.n_planes:  # it may have got more since
             raise SegAppError(
                 f"The masks belong to '{file.image.path}' of {file.image.shape} voxels, this image has "
                 f"{self.volume.image.shape}. Open the image that they were made on."

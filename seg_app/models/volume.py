@@ -18,6 +18,7 @@ from seg_app.io.copies import Tell, unheard
 from seg_app.io.files import open_array, open_file
 from seg_app.io.levels import Opened, level_of
 from seg_app.io.pyramid import LARGE, Pyramid, Workshop
+from seg_app.models.grey import apart
 from seg_app.models.sampling import every, filled, some_planes, some_windows
 from seg_app.records import Axis, Calibration, ImageId, Window
 
@@ -91,6 +92,12 @@ class Volume(param.Parameterized):
     def index(self) -> dict[str, int]:
         """Where this volume is along `axes`, as {'t': 3, 'c': 0}."""
         return dict(self._opened.index) if self._opened else {}
+
+    @property
+    def title(self) -> str:
+        """What a person calls the image, wherever it is along its axes."""
+        path = self._opened.whole.path if self._opened else self.image.path
+        return str(self.metadata.get("title") or ImageId("", path, (0, 0, 0), "").stem)
 
     @property
     def stepped(self) -> str:
@@ -223,7 +230,7 @@ class Volume(param.Parameterized):
         """
         if self.is_rgb:
             return 0.0, 255.0
-        return _apart(*np.percentile(self._sample, (low, high)).tolist()) if self._sample.size else (0.0, 1.0)
+        return apart(*np.percentile(self._sample, (low, high)).tolist()) if self._sample.size else (0.0, 1.0)
 
     def data_range(self) -> tuple[float, float]:
         """Return the range of the grey values, rounded outwards to two digits within what the dtype can hold.
@@ -236,7 +243,7 @@ class Volume(param.Parameterized):
         if self.dtype.kind not in "iu":
             return low, high
         limits = np.iinfo(self.dtype)
-        return _apart(max(float(limits.min), low), min(float(limits.max), high))
+        return apart(max(float(limits.min), low), min(float(limits.max), high))
 
     @cached_property
     def _stored(self) -> dict[int, xr.DataArray]:
@@ -289,8 +296,3 @@ def open_volume(
     from seg_app.io.tiled import TiledSource  # weight: the Tiled client, which files do not need
 
     return Volume.from_tiled(TiledSource.connect(str(image), api_key=api_key), "")
-
-
-def _apart(low: float, high: float) -> tuple[float, float]:
-    """Return two numbers of which the first is below the second, also for a constant image."""
-    return (low, high) if low < high else (low, low + max(1.0, abs(low) * 1e-6))

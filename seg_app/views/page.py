@@ -12,6 +12,7 @@ from panel.viewable import Viewer
 
 from seg_app.models import Desk, Explorer, Preferences, Session, Wanted, Worker
 from seg_app.views import theme
+from seg_app.views.axes import Axes
 from seg_app.views.browser import Browser
 from seg_app.views.chooser import Chooser
 from seg_app.views.connection import Connection
@@ -36,6 +37,8 @@ class Page(Viewer):
         self._courier = courier = Courier()
         courier.on_error = self.worker.complain
         self.bench: Workbench | None = None
+        self._desk: Desk | None = None
+        self._wanted: dict[str, int] = {}
         self._about = Text(kind="bar", margin=(0, 16), align="center")
         self._chooser = Chooser(self.worker, courier)
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
@@ -66,6 +69,7 @@ class Page(Viewer):
         if desk is None:
             return
         desk.param.watch(lambda event: self._courier(lambda: self._on_session(desk, event.new)), "session")
+        self._desk = desk
         self._sidebar[:] = self._ways_in(desk)
         self.worker.run("Opening the first image", desk.open_first)
 
@@ -82,12 +86,25 @@ class Page(Viewer):
         self._remember(session)
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         self.bench.heed(self._chooser.dialog)
+        if session.volume.axes:
+            self.bench.axes = Axes(session, self._move)
         self._about.text = describe(session)
         self._main[:] = [self.bench]
         self._chooser.begin(desk)  # after the first image, which whoever comes wants to see first
         self._welcome.close()
         if before:
             before.close()
+
+    def _move(self, index: dict[str, int]) -> None:
+        """Open another place of the image; where the user has moved on until then, that one."""
+        self._wanted, bench = index, self.bench
+
+        def move() -> None:
+            if index is self._wanted and self._desk:
+                self._desk.move(**index)
+
+        done = self.worker.run("Opening another place of the image", move)
+        done.add_done_callback(lambda _: self._courier(lambda: bench and bench.axes and bench.axes.refresh()))
 
     def _remember(self, session: Session) -> None:
         preferences = self._preferences
@@ -148,4 +165,4 @@ def describe(session: Session) -> str:
     size = f"{width} × {height}" + (f" × {planes}" if planes > 1 else "")
     pixel = volume.pixel_size_nm
     scale = f"{pixel[2]:g} nm per pixel" if pixel else "no pixel size known"
-    return f"{volume.metadata.get('title') or volume.image.stem} · {size} · {volume.dtype} · {scale}"
+    return f"{volume.title} · {size} · {volume.dtype} · {scale}"

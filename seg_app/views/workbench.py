@@ -12,6 +12,7 @@ from panel.viewable import Viewer
 
 from seg_app.models import Session, Worker
 from seg_app.views import theme
+from seg_app.views.axes import Axes
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.image import ImageView
 from seg_app.views.masklist import MaskList
@@ -25,6 +26,8 @@ class Workbench(Viewer):
 
     height: int | None = None
     """In pixels, for a bench that stands alone; None fills its place in a page."""
+    axes: Axes | None = None
+    """The choice of another time or channel, where somebody can open it."""
 
     def __init__(self, session: Session, worker: Worker | None = None, courier: Courier | None = None):
         super().__init__()
@@ -116,7 +119,9 @@ class Workbench(Viewer):
             self._own_worker.close()
 
     def __panel__(self) -> pn.viewable.Viewable:
-        sliders = pmui.Row(self._plane, self._contrast, sizing_mode="stretch_width", margin=0, sx={"flexWrap": "wrap"})
+        before, names = (self.axes.sliders, self.axes.names) if self.axes else ([], [])
+        grey = pmui.Row(*names, self._contrast, sizing_mode="stretch_width", margin=0, min_width=300 + 160 * len(names))
+        sliders = pmui.Row(*before, self._plane, grey, sizing_mode="stretch_width", margin=0, sx={"flexWrap": "wrap"})
         canvas = pmui.Paper(
             self._toolbar, self.image, sliders, sizing_mode="stretch_both", elevation=0, sx=theme.PAPER, margin=8
         )
@@ -140,8 +145,9 @@ class Planes(Viewer):
         self._session = session
         n = session.volume.n_planes
         self._slider = pmui.IntSlider(
-            label="Plane", start=1, end=max(n, 2), value=session.z + 1, size="small", sizing_mode="stretch_width",
-            margin=(4, 24, 8, 24), visible=n > 1, min_width=200, format=PrintfTickFormatter(format=f"%d of {n}"),
+            label=session.volume.stepped, start=1, end=max(n, 2), value=session.z + 1, size="small", min_width=200,
+            sizing_mode="stretch_width", margin=(4, 24, 8, 24), visible=n > 1,
+            format=PrintfTickFormatter(format=f"%d of {n}"),
         )  # fmt: skip
         self._slider.param.watch(lambda event: session.go_to(event.new - 1), "value")
 
