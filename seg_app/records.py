@@ -180,7 +180,7 @@ class Axis:
     @property
     def title(self) -> str:
         """The name as a person would say it."""
-        return {"t": "Time", "c": "Channel"}.get(self.name, self.name.capitalize())
+        return {"t": "Time", "c": "Channel", "z": "Plane"}.get(self.name, self.name.capitalize())
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ SUMMARY = (
 PROBLEM = "seg_app_problem"
 """Metadata of what is listed and cannot be opened: why."""
 
+FROM_FILE = "seg_app_file"
+"""Metadata of what is in a folder of the embedded server, which tells nobody of changes: it does not hear of them."""
+
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -136,6 +139,15 @@ class TiledSource:
             attributes: dict[str, Any] = metadata.get("attributes", metadata)  # where Tiled puts those of a Zarr group
             levels = self._levels(node, attributes)
         return opened(self.name, name, levels, attributes=attributes)
+
+    def subscription(self, path: str) -> Any:
+        """Return Tiled's subscription to the array of an image, not started yet; None where it has none.
+
+        Raises SourceError.
+        """
+        with explained(self.uri, self._name(path)):
+            node: Any = self._node(path)
+            return node.subscribe() if node.structure_family == "array" and FROM_FILE not in node.metadata else None
 
     def close(self) -> None:
         """Give back the connections."""

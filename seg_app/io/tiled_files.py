@@ -22,7 +22,7 @@ from seg_app.errors import SegAppError
 from seg_app.io.axes import LABELS
 from seg_app.io.folders import Place, content_of, look_into, parts_of
 from seg_app.io.levels import Opened, opened, readable
-from seg_app.io.tiled import PROBLEM
+from seg_app.io.tiled import FROM_FILE, PROBLEM
 from seg_app.io.zarr_files import MARKS
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def image_adapter(image: Opened, title: str) -> Any:
         attributes |= {"pixel_size_nm": list(calibration.pixel_size_nm), "pixel_size_source": calibration.source}
     if labels := {axis.name: list(axis.labels) for axis in image.whole.axes if axis.labels}:
         attributes[LABELS] = labels
-    metadata = {"title": str(attributes.get("title") or title), "attributes": attributes}
+    metadata = {"title": str(attributes.get("title") or title), "attributes": attributes, FROM_FILE: True}
     whole = image.whole.levels
     if len(whole) == 1:
         return LevelAdapter(whole[0], metadata)

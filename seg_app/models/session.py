@@ -41,6 +41,7 @@ class Session(param.Parameterized):
         class_=Box, allow_None=True, default=None, doc="What is on screen, as edges in pixels; None: nobody looks."
     )
     segmenter = param.Parameter(instantiate=False, doc="What outlines: a `Segmenter`.")
+    follow = param.Boolean(default=False, doc="Whether the view goes on to planes that come, from the last one.")
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
     saved_as = param.String(default="", doc="Where the masks were saved last, or loaded from.")
     kept = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="The masks as they were saved or loaded.")

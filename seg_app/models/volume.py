@@ -16,7 +16,7 @@ import xarray as xr
 from seg_app.errors import UnreadableError
 from seg_app.io.copies import Tell, unheard
 from seg_app.io.files import open_array, open_file
-from seg_app.io.levels import Opened, level_of
+from seg_app.io.levels import Opened, Whole, level_of
 from seg_app.io.pyramid import LARGE, Pyramid, Workshop
 from seg_app.models.grey import apart
 from seg_app.models.sampling import every, filled, some_planes, some_windows
@@ -84,9 +84,14 @@ class Volume(param.Parameterized):
         return volume
 
     @property
+    def whole(self) -> Whole | None:
+        """All that is stored under its name; None for a volume put together by hand."""
+        return self._opened.whole if self._opened else None
+
+    @property
     def axes(self) -> tuple[Axis, ...]:
         """The axes beside planes, rows and columns, along which there are other volumes; see `seg_app.io.axes`."""
-        return self._opened.whole.axes if self._opened else ()
+        return self.whole.axes if self.whole else ()
 
     @property
     def index(self) -> dict[str, int]:
@@ -96,21 +101,20 @@ class Volume(param.Parameterized):
     @property
     def title(self) -> str:
         """What a person calls the image, wherever it is along its axes."""
-        path = self._opened.whole.path if self._opened else self.image.path
+        path = self.whole.path if self.whole else self.image.path
         return str(self.metadata.get("title") or ImageId("", path, (0, 0, 0), "").stem)
 
     @property
     def stepped(self) -> str:
         """What one steps through: 'Plane', or 'Time' in a film of micrographs."""
-        along = self._opened.whole.planes if self._opened else "z"
-        return "Plane" if along == "z" else Axis(along, self.n_planes).title
+        return Axis(self.whole.planes if self.whole else "z", self.n_planes).title
 
     def at(self, **index: int) -> Volume:
         """Return the volume at another place of the axes, as `volume.at(t=3)`; what is not named stays.
 
         A place beyond the end is the last one. No pixel is read yet.
         """
-        return self._from(self._opened.whole.at(self.index | index)) if self._opened else self
+        return self._from(self.whole.at(self.index | index)) if self.whole else self
 
     def make_levels(self, workshop: Workshop) -> None:
         """Make the levels that are not stored, in the background, of each large plane that is read from now on.

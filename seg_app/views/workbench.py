@@ -56,10 +56,16 @@ class Workbench(Viewer):
         self.watches.add(session, ["z", "limits", "saved_as", "kept"], refresh)
         self.watches.add(session.search, "is_running", refresh)
         self.watches.add(session.preview, "is_on", refresh)
+        self.watches.add(session.volume, "image", lambda _: self.courier(self._grow))
 
     def _refresh(self) -> None:
         for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._status):
             view.refresh()
+
+    def _grow(self) -> None:
+        self._plane.grow()
+        if self.axes:
+            self.axes.refresh()
 
     # Verbs
 
@@ -138,7 +144,7 @@ class Workbench(Viewer):
 
 
 class Planes(Viewer):
-    """The slider through the planes; nothing for a micrograph."""
+    """The slider through the planes, nothing for a micrograph; and whether to follow those that still come."""
 
     def __init__(self, session: Session):
         super().__init__()
@@ -150,13 +156,22 @@ class Planes(Viewer):
             format=PrintfTickFormatter(format=f"%d of {n}"),
         )  # fmt: skip
         self._slider.param.watch(lambda event: session.go_to(event.new - 1), "value")
+        self._follow = pmui.Switch(label="Follow", value=session.follow, size="small", visible=False, margin=(12, 8))
+        self._follow.param.watch(lambda event: setattr(session, "follow", event.new), "value")
 
     def refresh(self) -> None:
         """Follow the keys."""
         self._slider.value = self._session.z + 1
 
+    def grow(self) -> None:
+        """Show that there are more planes, and offer to follow them."""
+        n = self._session.volume.n_planes
+        formatter = PrintfTickFormatter(format=f"%d of {n}")
+        self._slider.param.update(end=max(n, 2), visible=n > 1, format=formatter)
+        self._follow.visible = True
+
     def __panel__(self) -> pn.viewable.Viewable:
-        return self._slider
+        return pmui.Row(self._slider, self._follow, sizing_mode="stretch_width", margin=0, min_width=248)
 
 
 class Contrast(Viewer):
