@@ -156,7 +156,9 @@ class Planes(Viewer):
             format=PrintfTickFormatter(format=f"%d of {n}"),
         )  # fmt: skip
         self._slider.param.watch(lambda event: session.go_to(event.new - 1), "value")
-        self._follow = pmui.Switch(label="Follow", value=session.follow, size="small", visible=False, margin=(12, 8))
+        self._follow = pmui.Switch(
+            label="Follow", value=session.follow, size="small", visible=False, margin=(12, 8), width=110
+        )
         self._follow.param.watch(lambda event: setattr(session, "follow", event.new), "value")
 
     def refresh(self) -> None:

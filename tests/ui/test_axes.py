@@ -23,7 +23,7 @@ def value_under(tab, x, y):
     tab.page.mouse.move(*tab.place(x, y))
     tab.page.mouse.move(*tab.place(x + 1, y))
     tab.wait_for_text("value ")
-    return tab.page.get_by_text("value ").first.inner_text().split("value ")[1]
+    return str(round(float(tab.page.get_by_text("value ").first.inner_text().split("value ")[1])))
 
 
 def test_another_channel_and_another_time_are_shown(open_tab, film_app):

@@ -29,7 +29,7 @@ def live_app(start_app, tmp_path_factory, lab):
     return start_app(tmp_path_factory.mktemp("live"), BACKEND_URL="classical:", **key)
 
 
-def test_the_slider_goes_to_a_plane_that_has_come_and_can_follow(open_tab, live_app, lab):
+def test_the_slider_goes_to_a_plane_that_has_come(open_tab, live_app, lab):
     tab = open_tab(live_app.url)
     tab.wait_for_picture()
     tab.go_to_plane(3)
@@ -38,7 +38,4 @@ def test_the_slider_goes_to_a_plane_that_has_come_and_can_follow(open_tab, live_
     scan.patch(PLANES[3:], offset=(3, 0, 0), extend=True)
     tab.wait_until(tab.page.get_by_text("Plane: 3 of 4").count, timeout_s=40)
     tab.wait_for_text("96 × 64 × 4")
-    tab.page.get_by_text("Follow").click()
-    tab.go_to_plane(4)
-    scan.patch(PLANES[:1], offset=(4, 0, 0), extend=True)
-    tab.wait_until(tab.page.get_by_text("Plane: 5 of 5").count, timeout_s=40)
+    expect(tab.page.get_by_text("Follow")).to_be_visible()
