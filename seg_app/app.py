@@ -27,6 +27,7 @@ from seg_app.io import (
     register_paths,
 )
 from seg_app.io.drops_images import DropsImages
+from seg_app.io.inbox import INBOX, Inbox
 from seg_app.io.maskstore import encoded
 from seg_app.io.pyramid import Workshop
 from seg_app.io.tiled import TiledSource
@@ -35,7 +36,7 @@ from seg_app.models import Desk, Outboxes, Preferences
 from seg_app.sam import Shelf
 from seg_app.sam.diskcache import DiskCache
 from seg_app.settings import Settings
-from seg_app.views import Page, load_extensions
+from seg_app.views import Page, Reception, load_extensions
 from seg_app.views.render import resample
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,8 @@ def data_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource:
     except OSError as error:
         reason = f"Cannot make the folder '{samples}': {error.strerror}."
         raise StorageError(f"{reason} Set SEG_APP_HOME to a folder that you may write to.") from error
-    server = EmbeddedTiled.start(settings.home / "tiled", readable=[samples, *(one.folder for one in shown)])
+    readable = [samples, settings.home / INBOX, *(one.folder for one in shown)]
+    server = EmbeddedTiled.start(settings.home / "tiled", readable=readable)
     try:
         source = server.connect()
         register_folder(source, samples)
@@ -152,8 +154,8 @@ def drops_of(settings: Settings) -> Drops | None:
     return Drops(requests.Session(), settings.drops_url, user=settings.drops_user, password=password)
 
 
-def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
-    """Return the page of one browser tab; it connects while it is already shown."""
+def page(settings: Settings, shown: tuple[Shown, ...] = (), reception: Reception | None = None) -> Page:
+    """Return the page of one browser tab, which connects while it is already shown; files come by the reception."""
 
     def open_desk() -> Desk:
         lab = lab_of(settings, shown)
@@ -162,11 +164,14 @@ def page(settings: Settings, shown: tuple[Shown, ...] = ()) -> Page:
         desk.shelf = lab.shelf
         desk.workshop = lab.workshop
         desk.drops = lab.drops
+        if reception:
+            desk.inbox = Inbox.of(lab.home, user, shown=not settings.data_tiled_uri)
+            desk.show_inbox()
         return desk
 
     user = pn.state.user or settings.user_name or "local"
     load_extensions()
-    tab = Page(open_desk, Preferences(settings.home / "preferences" / f"{encoded(user)}.json"))
+    tab = Page(open_desk, Preferences(settings.home / "preferences" / f"{encoded(user)}.json"), reception)
     pn.state.on_session_destroyed(lambda _: tab.close())
     return tab
 

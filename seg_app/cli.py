@@ -79,13 +79,16 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
     import panel as pn  # weight: 3 s, and only this command needs it
 
     from seg_app.app import lab_of, page, warm_up
+    from seg_app.views import Reception
 
+    reception = Reception()
     warm_up(partial(lab_of, settings, shown), then=_collect_garbage)
     called = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104
     sys.stdout.write(f"seg_app is at http://{called}:{port}  (stop it with Ctrl+C)\n")
     sys.stdout.flush()
     pn.serve(
-        {"/": lambda: page(settings, shown)},
+        {"/": lambda: page(settings, shown, reception)},
+        extra_patterns=reception.routes,
         title="seg_app",
         address=host,
         port=port,

@@ -168,13 +168,30 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True)
+class Axis:
+    """An axis of an image beside planes, rows and columns: times, channels, or whatever its name says."""
+
+    name: str
+    """'t', 'c', 'index', or another name that the file gives."""
+    size: int
+    labels: tuple[str, ...] = ()
+    """What its places are called; none where nobody says it."""
+
+    @property
+    def title(self) -> str:
+        """The name as a person would say it."""
+        return {"t": "Time", "c": "Channel", "z": "Plane"}.get(self.name, self.name.capitalize())
+
+
+@dataclass(frozen=True, slots=True)
 class ImageId:
     """Which image masks belong to."""
 
     source: str
     """Where it was opened: the address of a Tiled server without its key, or 'local'."""
     path: str
-    """The path in that source, with `/` between its parts, e.g. 'samples/fib_volume'."""
+    """The path in that source, with `/` between its parts, e.g. 'samples/fib_volume'; one time of a film is
+    'samples/film.tif/film_t3'."""
     shape: tuple[int, int, int]
     """(planes, rows, columns)."""
     dtype: str

@@ -201,10 +201,6 @@ def test_the_dimensions_of_a_data_array_are_taken_by_name():
     np.testing.assert_array_equal(level.values, STACK.transpose(2, 1, 0))
 
 
-def test_the_images_of_several_detectors_are_planes():
-    assert open_array(xr.DataArray(STACK, dims=("c", "y", "x"))).image.shape == (3, 30, 40)
-
-
 def test_coordinates_without_a_pixel_size_are_pixels():
     level = open_array(PLANE).levels[0]
     assert level.y[:3].values.tolist() == [0, 1, 2]
@@ -213,8 +209,8 @@ def test_coordinates_without_a_pixel_size_are_pixels():
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros(3), np.zeros((0, 4)), np.zeros((2, 2), complex), np.array([["a"]]), np.zeros((2, 2, 4, 5))],
-    ids=["line", "empty", "complex", "text", "four dimensions"],
+    [np.zeros(3), np.zeros((0, 4)), np.zeros((2, 2), complex), np.array([["a"]])],
+    ids=["line", "empty", "complex", "text"],
 )
 def test_an_array_that_is_no_image_is_refused(array):
     with pytest.raises(UnreadableError, match="Cannot open array"):

@@ -128,3 +128,11 @@ def test_an_image_made_anew_in_another_size_has_a_journal_of_its_own(tmp_path):
     larger = replace(IMAGE, shape=(planes, rows + 1, columns))
     assert Journal.of_image(tmp_path, larger).path != Journal.of_image(tmp_path, IMAGE).path
     assert Journal.of_image(tmp_path, replace(larger)).path == Journal.of_image(tmp_path, larger).path
+
+
+def test_an_image_that_got_more_planes_goes_on_with_its_journal(tmp_path, journal):
+    journal.append(Change("undo"))
+    planes, *plane = IMAGE.shape
+    larger = Journal.of_image(tmp_path, replace(IMAGE, shape=(planes + 5, *plane)))
+    assert larger.read_new() == [Change("undo")]
+    assert Journal.of_image(tmp_path, replace(IMAGE, shape=(planes - 1, *plane))).read_new() == []

@@ -65,11 +65,6 @@ def test_colour_pages_that_were_written_one_by_one_are_planes(path):
     np.testing.assert_array_equal(open_file(path).levels[0].values, colour)
 
 
-def test_the_images_of_several_detectors_in_ome_are_planes(path):
-    tifffile.imwrite(path.with_name("a.ome.tif"), STACK, metadata={"axes": "CYX"}, compression="zlib")
-    np.testing.assert_array_equal(open_file(path.with_name("a.ome.tif")).levels[0].values, STACK)
-
-
 def test_a_window_of_a_plane_reads_only_that_plane(path):
     tifffile.imwrite(path, STACK, photometric="minisblack", compression="zlib")
     whole = path.read_bytes()

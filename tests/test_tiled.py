@@ -230,9 +230,10 @@ def test_a_folder_cannot_be_opened(source):
         source.open("samples")
 
 
-def test_four_dimensions_cannot_be_opened(source):
-    with pytest.raises(UnreadableError, match="'t': 2"):
-        source.open("arrays/four")
+def test_the_dimensions_of_an_array_are_taken_by_name(source):
+    opened = source.open("arrays/four")
+    assert (opened.image.path, opened.image.shape) == ("arrays/four/four_t0", (2, 4, 5))
+    assert [(axis.name, axis.size) for axis in opened.whole.axes] == [("t", 2)]
 
 
 def test_an_image_without_its_levels_cannot_be_opened(source):

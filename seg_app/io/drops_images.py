@@ -64,7 +64,7 @@ class DropsImages:
             levels, attributes = read_content(copy, part or None)
             name = f"{path}/{part}" if part else path
             image = opened(DROPS, name, levels, attributes=attributes)
-        self._copies.keep_while(copy, image.levels[0])
+        self._copies.keep_while(copy, image.whole)
         return image
 
     def _fetched(self, path: str, tell: Tell) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from seg_app.io.axes import ALIASES, LABELS, SPACE
 from seg_app.io.folders import Place, content_of, find
 from seg_app.io.levels import Opened, Stored, opened, readable
 from seg_app.io.zarr_files import is_zarr
@@ -37,9 +38,20 @@ def open_file(path: Path | str, *, part: str | None = None) -> Opened:
 def open_array(array: NDArray[Any] | xr.DataArray, *, name: str = "array") -> Opened:
     """Open an array of planes: (y, x), (z, y, x) or, with 8-bit colour, (y, x, c) or (z, y, x, c).
 
-    The dimensions of a DataArray are taken by their names z, y, x, c where it has these.
+    Axes before these are further ones: 'index' of an array of four dimensions. The dimensions of a DataArray are taken
+    by their names where these include y and x, as (t, c, z, y, x); its coordinates along c and t name their places.
     Raises UnreadableError when it is of another kind.
     """
-    axes = tuple(str(dim) for dim in array.dims) if isinstance(array, xr.DataArray) else None
+    if not isinstance(array, xr.DataArray):
+        return opened(
+            LOCAL, name, [Stored(array.shape, array.dtype, lambda key: np.asarray(array[key]))], attributes={}
+        )
+    axes = tuple(str(dim) for dim in array.dims)
     stored = Stored(array.shape, array.dtype, lambda key: np.asarray(array[key]), axes)
-    return opened(LOCAL, name, [stored], attributes=array.attrs if isinstance(array, xr.DataArray) else {})
+    return opened(LOCAL, name, [stored], attributes={LABELS: _labels(array)} | array.attrs)
+
+
+def _labels(array: xr.DataArray) -> dict[str, list[str]]:
+    """Return what the coordinates call the places of other axes than those of space, by the short names of these."""
+    named = {ALIASES.get(str(dim).lower(), str(dim).lower()): dim for dim in array.dims if dim in array.coords}
+    return {axis: [str(v) for v in array.coords[dim].to_numpy()] for axis, dim in named.items() if axis not in SPACE}

@@ -12,6 +12,7 @@ import numpy as np
 
 from seg_app.errors import MissingError, UnreadableError
 from seg_app.io.apart import read_apart
+from seg_app.io.axes import MOST
 from seg_app.io.hdf5_dataset import dataset_of, opened_hdf5, read_here
 from seg_app.io.levels import Content, Stored
 from seg_app.io.ome_zarr import NANOMETRES
@@ -45,7 +46,7 @@ def open_hdf5(path: Path, part: str | None = None) -> Content:
 
 
 def hdf5_parts(path: Path) -> list[str]:
-    """Return the paths of the datasets that are images: of two to four dimensions, and of numbers."""
+    """Return the paths of the datasets that are images: of two to six dimensions, and of numbers."""
     with opened_hdf5(path) as file:
         return _images(file)
 
@@ -71,7 +72,7 @@ def _is_safe(dataset: h5py.Dataset) -> bool:
 
 
 def _is_image(dataset: h5py.Dataset) -> bool:
-    return dataset.dtype.kind in "biuf" and 2 <= dataset.ndim <= 4 and 0 not in dataset.shape
+    return dataset.dtype.kind in "biuf" and 2 <= dataset.ndim <= MOST and 0 not in dataset.shape
 
 
 def _default(file: h5py.File, path: Path) -> str:

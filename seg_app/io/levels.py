@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from seg_app.errors import UnreadableError
+from seg_app.io.axes import LABELS, further, is_colour, labels_of, names_of, path_at, place, planes_along
 from seg_app.io.damage import DAMAGED
 from seg_app.io.ome_zarr import read_scale_nm
-from seg_app.records import Calibration, ImageId
+from seg_app.records import Axis, Calibration, ImageId
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 Key = tuple[slice, ...]
 """One slice for each axis, with start, stop and step given, all positive, and not empty."""
 
-FORMAT_KEYS = frozenset({"ome", "multiscales", "omero", "_ARRAY_DIMENSIONS", "pixel_size_nm", "pixel_size_source"})
+FORMAT_KEYS = frozenset(
+    {"ome", "multiscales", "omero", "_ARRAY_DIMENSIONS", "pixel_size_nm", "pixel_size_source", LABELS}
+)
 """Attributes that describe how an image is stored, or that are its calibration, not what is on it."""
 
 MOST_COMPRESSED = 5000
@@ -58,25 +61,56 @@ class Opened:
     """Dimensions (z, y, x) or (z, y, x, c) with 3 or 4 colours of 8 bits. Full resolution first; each is smaller than
     the one before by a power of two in y and x. Coordinates are centres of pixels, in nm (attribute `units`) where
     the size is known, else in full-resolution pixels. Indexing reads; reading raises SourceError."""
-    calibration: Calibration = field(default_factory=Calibration)
-    metadata: dict[str, Any] = field(default_factory=dict)
+    calibration: Calibration
+    metadata: dict[str, Any]
+    index: dict[str, int]
+    """Where it is along the further axes of the whole, as {'t': 3, 'c': 0}."""
+    whole: Whole
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All that is stored under one name: images along the further axes, which times and channels are."""
+
+    source: str
+    path: str
+    levels: list[xr.DataArray]
+    """Lazy like those of `Opened`, with the further axes before the planes, which keep the name of their own axis."""
+    axes: tuple[Axis, ...]
+    planes: str
+    """The axis that planes are counted along: z, or t of a film."""
+    calibration: Calibration
+    metadata: dict[str, Any]
+
+    def at(self, index: Mapping[str, int]) -> Opened:
+        """Return the image at a place; an axis without an index, or one beyond its end, is where it can be."""
+        index = place(self.axes, index)
+        levels = [level.isel(index).rename({self.planes: "z"} if self.planes != "z" else {}) for level in self.levels]
+        stem = ImageId("", self.path, (0, 0, 0), "").stem
+        planes, rows, columns = levels[0].shape[:3]
+        dtype = levels[0].dtype.name
+        image = ImageId(self.source, path_at(self.path, stem, index), (planes, rows, columns), dtype)
+        return Opened(image, levels, self.calibration, self.metadata, index, self)
 
 
 def opened(source: str, path: str, levels: Sequence[Stored], *, attributes: Mapping[str, Any]) -> Opened:
-    """Return the image whose levels are stored as `levels`, full resolution first.
+    """Return the first image of what is stored as `levels`, full resolution first; `whole` has the others.
 
     The voxel size comes from OME-Zarr attributes, or from an attribute `pixel_size_nm` of (z, y, x) or (y, x).
     Raises UnreadableError where the arrays are not planes of grey or colour.
     """
-    planes = [as_planes(stored, path) for stored in levels]
+    labels = labels_of(attributes)
+    full, *smaller = [_ordered(stored, path, labels) for stored in levels]
+    by_level = {_level_among(full, one): one for one in reversed([full, *smaller])}
     calibration = calibration_of(attributes)
-    full = planes[0]
-    image = ImageId(source, path, shape=(full.shape[0], full.shape[1], full.shape[2]), dtype=full.dtype.name)
-    by_level = {level_of(full.shape, smaller.shape): smaller for smaller in reversed(planes)}
+    if full.planes != "z" and calibration.pixel_size_nm:  # times have no distance
+        calibration = replace(calibration, pixel_size_nm=(None, *calibration.pixel_size_nm[1:]))
     numbers = sorted(n for n in by_level if n is not None)
-    arrays = [_data_array(by_level[n], n, calibration, image.stem) for n in numbers]
+    name = ImageId("", path, (0, 0, 0), "").stem
+    arrays = [_data_array(by_level[n], n, calibration, name) for n in numbers]
     metadata = {key: value for key, value in attributes.items() if key not in FORMAT_KEYS}
-    return Opened(image, arrays, calibration, metadata)
+    axes = further(full.stored.axes or (), full.stored.shape, full.inner, labels)
+    return Whole(source, path, arrays, axes, full.planes, calibration, metadata).at({})
 
 
 def level_of(full: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
@@ -144,16 +178,35 @@ def as_planes(stored: Stored, path: str) -> Stored:
     """Return the array with its axes in the order (z, y, x[, c]), adding z and leaving out axes of one element.
 
     Numbers come in the byte order of this machine, False and True as 0 and 1.
-    Raises UnreadableError, which names `path`, where the array is no planes of grey or colour.
+    Raises UnreadableError, which names `path`, where the array is no planes of grey or colour, or has further axes.
     """
+    ordered = _ordered(stored, path, {})
+    if axes := further(ordered.stored.axes or (), ordered.stored.shape, ordered.inner, {}):
+        raise UnreadableError(f"{path} has, beside planes, {', '.join(f'{axis.name} ({axis.size})' for axis in axes)}.")
+    return replace(ordered.stored, axes=("z", *ordered.inner[1:]))
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    """An array with its axes in order: the further ones, planes, rows, columns, colours."""
+
+    stored: Stored
+    inner: tuple[str, ...]
+    """The names of the last three or four."""
+
+    @property
+    def planes(self) -> str:
+        return self.inner[0]
+
+
+def _ordered(stored: Stored, path: str, labels: Mapping[str, tuple[str, ...]]) -> _Ordered:
+    """Return the array with all its axes but those of one element, which planes, rows and columns may be."""
     _check_pixels(stored, path)
-    axes = _axes(stored)
+    axes = names_of(stored.axes, stored.shape, stored.dtype)
     sizes = dict(zip(axes, stored.shape, strict=True))
-    wanted: tuple[str, ...] = ("z", "y", "x", "c") if _is_colour(sizes.get("c", 0), stored) else ("z", "y", "x")
-    if extra := {name: n for name, n in sizes.items() if name not in wanted and n != 1}:
-        raise UnreadableError(
-            f"Cannot open {path}: beside planes (z, y, x) and 8-bit colour it has {extra}. Save one of them on its own."
-        )
+    colour = is_colour(sizes.get("c", 0), stored.dtype, labels.get("c", ()))
+    inner = (planes_along(sizes), "y", "x", *(("c",) if colour else ()))
+    wanted = (*(name for name, size in sizes.items() if name not in inner and size > 1), *inner)
     order = [axes.index(name) for name in wanted if name in axes] + [axes.index(n) for n in axes if n not in wanted]
     shape, dtype = tuple(sizes.get(name, 1) for name in wanted), _pixel_dtype(stored)
 
@@ -164,7 +217,15 @@ def as_planes(stored: Stored, path: str) -> Stored:
             part = stored.read(tuple(by_name.get(name, slice(0, 1, 1)) for name in axes))
             return part.transpose(order).reshape(parts).astype(dtype, copy=False)
 
-    return Stored(shape, dtype, read, wanted)
+    return _Ordered(Stored(shape, dtype, read, wanted), inner)
+
+
+def _level_among(full: _Ordered, other: _Ordered) -> int | None:
+    """Return which level of `full` another array is; None where it is none, or lacks something of another axis."""
+    outer = len(full.stored.shape) - len(full.inner)
+    if full.inner != other.inner or full.stored.shape[:outer] != other.stored.shape[:outer]:
+        return None
+    return level_of(full.stored.shape[outer:], other.stored.shape[outer:])
 
 
 def _pixel_dtype(stored: Stored) -> np.dtype[Any]:
@@ -176,37 +237,18 @@ def _check_pixels(stored: Stored, path: str) -> None:
     if stored.dtype.kind not in "biuf" or 0 in stored.shape or len(stored.shape) < 2:
         raise UnreadableError(
             f"Cannot open {path}: {stored.dtype} of shape {stored.shape} is no image. "
-            "Planes of integers or floats, (y, x) or (z, y, x), can be opened."
+            "Planes of integers or floats, (y, x) or (z, y, x), also of several times or channels, can be opened."
         )
 
 
-def _axes(stored: Stored) -> tuple[str, ...]:
-    """Return the names of the axes as the file gives them, or else as the shape suggests them."""
-    names = tuple(name.lower() for name in stored.axes or ())
-    if len(names) == len(stored.shape) == len(set(names)) and {"y", "x"} <= set(names) <= set("tczyx"):
-        return names if "z" in names else _with_planes(names, stored)
-    inner = ("y", "x", "c") if len(stored.shape) > 2 and _is_colour(stored.shape[-1], stored) else ("y", "x")
-    outer = len(stored.shape) - len(inner)
-    return (*(f"axis {n}" for n in range(outer - 1)), *(("z",) if outer else ()), *inner)
-
-
-def _with_planes(names: tuple[str, ...], stored: Stored) -> tuple[str, ...]:
-    """Return the names with z for a series of times or detectors, where it is the only one."""
-    sizes = zip(names, stored.shape, strict=True)
-    long = [n for n, size in sizes if n in "tc" and size > 1 and not (n == "c" and _is_colour(size, stored))]
-    return tuple("z" if [name] == long else name for name in names)
-
-
-def _is_colour(size: int, stored: Stored) -> bool:
-    return size in (3, 4) and stored.dtype == np.uint8
-
-
-def _data_array(stored: Stored, level: int, calibration: Calibration, name: str) -> xr.DataArray:
-    dims = stored.axes or ()
+def _data_array(ordered: _Ordered, level: int, calibration: Calibration, name: str) -> xr.DataArray:
+    stored, dims = ordered.stored, ordered.stored.axes or ()
     variable = xr.Variable(dims, indexing.LazilyIndexedArray(_LazyArray(stored)))
-    sizes = dict(zip("zyx", calibration.pixel_size_nm or (None, None, None), strict=True))
-    factors = {"z": 1, "y": 2**level, "x": 2**level}
-    coords = {dim: _centres(dim, stored.shape[dims.index(dim)], factors[dim], sizes[dim]) for dim in "zyx"}
+    sizes = calibration.pixel_size_nm or (None, None, None)
+    coords = {
+        dim: _centres(dim, stored.shape[dims.index(dim)], factor, size)
+        for dim, factor, size in zip(ordered.inner[:3], (1, 2**level, 2**level), sizes, strict=True)
+    }
     return xr.DataArray(variable, coords=coords, name=name)
 
 

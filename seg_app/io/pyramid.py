@@ -81,7 +81,7 @@ class Pyramid:
         stored: level -> (z, y, x[, c]) lazily, level 0 among them. Levels below `n_levels` are made where the next
         finer stored one is large. `on_made` is called, in the pyramid's thread, when a plane has all of them.
         """
-        self._image, self._stored, self._workshop, self._on_made = image, stored, workshop, on_made
+        self._image, self._stored, self.workshop, self._on_made = image, stored, workshop, on_made
         self._missing = frozenset(_missing(stored, n_levels))
         self._planes: dict[int, PlaneTiles | None] = {}
         self._tries: Counter[int] = Counter()
@@ -127,7 +127,7 @@ class Pyramid:
             log.info("No levels are made of plane %d of '%s': %s", z, self._image.path, error)
             return None
         planes = {level: array[z] for level, array in self._stored.items()}
-        return PlaneTiles(self._workshop.tiles, key, planes, self._missing)
+        return PlaneTiles(self.workshop.tiles, key, planes, self._missing)
 
     def _make_wanted(self) -> None:
         while (z := self._next()) is not None:
@@ -156,7 +156,7 @@ class Pyramid:
         plane = self._plane(z)
         if plane is None:
             return
-        with self._workshop.turn:
+        with self.workshop.turn:
             started_s = time.monotonic()
             for _ in plane.make(self._check):
                 self._rest(started_s)

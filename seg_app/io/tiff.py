@@ -17,6 +17,7 @@ import tifffile
 from seg_app.errors import MissingError
 from seg_app.io.levels import Content, Key, Stored, check_claim, readable
 from seg_app.io.sem import tiff_attributes
+from seg_app.io.tiff_axes import channel_names, tiff_axes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +37,8 @@ def open_tiff(path: Path, part: str | None = None) -> Content:
             raise MissingError(f"There is no image {name!r} in {path.name}. It has: {', '.join(images)}.")
         series = images[name]
         check_claim(math.prod(_shape(series)) * series[0].dtype.itemsize, path.stat().st_size)
-        levels, attributes = _levels(path, tif, series), tiff_attributes(tif, path) | _others(images, name)
+        attributes = tiff_attributes(tif, path) | channel_names(tif) | _others(images, name)
+        levels = _levels(path, tif, series)
     return levels, attributes | ({"remarks": remarks} if remarks else {})
 
 
@@ -89,7 +91,7 @@ def _others(images: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _levels(path: Path, tif: tifffile.TiffFile, series: Sequence[tifffile.TiffPageSeries]) -> list[Stored]:
     first = series[0]
-    axes = tuple({"s": "c"}.get(letter, letter) for letter in first.axes.lower())
+    axes = tiff_axes(tif, first)
     if len(series) > 1:
         numbers = [page.index for one in series for page in one.pages if page is not None]
         return [_paged(path, first.dtype, (len(series), *first.shape), numbers, axes=("z", *axes))]

@@ -16,6 +16,7 @@ from tiled.client import from_context
 from tiled.client.context import Context
 
 from seg_app.errors import RefusedError, UnreachableError, UnreadableError
+from seg_app.io.axes import MOST
 from seg_app.io.levels import Key, Opened, Stored, multiscale, opened
 from seg_app.io.tiled_errors import explained, refused
 
@@ -42,6 +43,9 @@ SUMMARY = (
 
 PROBLEM = "seg_app_problem"
 """Metadata of what is listed and cannot be opened: why."""
+
+FROM_FILE = "seg_app_file"
+"""Metadata of what is in a folder of the embedded server, which tells nobody of changes: it does not hear of them."""
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -140,6 +144,15 @@ class TiledSource:
             attributes: dict[str, Any] = metadata.get("attributes", metadata)  # where Tiled puts those of a Zarr group
             levels = self._levels(node, attributes)
         return opened(self.name, name, levels, attributes=attributes)
+
+    def subscription(self, path: str) -> Any:
+        """Return Tiled's subscription to the array of an image, not started yet; None where it has none.
+
+        Raises SourceError.
+        """
+        with explained(self.uri, self._name(path)):
+            node: Any = self.node(path)
+            return node.subscribe() if node.structure_family == "array" and FROM_FILE not in node.metadata else None
 
     def close(self) -> None:
         """Give back the connections."""
@@ -255,7 +268,7 @@ def _entry(path: str, attributes: Mapping[str, Any]) -> Entry | None:
             return Entry(path, title, "folder")
         shape = summary.get("shape")
         return Entry(path, title, "image", tuple(shape) if shape else None, summary.get("dtype"))
-    if family != "array" or not 2 <= len(structure["shape"]) <= 4:
+    if family != "array" or not 2 <= len(structure["shape"]) <= MOST:
         return None
     return Entry(path, title, "image", tuple(structure["shape"]), _dtype_name(structure["data_type"]))
 

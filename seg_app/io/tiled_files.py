@@ -19,9 +19,10 @@ from tiled.structures.array import ArrayStructure, BuiltinDtype
 from tiled.structures.core import StructureFamily
 
 from seg_app.errors import SegAppError
+from seg_app.io.axes import LABELS
 from seg_app.io.folders import Place, content_of, look_into, parts_of
 from seg_app.io.levels import Opened, opened, readable
-from seg_app.io.tiled import PROBLEM
+from seg_app.io.tiled import FROM_FILE, PROBLEM
 from seg_app.io.zarr_files import MARKS
 
 if TYPE_CHECKING:
@@ -98,13 +99,16 @@ def image_adapter(image: Opened, title: str) -> Any:
     attributes = dict(image.metadata)
     if calibration.pixel_size_nm:
         attributes |= {"pixel_size_nm": list(calibration.pixel_size_nm), "pixel_size_source": calibration.source}
-    metadata = {"title": str(attributes.get("title") or title), "attributes": attributes}
-    if len(image.levels) == 1:
-        return LevelAdapter(image.levels[0], metadata)
-    levels = {str(n): LevelAdapter(level, {}) for n, level in enumerate(image.levels)}
-    axes = [{"name": str(name)} for name in image.levels[0].dims]
+    if labels := {axis.name: list(axis.labels) for axis in image.whole.axes if axis.labels}:
+        attributes[LABELS] = labels
+    metadata = {"title": str(attributes.get("title") or title), "attributes": attributes, FROM_FILE: True}
+    whole = image.whole.levels
+    if len(whole) == 1:
+        return LevelAdapter(whole[0], metadata)
+    levels = {str(n): LevelAdapter(level, {}) for n, level in enumerate(whole)}
+    axes = [{"name": str(name)} for name in whole[0].dims]
     attributes["multiscales"] = [{"axes": axes, "datasets": [{"path": name} for name in levels]}]
-    return MapAdapter(levels, metadata=metadata | {"shape": list(image.levels[0].shape), "dtype": image.image.dtype})
+    return MapAdapter(levels, metadata=metadata | {"shape": list(whole[0].shape), "dtype": image.image.dtype})
 
 
 class FolderAdapter(MapAdapter[Any]):
@@ -120,13 +124,13 @@ class FolderAdapter(MapAdapter[Any]):
 
 
 class LevelAdapter(Adapter[ArrayStructure]):
-    """One level of an image: of a request, only what it asks for is read."""
+    """One level of an image, with its further axes: of a request, only what it asks for is read."""
 
     structure_family = StructureFamily.array
 
     def __init__(self, level: xr.DataArray, metadata: dict[str, Any]) -> None:
-        planes, *inner = level.shape
-        chunks = ((1,) * planes, *((size,) for size in inner))
+        rows = level.dims.index("y")
+        chunks = (*((1,) * size for size in level.shape[:rows]), *((size,) for size in level.shape[rows:]))
         dims = tuple(map(str, level.dims))
         super().__init__(
             ArrayStructure(BuiltinDtype.from_numpy_dtype(level.dtype), chunks, level.shape, dims), metadata=metadata

@@ -19,6 +19,7 @@ from seg_app.errors import MissingError
 if TYPE_CHECKING:
     from tiled.client.container import Container
 
+    from seg_app.io.inbox import Inbox
     from seg_app.io.tiled import TiledSource
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,15 @@ def register_folder(source: TiledSource, folder: Path, *, key: str = SAMPLES) ->
     with explained(source.uri, key):
         # What was named on the command line is what somebody wants to see first.
         _register(source.client, Shown(folder.resolve()), key=key, metadata={"title": key, "seg_app_rank": 1})
+
+
+def register_inbox(source: TiledSource, inbox: Inbox, *, title: str) -> None:
+    """Show what a user has handed over, below everything else. Raises SourceError when the server does not answer."""
+    from seg_app.io.tiled_errors import explained  # weight: the Tiled client
+
+    with explained(source.uri, inbox.key):
+        metadata = {"title": title, "seg_app_rank": 2}
+        _register(source.client, Shown(inbox.folder.resolve()), key=inbox.key, metadata=metadata)
 
 
 def register_paths(source: TiledSource, shown: Sequence[Shown]) -> None:

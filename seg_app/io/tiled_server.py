@@ -33,6 +33,9 @@ HOST = "127.0.0.1"
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 
+STREAMED_S = 10
+"""Seconds for which what is written is kept in memory, for those who have subscribed to it."""
+
 EMBEDDED = "embedded"
 """What images on this server name as their source."""
 
@@ -171,7 +174,7 @@ def _api_key(path: Path) -> str:
 def _server(root: Path, api_key: str, readable: Sequence[Path]) -> uvicorn.Server:
     import uvicorn
     from tiled.catalog import from_uri
-    from tiled.config import Authentication
+    from tiled.config import Authentication, StreamingCacheConfig
     from tiled.server.app import build_app
     from tiled.server.settings import get_settings
 
@@ -185,6 +188,7 @@ def _server(root: Path, api_key: str, readable: Sequence[Path]) -> uvicorn.Serve
         writable_storage=[str(root / "data")],
         readable_storage=[str(folder.resolve()) for folder in readable],
         adapters_by_mimetype=folders,
+        cache_config=StreamingCacheConfig(uri="memory", data_ttl=STREAMED_S).model_dump(),
     )
     # Tiled's logger speaks at every start, by a handler of its own.
     logging.getLogger("tiled.server.app").setLevel(logging.WARNING)

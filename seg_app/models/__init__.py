@@ -1,5 +1,8 @@
 """State and verbs, without a user interface: a notebook can do all that the page can."""
 
+from seg_app.io.axes import CHANNEL
+from seg_app.io.inbox import Delivery, Inbox
+from seg_app.io.readers import FORMATS
 from seg_app.models.desk import Desk
 from seg_app.models.explorer import Explorer, Row
 from seg_app.models.jobs import Latest, Worker
@@ -16,11 +19,15 @@ from seg_app.models.session import Session
 from seg_app.models.volume import Volume, open_volume
 
 __all__ = [
+    "CHANNEL",
+    "FORMATS",
     "Change",
+    "Delivery",
     "Desk",
     "Draft",
     "Ending",
     "Explorer",
+    "Inbox",
     "Journal",
     "Latest",
     "MaskSet",

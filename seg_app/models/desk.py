@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 import param
 
-from seg_app.errors import SettingsError
+from seg_app.errors import MissingError, SettingsError
 from seg_app.io.copies import Tell, unheard
+from seg_app.io.folders import key_of
+from seg_app.io.inbox import INBOX, first_image
+from seg_app.io.live import Growth
 from seg_app.io.maskstore import encoded
+from seg_app.io.tiled_folders import register_inbox
 from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
+from seg_app.models.neighbours import carry_over, grow
 from seg_app.models.notes import Notes
 from seg_app.models.session import Session
 from seg_app.models.volume import Volume
@@ -20,6 +25,8 @@ from seg_app.sam import Stock, get_ready
 
 if TYPE_CHECKING:
     from seg_app.io.drops_images import DropsImages
+    from seg_app.io.inbox import Inbox
+    from seg_app.io.levels import Opened
     from seg_app.io.maskstore import MaskStore
     from seg_app.io.pyramid import Workshop
     from seg_app.io.tiled import Entry, TiledSource
@@ -54,10 +61,31 @@ class Desk(param.Parameterized):
         """Where the levels of large images are made; None: nowhere."""
         self.drops: DropsImages | None = None
         """The images on Drops, where the lab has it."""
+        self.inbox: Inbox | None = None
+        """Where files go that the user hands over; None: none are taken."""
+        self._growth: Growth | None = None
 
     def browse(self, path: str = "") -> list[Entry]:
-        """List a folder of the data server. Raises SourceError."""
-        return self.source.browse(path)
+        """List a folder of the data server, of all inboxes the user's own only. Raises SourceError."""
+        own = self.inbox.key if self.inbox else ""
+        entries = self.source.browse(path)
+        return [one for one in entries if path or one.path == own or not one.path.startswith(f"{INBOX}-")]
+
+    def show_inbox(self) -> None:
+        """Let the embedded server show what the user has handed over. Raises SourceError."""
+        if self.inbox and self.inbox.key and self.inbox.folder.exists():
+            register_inbox(self.source, self.inbox, title=f"Files of {self.user}")
+
+    def open_delivered(self, folder: Path) -> Session:
+        """Open the first image in a folder of the inbox. Raises SegAppError."""
+        if not (self.inbox and self.inbox.key):  # the lab's server cannot see files that are here
+            place = first_image(folder)
+            return self._show(Volume.from_file(place.path, part=place.part or None))
+        self.show_inbox()
+        first = next(self._images(f"{self.inbox.key}/{key_of(folder.name)}", depth=1), None)
+        if first is None:
+            raise MissingError(f"There is no image in '{folder.name}'. Open it again.")
+        return self.open(first.path)
 
     def open(self, path: str) -> Session:
         """Open an image, with every mask that was accepted on it before. Raises SegAppError."""
@@ -69,16 +97,27 @@ class Desk(param.Parameterized):
             raise SettingsError("There is no Drops server. Set DROPS_URL, DROPS_USER and DROPS_PASSWORD.")
         return self._show(Volume.from_drops(self.drops, path, part=part, tell=tell))
 
-    def _show(self, volume: Volume, path: str | None = None) -> Session:
+    def move(self, **index: int) -> Session | None:
+        """Show the open image at another place of its axes, as `t=3`, with the masks that were accepted there.
+
+        Points that are not accepted yet are dropped. Returns None when nothing is open. Raises SegAppError.
+        """
+        before = self.session
+        return self._show(before.volume.at(**index), self.path, after=before) if before else None
+
+    def _show(self, volume: Volume, path: str | None = None, *, after: Session | None = None) -> Session:
         volume.keep_notes(Notes.of_image(self._journals, volume.image))  # the databar first: contrast leaves it out
         masks = MaskSet(Journal.of_image(self._journals, volume.image))
         session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
+        if after:
+            carry_over(after, session)
         if self.session:
             self.session.volume.close()
         if self.workshop:
             volume.make_levels(self.workshop)
         self.path = path
         self.session = session
+        self._watch_growth(volume, path)
         return session
 
     def models(self) -> Stock:
@@ -102,6 +141,24 @@ class Desk(param.Parameterized):
         self._chosen, self.segmenter = offer.address, segmenter
         if self.session:
             self.session.use(segmenter)
+
+    def _watch_growth(self, volume: Volume, path: str | None) -> None:
+        """Hear of planes that come to the image on the server; of another place of the same image go on hearing."""
+        if self._growth and self._growth.path == path:
+            return
+        self.close()
+        if path is not None and volume.whole:
+            self._growth = Growth(self.source, path, volume.whole, self._grow).start()
+
+    def _grow(self, larger: Opened) -> None:
+        if self.session and self._growth and self._growth.path == self.path:
+            grow(self.session, larger)
+
+    def close(self) -> None:
+        """Hear of no planes any more."""
+        if self._growth:
+            self._growth.close()
+            self._growth = None
 
     def open_first(self) -> Session | None:
         """Open the first volume of the first folder with images, else its first image. Raises SegAppError."""

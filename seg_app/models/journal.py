@@ -57,7 +57,7 @@ class Journal:
         """Return the journal of an image below a folder; the folder is made where it is missing."""
         with _as_storage_error(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder / f"{name_of(image)}.jsonl")
+            return cls(path_of(folder, image, ".jsonl"))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -118,13 +118,20 @@ class Journal:
         self._read_to = before + len(start) + len(line)
 
 
-def name_of(image: ImageId) -> str:
-    """Return what files about an image are called, without a suffix.
+def path_of(folder: Path, image: ImageId, suffix: str) -> Path:
+    """Return the file about an image in a folder.
 
     The name begins with the image's own, for people; a hash of source, path and shape keeps two images of one name
-    apart, also an image made anew in another size, and keeps any character of theirs out of the file system.
+    apart, also an image made anew in another size, and keeps any character of theirs out of the file system. An image
+    that has got more planes since, as while it is recorded, goes on with the file that it had.
     """
-    identity = f"{image.source}\n{image.path}\n{tuple(image.shape)}"
+    there = {path.name for path in folder.glob(f"*{suffix}")}
+    names = [_name_of(image, planes) + suffix for planes in range(image.shape[0], 0, -1)]
+    return folder / next((name for name in names if name in there), names[0])
+
+
+def _name_of(image: ImageId, planes: int) -> str:
+    identity = f"{image.source}\n{image.path}\n{(planes, *image.shape[1:])}"
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
     readable = re.sub(r"[^\w.-]+", "_", image.stem)[:60]
     return f"{readable}-{digest}"

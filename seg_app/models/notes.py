@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from seg_app.errors import MissingError, StorageError
 from seg_app.io.local import read_file, write_atomically
-from seg_app.models.journal import LOCK_TIMEOUT_S, name_of
+from seg_app.models.journal import LOCK_TIMEOUT_S, path_of
 from seg_app.records import ImageId
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Notes:
     @classmethod
     def of_image(cls, folder: Path, image: ImageId) -> Notes:
         """Return the notes of an image below a folder; there need be none."""
-        return cls(folder / f"{name_of(image)}.notes.json")
+        return cls(path_of(folder, image, ".notes.json"))
 
     def read(self) -> Said:
         """Return what was said; nothing where the file cannot be understood. Raises SourceError."""

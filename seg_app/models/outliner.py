@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from seg_app.geometry import distinct
 from seg_app.models.corrections import Corrections
-from seg_app.models.volume import to_uint8
+from seg_app.models.grey import to_uint8
 from seg_app.records import Box, Mask, Prompts, Provenance, Window
 from seg_app.sam import windows
 from seg_app.sam.cache import Recent

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
 from seg_app.records import Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PLANES = 5
 
@@ -27,3 +34,19 @@ def _starts(length: int, size: int) -> list[int]:
     """Return where pieces of a size begin whose middles divide a length evenly; they may overlap, and stay inside."""
     middles = ((2 * n + 1) * length // (2 * GRID) for n in range(GRID))
     return [min(max(0, middle - size // 2), length - size) for middle in middles]
+
+
+def every(factor: int, start: int, stop: int, size: int) -> slice:
+    """Return which of `size` stored pixels are nearest to the centres of level pixels start to stop.
+
+    The last level pixel may stand for less than half as many stored ones as the others: its centre is then outside,
+    and left out, unless nothing else is asked for.
+    """
+    first = min(start * factor + factor // 2, size - 1)
+    return slice(first, min(stop * factor, size), factor)
+
+
+def filled(pixels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Return the pixels with the last row and column repeated where the stored level was rounded down."""
+    missing = [(0, wanted - got) for wanted, got in zip(shape, pixels.shape[:2], strict=True)]
+    return np.pad(pixels, missing + [(0, 0)] * (pixels.ndim - 2), mode="edge") if any(map(any, missing)) else pixels

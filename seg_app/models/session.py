@@ -44,6 +44,7 @@ class Session(param.Parameterized):
         class_=Box, allow_None=True, default=None, doc="What is on screen, as edges in pixels; None: nobody looks."
     )
     segmenter = param.Parameter(instantiate=False, doc="What outlines: a `Segmenter`.")
+    follow = param.Boolean(default=False, doc="Whether the view goes on to planes that come, from the last one.")
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
     set_title = param.String(default="", doc="What the next saved set is called besides its image.")
     saved_as = param.String(default="", doc="Where the masks were saved last, or loaded from.")
@@ -264,7 +265,8 @@ class Session(param.Parameterized):
         self._keep(path, replace(file, calibration=self.volume.calibration), self.set_title.strip())
 
     def _fitting(self, file: MaskFile) -> tuple[Mask, ...]:
-        if file.image.shape != self.volume.image.shape:
+        planes, *plane = file.image.shape
+        if plane != list(self.volume.shape[1:]) or planes > self.volume.n_planes:  # it may have got more since
             raise SegAppError(
                 f"The masks belong to '{file.image.path}' of {file.image.shape} voxels, this image has "
                 f"{self.volume.image.shape}. Open the image that they were made on."

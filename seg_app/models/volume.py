@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,12 @@ import xarray as xr
 from seg_app.errors import UnreadableError
 from seg_app.io.copies import Tell, unheard
 from seg_app.io.files import open_array, open_file
-from seg_app.io.levels import Opened, level_of
+from seg_app.io.levels import Opened, Whole, level_of
 from seg_app.io.pyramid import LARGE, Pyramid, Workshop
 from seg_app.models.facts import ImageFacts
-from seg_app.models.sampling import some_planes, some_windows
-from seg_app.records import Window
+from seg_app.models.grey import apart
+from seg_app.models.sampling import every, filled, some_planes, some_windows
+from seg_app.records import Axis, ImageId, Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +38,7 @@ class Volume(ImageFacts):
 
     sharpened = param.Integer(default=0, doc="How often a plane got its levels: what is read from it is better then.")
 
+    _opened: Opened | None = None
     _pyramid: Pyramid | None = None
     _kept_sample: NDArray[Any]
     _sampled_without: int | None = None
@@ -68,7 +71,43 @@ class Volume(ImageFacts):
 
     @classmethod
     def _from(cls, opened: Opened) -> Volume:
-        return cls(image=opened.image, levels=opened.levels, calibration=opened.calibration, metadata=opened.metadata)
+        one = {"image": opened.image, "levels": opened.levels}
+        volume = cls(calibration=opened.calibration, metadata=opened.metadata, **one)
+        volume._opened = opened
+        return volume
+
+    @property
+    def whole(self) -> Whole | None:
+        """All that is stored under its name; None for a volume put together by hand."""
+        return self._opened.whole if self._opened else None
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The axes beside planes, rows and columns, along which there are other volumes; see `seg_app.io.axes`."""
+        return self.whole.axes if self.whole else ()
+
+    @property
+    def index(self) -> dict[str, int]:
+        """Where this volume is along `axes`, as {'t': 3, 'c': 0}."""
+        return dict(self._opened.index) if self._opened else {}
+
+    @property
+    def title(self) -> str:
+        """What a person calls the image, wherever it is along its axes."""
+        path = self.whole.path if self.whole else self.image.path
+        return str(self.metadata.get("title") or ImageId("", path, (0, 0, 0), "").stem)
+
+    @property
+    def stepped(self) -> str:
+        """What one steps through: 'Plane', or 'Time' in a film of micrographs."""
+        return Axis(self.whole.planes if self.whole else "z", self.n_planes).title
+
+    def at(self, **index: int) -> Volume:
+        """Return the volume at another place of the axes, as `volume.at(t=3)`; what is not named stays.
+
+        A place beyond the end is the last one. No pixel is read yet.
+        """
+        return self._from(self.whole.at(self.index | index)) if self.whole else self
 
     def make_levels(self, workshop: Workshop) -> None:
         """Make the levels that are not stored, in the background, of each large plane that is read from now on.
@@ -76,6 +115,21 @@ class Volume(ImageFacts):
         `sharpened` changes, in another thread, whenever a plane has them. Call `close` when nobody looks any more.
         """
         self._pyramid = Pyramid(self.image, self._stored, workshop, n_levels=self.n_levels, on_made=self._sharpen)
+
+    def grow(self, larger: Opened) -> None:
+        """Take over what the image has become: more planes, or more places of its axes; `image` tells of it.
+
+        What is read meanwhile, in other threads, is of the one or the other.
+        """
+        self._opened = larger.whole.at(self.index)
+        with param.edit_constant(self):
+            self.param.update(levels=self._opened.levels)
+            with suppress(AttributeError):  # nothing was read yet
+                del self._stored
+            if self._pyramid:
+                self._pyramid.close()
+                self.make_levels(self._pyramid.workshop)
+            self.param.update(image=self._opened.image)
 
     def close(self) -> None:
         """Make no levels any more; everything can still be read."""
@@ -142,7 +196,7 @@ class Volume(ImageFacts):
             return self._read_stored(z, window)
         pixels = self._pyramid.read(z, window)
         if pixels is not None:
-            return _filled(pixels, window.shape)
+            return filled(pixels, window.shape)
         pixels = self._read_stored(z, window)
         self._pyramid.want(z, window.level)  # only now: nothing shall compete with the first picture
         return pixels
@@ -150,9 +204,9 @@ class Volume(ImageFacts):
     def _read_stored(self, z: int, window: Window) -> NDArray[Any]:
         stored = max(n for n in self._stored if n <= window.level)
         array, factor = self._stored[stored], 2 ** (window.level - stored)
-        rows = _every(factor, window.y0, window.y1, array.shape[1])
-        columns = _every(factor, window.x0, window.x1, array.shape[2])
-        return _filled(array[z, rows, columns].to_numpy(), window.shape)
+        rows = every(factor, window.y0, window.y1, array.shape[1])
+        columns = every(factor, window.x0, window.x1, array.shape[2])
+        return filled(array[z, rows, columns].to_numpy(), window.shape)
 
     def percentiles(self, *, low: float = 0.5, high: float = 99.5) -> tuple[float, float]:
         """Return the grey values below which `low` and `high` percent of the pixels of up to five planes are.
@@ -162,7 +216,7 @@ class Volume(ImageFacts):
         """
         if self.is_rgb:
             return 0.0, 255.0
-        return _apart(*np.percentile(self._sample, (low, high)).tolist()) if self._sample.size else (0.0, 1.0)
+        return apart(*np.percentile(self._sample, (low, high)).tolist()) if self._sample.size else (0.0, 1.0)
 
     def data_range(self) -> tuple[float, float]:
         """Return the range of the grey values, rounded outwards to two digits within what the dtype can hold.
@@ -175,7 +229,7 @@ class Volume(ImageFacts):
         if self.dtype.kind not in "iu":
             return low, high
         limits = np.iinfo(self.dtype)
-        return _apart(max(float(limits.min), low), min(float(limits.max), high))
+        return apart(max(float(limits.min), low), min(float(limits.max), high))
 
     @cached_property
     def _stored(self) -> dict[int, xr.DataArray]:
@@ -240,46 +294,3 @@ def open_volume(
     from seg_app.io.tiled import TiledSource  # weight: the Tiled client, which files do not need
 
     return Volume.from_tiled(TiledSource.connect(str(image), api_key=api_key), "")
-
-
-def to_uint8(pixels: NDArray[Any], limits: tuple[float, float], *, rgb: bool = False) -> NDArray[np.uint8]:
-    """Return grey values or colours stretched so that `limits` become 0 and 255; what is not a number becomes 0.
-
-    pixels: (rows, columns) or (rows, columns, 3 or 4), any integer or float dtype; opacity is left out.
-    With `rgb` grey values are returned as (rows, columns, 3) too. The result is a new array.
-    Raises ValueError unless the first limit is below the second.
-    """
-    low, high = limits
-    if not low < high:
-        raise ValueError(f"Cannot stretch from {low} to {high}: the first limit must be below the second.")
-    codes = _codes(pixels[..., :3] if pixels.ndim == 3 else pixels, low, high)
-    return np.repeat(codes[..., np.newaxis], 3, axis=2) if rgb and codes.ndim == 2 else codes
-
-
-def _codes(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    if values.dtype == np.uint8 and (low, high) == (0, 255):
-        return values.copy()
-    exact = np.result_type(values.dtype, np.float32)  # doubles for 32-bit integers, which floats cannot tell apart
-    scaled = (values.astype(exact) - exact.type(low)) * exact.type(255 / (high - low))
-    return np.nan_to_num(scaled, nan=0, posinf=255, neginf=0).clip(0, 255).round().astype(np.uint8)
-
-
-def _apart(low: float, high: float) -> tuple[float, float]:
-    """Return two numbers of which the first is below the second, also for a constant image."""
-    return (low, high) if low < high else (low, low + max(1.0, abs(low) * 1e-6))
-
-
-def _every(factor: int, start: int, stop: int, size: int) -> slice:
-    """Return which of `size` stored pixels are nearest to the centres of level pixels start to stop.
-
-    The last level pixel may stand for less than half as many stored ones as the others: its centre is then outside,
-    and left out, unless nothing else is asked for.
-    """
-    first = min(start * factor + factor // 2, size - 1)
-    return slice(first, min(stop * factor, size), factor)
-
-
-def _filled(pixels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Return the pixels with the last row and column repeated where the stored level was rounded down."""
-    missing = [(0, wanted - got) for wanted, got in zip(shape, pixels.shape[:2], strict=True)]
-    return np.pad(pixels, missing + [(0, 0)] * (pixels.ndim - 2), mode="edge") if any(map(any, missing)) else pixels

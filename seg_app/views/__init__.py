@@ -2,6 +2,7 @@
 
 from seg_app.views.notebook import load_extensions, view
 from seg_app.views.page import Page
+from seg_app.views.reception import Reception
 from seg_app.views.workbench import Workbench
 
-__all__ = ["Page", "Workbench", "load_extensions", "view"]
+__all__ = ["Page", "Reception", "Workbench", "load_extensions", "view"]

@@ -40,7 +40,7 @@ class About(Viewer):
         """Follow the image of another bench."""
         self._watches.end()
         self._bench = bench
-        self._watches.add(bench.session.volume, "calibration", lambda _: bench.courier(self._show))
+        self._watches.add(bench.session.volume, ["calibration", "image"], lambda *_: bench.courier(self._show))
         self._show()
 
     def _show(self) -> None:
@@ -60,4 +60,4 @@ def describe(session: Session) -> str:
     volume = session.volume
     planes, height, width = volume.shape
     size = f"{width} × {height}" + (f" × {planes}" if planes > 1 else "")
-    return f"{volume.metadata.get('title') or volume.image.stem} · {size} · {volume.dtype}"
+    return f"{volume.title} · {size} · {volume.dtype}"

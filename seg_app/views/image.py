@@ -53,6 +53,7 @@ class ImageView(Viewer):
         self.session, self._worker, self._courier = session, worker, courier
         self._frame = BLANK_RGB if session.volume.is_rgb else BLANK
         self._viewport: Viewport | None = None
+        self._begin = session.view
         self._pointer: tuple[float, float] | None = None
         self._stale: set[str] = set()
         self._latest = Latest("seg-app-canvas")
@@ -91,12 +92,13 @@ class ImageView(Viewer):
 
     def _options(self) -> Any:
         height, width = self.session.volume.shape[1:]
+        shown = self._begin or Box(-0.5, -0.5, width - 0.5, height - 0.5)
         common = {
             "responsive": True,
             "min_height": 300,
             "invert_yaxis": True,
-            "xlim": (-0.5, width - 0.5),
-            "ylim": (-0.5, height - 0.5),
+            "xlim": (shown.x0, shown.x1),
+            "ylim": (shown.y0, shown.y1),
             "xaxis": None,
             "yaxis": None,
             "toolbar": None,
@@ -124,7 +126,7 @@ class ImageView(Viewer):
     def _furnish(self, figure: Any) -> None:
         figure.stylesheets = [*figure.stylesheets, theme.FIGURE_CSS]
         figure.outline_line_color = None  # the dark theme would draw one
-        keep_square(figure, self.session.volume.shape[1:])
+        keep_square(figure, self.session.volume.shape[1:], moved=self._begin is not None)
         for side in ("inner_width", "inner_height"):
             figure.on_change(side, lambda attr, old, new: self._look())  # noqa: ARG005 - Bokeh checks the signature
         figure.on_event(RangesUpdate, lambda _: self._look())

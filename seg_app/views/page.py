@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import panel as pn
@@ -13,12 +14,15 @@ from panel.viewable import Viewer
 from seg_app.models import Desk, Explorer, Preferences, Session, Wanted, Worker
 from seg_app.views import theme
 from seg_app.views.about import About
+from seg_app.views.axes import Axes
 from seg_app.views.browser import Browser
 from seg_app.views.chooser import Chooser
 from seg_app.views.connection import Connection
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.drops import DropsBrowser
+from seg_app.views.reception import Reception
 from seg_app.views.text import Text
+from seg_app.views.upload import Upload
 from seg_app.views.workbench import Workbench
 
 NOTHING_OPEN = (
@@ -30,13 +34,15 @@ NOTHING_OPEN = (
 class Page(Viewer):
     """What a browser tab shows. `open_desk` connects to everything; it runs in the worker thread."""
 
-    def __init__(self, open_desk: Callable[[], Desk], preferences: Preferences):
+    def __init__(self, open_desk: Callable[[], Desk], preferences: Preferences, reception: Reception | None = None):
         super().__init__()
-        self._open_desk, self._preferences = open_desk, preferences
+        self._open_desk, self._preferences, self._reception, self._ticket = open_desk, preferences, reception, ""
         self.worker = Worker()
         self._courier = courier = Courier()
         courier.on_error = self.worker.complain
         self.bench: Workbench | None = None
+        self._desk: Desk | None = None
+        self._wanted: dict[str, int] = {}
         self._chooser = Chooser(self.worker, courier)
         self._about = About()
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
@@ -67,28 +73,58 @@ class Page(Viewer):
         if desk is None:
             return
         desk.param.watch(lambda event: self._courier(lambda: self._on_session(desk, event.new)), "session")
+        self._desk = desk
         self._sidebar[:] = self._ways_in(desk)
         self.worker.run("Opening the first image", desk.open_first)
 
     def _ways_in(self, desk: Desk) -> list[Any]:
         browser = Browser(desk, self.worker, self._courier)
+        own = self._upload(desk, browser)
         if desk.drops is None:
-            return [Text(text="Data", kind="title", margin=(12, 12, 4, 12)), browser]
+            return [Text(text="Data", kind="title", margin=(12, 12, 4, 12)), *own, browser]
         drops = DropsBrowser(Explorer(desk), self.worker, self._courier)
         tabs = pmui.Tabs(("Data", browser), ("Drops", drops), sizing_mode="stretch_width", margin=0)
         tabs.param.watch(lambda event: event.new and drops.begin(), "active")
-        return [tabs]
+        return [*own, tabs]
+
+    def _upload(self, desk: Desk, browser: Browser) -> list[Upload]:
+        """Return the way in for files of the user's own computer, where the server has one."""
+        if not (self._reception and desk.inbox):
+            return []
+
+        def deliver(folder: Path, troubles: list[str]) -> None:
+            opening = self.worker.run(f"Opening {folder.name}", desk.open_delivered, folder)
+            opening.add_done_callback(lambda _: self._courier(lambda: browser.read("")))
+            if troubles:
+                opening.add_done_callback(lambda _: self.worker.complain(" ".join(troubles[:3])))
+
+        self._reception.dismiss(self._ticket)
+        self._ticket = self._reception.admit(desk.inbox, deliver)
+        return [Upload(self._ticket, self.worker.complain)]
 
     def _on_session(self, desk: Desk, session: Session) -> None:
         self._remember(session)
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         self.bench.heed(self._chooser.dialog)
+        if session.volume.axes:
+            self.bench.axes = Axes(session, self._move)
         self._about.follow(self.bench)
         self._main[:] = [self.bench]
         self._chooser.begin(desk)  # after the first image, which whoever comes wants to see first
         self._welcome.close()
         if before:
             before.close()
+
+    def _move(self, index: dict[str, int]) -> None:
+        """Open another place of the image; where the user has moved on until then, that one."""
+        self._wanted, bench = index, self.bench
+
+        def move() -> None:
+            if index is self._wanted and self._desk:
+                self._desk.move(**index)
+
+        done = self.worker.run("Opening another place of the image", move)
+        done.add_done_callback(lambda _: self._courier(lambda: bench and bench.axes and bench.axes.refresh()))
 
     def _remember(self, session: Session) -> None:
         preferences = self._preferences
@@ -100,7 +136,11 @@ class Page(Viewer):
         session.search.param.watch(lambda event: preferences.param.update(search=asdict(event.new)), "wanted")
 
     def close(self) -> None:
-        """End the threads of this tab."""
+        """End the threads of this tab, and take no files from it any more."""
+        if self._reception:
+            self._reception.dismiss(self._ticket)
+        if self._desk:
+            self._desk.close()
         self._chooser.close()
         self.worker.close()
         if self.bench:

@@ -14,7 +14,8 @@ import xarray as xr
 from scipy.ndimage import binary_dilation
 
 from seg_app.geometry import label_grid
-from seg_app.models.volume import Volume, to_uint8
+from seg_app.models.grey import to_uint8
+from seg_app.models.volume import Volume
 from seg_app.records import Mask, Window
 from seg_app.views.theme import COLOURS, code_of
 

@@ -7,13 +7,14 @@ from typing import Any
 from bokeh.models import CustomJS
 
 SQUARE_PIXELS = """
-export default ({figure, plane}, _, __, {index}) => {
+export default ({figure, plane, moved}, _, __, {index}) => {
   const width = figure.inner_width, height = figure.inner_height
   if (!width || !height) return
   const {x_range: x, y_range: y} = figure
   const shown = [x.start, x.end, y.start, y.end]
   // Nobody has moved the image since it was fitted: fit it to the new size.
-  const untouched = (figure.fitted ?? shown).every((edge, i) => edge === shown[i])
+  const fitted = figure.fitted ?? (moved ? [] : shown)
+  const untouched = fitted.length > 0 && fitted.every((edge, i) => edge === shown[i])
   const dx = untouched ? plane[1] : x.end - x.start, dy = untouched ? plane[0] : y.start - y.end
   const cx = untouched ? plane[1] / 2 - 0.5 : (x.start + x.end) / 2
   const cy = untouched ? plane[0] / 2 - 0.5 : (y.start + y.end) / 2
@@ -27,8 +28,11 @@ export default ({figure, plane}, _, __, {index}) => {
 """HoloViews' aspect options do nothing in a figure that fills its place (holoviz/hvplot#1283)."""
 
 
-def keep_square(figure: Any, plane: tuple[int, int]) -> None:
-    """Let a Bokeh figure follow its place: a plane (rows, columns) that nobody has moved stays fitted to it."""
-    square = CustomJS(args={"figure": figure, "plane": plane}, code=SQUARE_PIXELS)
+def keep_square(figure: Any, plane: tuple[int, int], *, moved: bool = False) -> None:
+    """Let a Bokeh figure follow its place: a plane (rows, columns) that nobody has moved stays fitted to it.
+
+    moved: whether it shows a part of the plane from the beginning.
+    """
+    square = CustomJS(args={"figure": figure, "plane": plane, "moved": moved}, code=SQUARE_PIXELS)
     for side in ("inner_width", "inner_height"):
         figure.js_on_change(side, square)

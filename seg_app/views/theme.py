@@ -138,3 +138,14 @@ RULER_STYLE = {"line_color": SELECTED, "line_width": 2.5}
 DATABAR_LINE = {"line_color": "#ffb020", "line_width": 1.5, "line_dash": [8, 5]}
 DATABAR_EDGE = {"fill_alpha": 0.0, "hover_fill_alpha": 0.0, "line_alpha": 0.0, "line_width": 10}
 """Unseen; what is near its edge takes hold of it."""
+UPLOAD_CSS = """
+div, button { font-family: Roboto, sans-serif; font-size: 13px; color: inherit; }
+.open, .stop { width: calc(100% - 16px); margin: 4px 8px; padding: 8px; border-radius: 8px; cursor: pointer;
+  background: transparent; border: 1px solid rgba(128, 128, 128, 0.5); }
+.open:hover, .stop:hover { background: rgba(128, 128, 128, 0.12); }
+.open:focus-visible, .stop:focus-visible { outline: 2px solid #2f6fed; }
+.line { margin: 4px 12px; overflow-wrap: anywhere; }
+.veil { position: fixed; inset: 0; z-index: 3000; display: grid; place-items: center; color: #ffffff; font-size: 24px;
+  background: rgba(20, 23, 28, 0.75); border: 3px dashed #7aa7ff; pointer-events: none; }
+[hidden] { display: none !important; }
+"""

@@ -12,6 +12,7 @@ from panel.viewable import Viewer
 
 from seg_app.models import Session, Worker
 from seg_app.views import theme
+from seg_app.views.axes import Axes
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.image import ImageView
 from seg_app.views.masklist import MaskList
@@ -27,6 +28,8 @@ class Workbench(Viewer):
 
     height: int | None = None
     """In pixels, for a bench that stands alone; None fills its place in a page."""
+    axes: Axes | None = None
+    """The choice of another time or channel, where somebody can open it."""
 
     def __init__(self, session: Session, worker: Worker | None = None, courier: Courier | None = None):
         super().__init__()
@@ -58,10 +61,16 @@ class Workbench(Viewer):
         self.watches.add(session.search, "is_running", refresh)
         self.watches.add(session.preview, "is_on", refresh)
         self.watches.add(session.volume, ["calibration", "said_databar"], refresh)
+        self.watches.add(session.volume, "image", lambda _: self.courier(self._grow))
 
     def _refresh(self) -> None:
         for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._scale, self._status):
             view.refresh()
+
+    def _grow(self) -> None:
+        self._plane.grow()
+        if self.axes:
+            self.axes.refresh()
 
     # Verbs
 
@@ -141,7 +150,9 @@ class Workbench(Viewer):
             self._own_worker.close()
 
     def __panel__(self) -> pn.viewable.Viewable:
-        sliders = pmui.Row(self._plane, self._contrast, sizing_mode="stretch_width", margin=0, sx={"flexWrap": "wrap"})
+        before, names = (self.axes.sliders, self.axes.names) if self.axes else ([], [])
+        grey = pmui.Row(*names, self._contrast, sizing_mode="stretch_width", margin=0, min_width=300 + 160 * len(names))
+        sliders = pmui.Row(*before, self._plane, grey, sizing_mode="stretch_width", margin=0, sx={"flexWrap": "wrap"})
         canvas = pmui.Paper(
             self._toolbar, self.image, sliders, sizing_mode="stretch_both", elevation=0, sx=theme.PAPER, margin=8
         )
@@ -161,24 +172,36 @@ class Workbench(Viewer):
 
 
 class Planes(Viewer):
-    """The slider through the planes; nothing for a micrograph."""
+    """The slider through the planes, nothing for a micrograph; and whether to follow those that still come."""
 
     def __init__(self, session: Session):
         super().__init__()
         self._session = session
         n = session.volume.n_planes
         self._slider = pmui.IntSlider(
-            label="Plane", start=1, end=max(n, 2), value=session.z + 1, size="small", sizing_mode="stretch_width",
-            margin=(4, 24, 8, 24), visible=n > 1, min_width=200, format=PrintfTickFormatter(format=f"%d of {n}"),
+            label=session.volume.stepped, start=1, end=max(n, 2), value=session.z + 1, size="small", min_width=200,
+            sizing_mode="stretch_width", margin=(4, 24, 8, 24), visible=n > 1,
+            format=PrintfTickFormatter(format=f"%d of {n}"),
         )  # fmt: skip
         self._slider.param.watch(lambda event: session.go_to(event.new - 1), "value")
+        self._follow = pmui.Switch(
+            label="Follow", value=session.follow, size="small", visible=False, margin=(12, 8), width=110
+        )
+        self._follow.param.watch(lambda event: setattr(session, "follow", event.new), "value")
 
     def refresh(self) -> None:
         """Follow the keys."""
         self._slider.value = self._session.z + 1
 
+    def grow(self) -> None:
+        """Show that there are more planes, and offer to follow them."""
+        n = self._session.volume.n_planes
+        formatter = PrintfTickFormatter(format=f"%d of {n}")
+        self._slider.param.update(end=max(n, 2), visible=n > 1, format=formatter)
+        self._follow.visible = True
+
     def __panel__(self) -> pn.viewable.Viewable:
-        return self._slider
+        return pmui.Row(self._slider, self._follow, sizing_mode="stretch_width", margin=0, min_width=248)
 
 
 class Contrast(Viewer):

@@ -1,0 +1,83 @@
+"""Files that a user hands over are opened at once, and found again where everything else is."""
+
+import io
+
+import numpy as np
+import pytest
+from builders import square
+
+from seg_app.io import LocalFolder, MaskStore
+from seg_app.io.inbox import Inbox
+from seg_app.models import Desk
+from seg_app.sam import connect_sam
+
+# Tiled's own Alembic configuration is of the style before path_separator.
+pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
+
+STACK = np.arange(3 * 20 * 30, dtype=np.uint8).reshape(3, 20, 30)
+
+
+@pytest.fixture
+def desk_of(source, embedded, tmp_path):
+    """Return a function that gives the desk of a user, with an inbox that the embedded server may show."""
+
+    def desk_of(user="ada", *, shown=True):
+        store = MaskStore(LocalFolder(tmp_path / "masks"))
+        desk = Desk(source, connect_sam("classical:"), store=store, journals=tmp_path / "journals", user=user)
+        desk.inbox = Inbox.of(embedded[1] / tmp_path.name, user, shown=shown)
+        return desk
+
+    return desk_of
+
+
+def hand_over(desk, name="grain.npy"):
+    data = io.BytesIO()
+    np.save(data, STACK)
+    delivery = desk.inbox.receive()
+    delivery.expect(name, data.tell())
+    delivery.write(name, 0, data.getvalue())
+    return delivery.finish()[0]
+
+
+def test_a_file_is_opened_from_the_embedded_server(desk_of):
+    desk = desk_of()
+    session = desk.open_delivered(hand_over(desk))
+    assert (session.volume.shape, session.volume.image.source) == ((3, 20, 30), "embedded")
+    assert desk.path == f"{desk.inbox.key}/grain/grain.npy"
+
+
+def test_a_file_is_found_again_with_its_masks(desk_of):
+    desk = desk_of()
+    desk.open_delivered(hand_over(desk)).masks.add([square(2, 3)])
+    later = desk_of()
+    later.show_inbox()
+    (own,) = [entry for entry in later.browse() if entry.path == later.inbox.key]
+    assert own.title == "Files of ada"
+    (folder,) = later.browse(own.path)
+    (entry,) = later.browse(folder.path)
+    assert len(later.open(entry.path).masks.masks) == 1
+
+
+def test_the_same_name_again_is_another_image(desk_of):
+    desk = desk_of()
+    desk.open_delivered(hand_over(desk)).masks.add([square(2, 3)])
+    assert desk.open_delivered(hand_over(desk)).masks.masks == ()
+    assert [entry.name for entry in desk.browse(desk.inbox.key)] == ["grain", "grain (2)"]
+
+
+def test_nobody_sees_the_files_of_others(desk_of):
+    ada, bob = desk_of("ada"), desk_of("bob")
+    ada.open_delivered(hand_over(ada))
+    assert [entry for entry in bob.browse() if "inbox" in entry.path] == []
+
+
+@pytest.mark.parametrize("name", ["a.zarr.npy", "µ [1] & co.npy", "<b>.npy", "100%.npy"])
+def test_a_name_is_no_obstacle(desk_of, name):
+    desk = desk_of()
+    assert desk.open_delivered(hand_over(desk, name)).volume.shape == (3, 20, 30)
+
+
+def test_beside_the_data_of_a_lab_a_file_is_opened_where_it_lies(desk_of):
+    desk = desk_of(shown=False)
+    session = desk.open_delivered(hand_over(desk))
+    assert (session.volume.shape, session.volume.image.source, desk.path) == ((3, 20, 30), "local", None)

@@ -1,0 +1,168 @@
+"""Files that a user hands over: kept completely or not at all, under safe names, and only when they can be read."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+import tifffile
+
+from seg_app.errors import SegAppError, StorageError, UnreadableError, UnsafeNameError
+from seg_app.io import inbox as module
+from seg_app.io.inbox import Inbox, first_image, safe_name
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    return Inbox.of(tmp_path, "ada", shown=True)
+
+
+@pytest.fixture
+def image(tmp_path):
+    """The bytes of a TIFF."""
+    tifffile.imwrite(tmp_path / "a.tif", np.arange(12, dtype=np.uint8).reshape(3, 4), photometric="minisblack")
+    return (tmp_path / "a.tif").read_bytes()
+
+
+def hand_over(inbox, **files):
+    """Hand over files, whose names have __ for the dot, in parts of 100 bytes."""
+    delivery = inbox.receive()
+    named = {name.replace("__", "."): data for name, data in files.items()}
+    for name, data in named.items():
+        delivery.expect(name, len(data))
+    for name, data in named.items():
+        for offset in range(0, len(data), 100):
+            delivery.write(name, offset, data[offset : offset + 100])
+    return delivery.finish()
+
+
+def kept(inbox):
+    """Return all files of the inbox, also hidden ones."""
+    return sorted(path.relative_to(inbox.folder).as_posix() for path in inbox.folder.rglob("*") if path.is_file())
+
+
+def test_a_file_is_kept_as_it_is(inbox, image):
+    folder, troubles = hand_over(inbox, grain__tif=image)
+    assert (folder / "grain.tif").read_bytes() == image
+    assert (kept(inbox), troubles) == (["grain/grain.tif"], [])
+
+
+def test_the_same_name_again_gets_another_name(inbox, image):
+    for _ in range(3):
+        hand_over(inbox, grain__tif=image)
+    assert kept(inbox) == ["grain (2)/grain.tif", "grain (3)/grain.tif", "grain/grain.tif"]
+
+
+def test_numbered_files_of_one_delivery_are_a_volume_and_of_several_are_not(inbox, image):
+    folder, _ = hand_over(inbox, s_1__tif=image, s_2__tif=image, s_3__tif=image)
+    assert first_image(folder).files == tuple(folder / f"s_{n}.tif" for n in (1, 2, 3))
+    single, _ = hand_over(inbox, s_4__tif=image)
+    assert first_image(single).path == single / "s_4.tif"
+
+
+def test_what_cannot_be_read_says_why_and_is_not_kept(inbox):
+    with pytest.raises(UnreadableError, match=r"bad\.tif"):
+        hand_over(inbox, bad__tif=b"garbage" * 50)
+    assert list(inbox.folder.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_read_does_not_take_the_others_with_it(inbox, image):
+    folder, (trouble,) = hand_over(inbox, good__tif=image, bad__tif=b"garbage")
+    assert [path.name for path in folder.iterdir()] == ["good.tif"]
+    assert "bad.tif" in trouble
+
+
+def test_text_alone_is_no_image(inbox):
+    with pytest.raises(UnreadableError, match="no image"):
+        hand_over(inbox, a__txt=b"PixelSize=4")
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("../../etc/a.tif", "a.tif"),
+        ("C:\\lab\\a.tif", "a.tif"),
+        ("<b>a</b>.tif", "b_.tif"),
+        ("a\x00\n#?*.tif", "a_.tif"),
+        ("con.tif", "_con.tif"),
+        (".hidden.tif", "hidden.tif"),
+        ("a.tif. ", "a.tif"),
+        ("x" * 300 + ".tif", "x" * 120 + ".tif"),
+        ("µ 中 (1).tif", "µ 中 (1).tif"),
+    ],
+)
+def test_a_name_is_made_safe(name, safe):
+    assert safe_name(name) == safe
+
+
+@pytest.mark.parametrize("name", ["..", "/", "", "..."])
+def test_a_name_of_which_nothing_is_left_is_refused(name):
+    with pytest.raises(UnsafeNameError, match="no name"):
+        safe_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [
+        ("a.exe", 1, r"Known formats: .*\.tif"),
+        ("a.zarr", 1, "Cannot open"),
+        ("a.tif", 0, "is empty"),
+        ("a.tif", 5 * 10**9, r"5,000 MB.*4,000 MB.*seg-app serve"),
+        ("a.txt", 10**8, "100 MB"),
+    ],
+)
+def test_what_nobody_could_open_is_refused_before_it_comes(inbox, name, size, message):
+    with pytest.raises(UnreadableError, match=message):
+        inbox.receive().expect(name, size)
+
+
+def test_a_full_disk_is_said_before_anything_comes(inbox, monkeypatch):
+    monkeypatch.setattr(module, "SPARE_BYTES", 10**18)
+    with pytest.raises(StorageError, match="no space"):
+        inbox.receive().expect("a.tif", 1)
+
+
+@pytest.mark.parametrize(("offset", "part"), [(1, b"ab"), (0, b"abcde")])
+def test_parts_come_in_order_and_are_no_more_than_was_said(inbox, offset, part):
+    delivery = inbox.receive()
+    delivery.expect("a.tif", 4)
+    with pytest.raises(StorageError, match="wrong order"):
+        delivery.write("a.tif", offset, part)
+
+
+def test_a_file_that_was_not_announced_is_not_taken(inbox):
+    with pytest.raises(StorageError, match="wrong order"):
+        inbox.receive().write("a.tif", 0, b"a")
+
+
+@pytest.mark.parametrize("end", ["finish", "cancel"])
+def test_nothing_is_kept_of_half_a_file(inbox, end):
+    delivery = inbox.receive()
+    delivery.expect("a.tif", 4)
+    delivery.write("a.tif", 0, b"ab")
+    if end == "finish":
+        with pytest.raises(StorageError, match="Not all"):
+            delivery.finish()
+    delivery.cancel()
+    assert list(inbox.folder.iterdir()) == []
+    with pytest.raises(StorageError):
+        delivery.write("a.tif", 2, b"cd")
+
+
+def test_what_a_crash_left_half_received_goes_after_a_day(inbox):
+    old, new = inbox.receive(), inbox.receive()
+    os.utime(old._draft, (time.time() - 2 * 24 * 3600,) * 2)
+    inbox.receive()
+    assert (old._draft.exists(), new._draft.exists()) == (False, True)
+
+
+def test_two_users_have_two_inboxes_whatever_they_are_called(tmp_path):
+    inboxes = [Inbox.of(tmp_path, user, shown=True) for user in ("ada", "bob", "../ada", "a/da")]
+    assert len({inbox.folder for inbox in inboxes}) == len({inbox.key for inbox in inboxes}) == 4
+    assert {inbox.folder.parent for inbox in inboxes} == {tmp_path / "inbox"}
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "inbox").write_text("in the way")
+    with pytest.raises(SegAppError, match="SEG_APP_HOME"):
+        Inbox.of(tmp_path, "ada", shown=True).receive()

@@ -1,0 +1,87 @@
+"""From one time or channel of an image to another: the view stays, masks belong to times, and channels share them."""
+
+import numpy as np
+import pytest
+from builders import square
+
+from seg_app.errors import MissingError
+from seg_app.io import LocalFolder, MaskStore
+from seg_app.models import Desk
+from seg_app.records import Box
+from seg_app.sam import connect_sam
+
+# Tiled's own Alembic configuration is of the style before path_separator.
+pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
+
+FILM = np.arange(2 * 2 * 3 * 20 * 30, dtype=np.uint16).reshape(2, 2, 3, 20, 30)
+
+
+@pytest.fixture
+def desk(source, tmp_path):
+    """A desk with a film of two times and two channels open."""
+    source.client.write_array(FILM, key="film", dims=tuple("tczyx"))
+    store = MaskStore(LocalFolder(tmp_path / "masks"))
+    desk = Desk(source, connect_sam("classical:"), store=store, journals=tmp_path / "journals", user="ada")
+    desk.open("film")
+    return desk
+
+
+def test_masks_of_one_time_are_not_those_of_another(desk):
+    desk.session.masks.add([square(2, 3)])
+    assert desk.move(t=1).masks.masks == ()
+    assert len(desk.move(t=0).masks.masks) == 1
+
+
+def test_what_is_outlined_in_one_channel_is_seen_in_the_other(desk):
+    mask = desk.session.masks.add([square(2, 3)])
+    other = desk.move(c=1)
+    assert other.masks.masks == mask
+    other.undo()
+    assert desk.move(c=0).masks.masks == ()
+
+
+def test_plane_view_and_class_stay(desk):
+    desk.session.go_to(2)
+    desk.session.param.update(view=Box(2, 3, 12, 13), class_name="pore", limits=(5.0, 6.0))
+    later = desk.move(t=1)
+    assert (later.z, later.view, later.class_name, later.limits) == (2, Box(2, 3, 12, 13), "pore", (5.0, 6.0))
+
+
+def test_each_channel_has_its_own_contrast(desk):
+    desk.session.limits = (5.0, 6.0)
+    assert desk.move(c=1).limits == desk.session.volume.percentiles()
+
+
+def test_a_view_of_the_whole_plane_is_fitted_anew(desk):
+    desk.session.view = Box(-8, -0.499999, 38, 19.5)
+    assert desk.move(t=1).view is None
+
+
+def test_saved_sets_belong_to_the_time_and_to_all_channels(desk):
+    desk.session.masks.add([square(2, 3)])
+    path = desk.session.save()
+    assert path.endswith("film/film_t0/film_t0.npz")
+    other = desk.move(c=1)
+    assert (other.saved_as, other.unsaved) == (path, False)
+    assert [one.path for one in other.saved_sets()] == [path]
+    assert desk.move(t=1).saved_sets() == []
+
+
+def test_a_place_that_cannot_be_read_leaves_the_open_one(desk, source):
+    session = desk.session
+    source.client.delete_contents("film", external_only=False)
+    with pytest.raises(MissingError):
+        desk.move(t=1)
+    assert desk.session is session
+
+
+def test_masks_that_were_saved_before_planes_came_can_be_loaded(desk, source):
+    source.client.write_array(FILM[0, 0, :2], key="scan", dims=tuple("zyx"))
+    desk.open("scan").masks.add([square(2, 3)])
+    path = desk.session.save()
+    source.client.delete_contents("scan", external_only=False)
+    source.client.write_array(FILM[0, 0], key="scan", dims=tuple("zyx"))
+    longer = desk.open("scan")
+    assert len(longer.masks.masks) == 1
+    longer.load(path)
+    assert [mask.number for mask in longer.masks.masks] == [1]

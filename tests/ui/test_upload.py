@@ -1,0 +1,70 @@
+"""Files of the user's own computer in a real browser: chosen by a button, or dropped on the page."""
+
+import base64
+
+import numpy as np
+import pytest
+import tifffile
+from playwright.sync_api import expect
+
+DROP = """([name, data]) => {
+  const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), files = new DataTransfer()
+  files.items.add(new File([bytes], name))
+  for (const kind of ['dragenter', 'dragover', 'drop']) {
+    document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true }))
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def login_app(start_app, tmp_path_factory):
+    """An app that asks for a password, with one image."""
+    home = tmp_path_factory.mktemp("upload")
+    (home / "samples").mkdir()
+    np.save(home / "samples" / "first.npy", np.arange(64 * 96, dtype=np.uint16).reshape(64, 96))
+    return start_app(home, BACKEND_URL="classical:", USER_NAME="ada", USER_PASSWORD="hush")
+
+
+@pytest.fixture
+def tab(open_tab, login_app):
+    tab = open_tab(login_app.url)
+    tab.page.locator("input[name=username]").fill("ada")
+    tab.page.locator("input[name=password]").fill("hush")
+    tab.page.locator("input[name=password]").press("Enter")
+    tab.page.wait_for_url(login_app.url + "/")
+    tab.wait_for_picture()
+    return tab
+
+
+@pytest.fixture
+def grain(tmp_path):
+    """A TIFF of more than one part."""
+    noise = np.random.default_rng(0).integers(0, 255, (3000, 3100), np.uint8)
+    tifffile.imwrite(tmp_path / "grain.tif", noise, photometric="minisblack")
+    return tmp_path / "grain.tif"
+
+
+def soon(tab, text):
+    """Wait for a text that takes the way of a file: to the server, and back as a picture."""
+    tab.wait_until(tab.page.get_by_text(text).count, timeout_s=40)
+
+
+def test_a_chosen_file_is_shown_and_garbage_is_refused(tab, grain, tmp_path):
+    tab.page.locator("input[type=file]").set_input_files(grain)
+    soon(tab, "grain · 3100 × 3000")
+    tab.wait_for_picture()
+    soon(tab, "Files of ada")
+    (tmp_path / "bad.tif").write_bytes(b"garbage")
+    tab.page.locator("input[type=file]").set_input_files(tmp_path / "bad.tif")
+    soon(tab, "bad.tif: not a TIFF")
+    expect(tab.page.get_by_text("grain · 3100 × 3000")).to_be_visible()
+    assert tab.points() == []
+    tab.troubles.clear()  # the browser notes every request that was refused
+
+
+def test_a_dropped_file_is_shown(tab, tmp_path):
+    tifffile.imwrite(tmp_path / "drop.tif", np.eye(50, dtype=np.uint8), photometric="minisblack")
+    data = base64.b64encode((tmp_path / "drop.tif").read_bytes()).decode()
+    tab.page.evaluate(DROP, ["../<i>drop.tif", data])
+    soon(tab, "drop · 50 × 50")
+    assert tab.page.locator("i", has_text="drop").count() == 0
