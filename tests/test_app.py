@@ -103,7 +103,7 @@ def test_all_pages_of_a_lab_share_its_workshop(settings, lab):
     tab = page(settings)
     for _ in range(2):  # "Starting" asks for "Opening the first image"
         tab.worker.run("Waiting", lambda: None).result()
-    assert tab.bench.session.volume._pyramid._workshop is lab.workshop
+    assert tab.bench.session.volume._pyramid.workshop is lab.workshop
     tab.close()
 
 

@@ -170,8 +170,8 @@ class Cautious(ClassicalSegmenter):
 
     name = "Cautious"
 
-    def predict(self, image, prompts, *, previous=None):
-        return [replace(found, score=0.0) for found in super().predict(image, prompts, previous=previous)]
+    def predict(self, image, prompts, **further):
+        return [replace(found, score=0.0) for found in super().predict(image, prompts, **further)]
 
 
 CLASSICAL, CAUTIOUS, GONE = (

@@ -1,5 +1,7 @@
 """What is known of an image: the user before the header before the pixels, and kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import IMAGE, square
@@ -7,7 +9,6 @@ from databars import powder, with_databar
 
 from seg_app.errors import SegAppError, StorageError
 from seg_app.io import LocalFolder, MaskStore
-from seg_app.io.levels import Opened
 from seg_app.measurements import measurements
 from seg_app.models import Notes, Session, Volume, open_volume
 from seg_app.records import Box, Calibration, Point, Window
@@ -18,7 +19,7 @@ BY_FILE = Calibration((5.0, 4.0, 4.0), "FEI header")
 
 def volume_of(array, *, calibration=BY_FILE, **metadata):
     image = Volume.from_array(array, name="samples/tiny")
-    return Volume._from(Opened(image.image, image.levels, calibration, metadata))
+    return Volume._from(replace(image.whole, calibration=calibration, metadata=metadata).at({}))
 
 
 @pytest.fixture
