@@ -29,7 +29,8 @@ def bare_environment(monkeypatch, tmp_path):
 def served(monkeypatch, without_sam2):  # noqa: ARG001  # the classical segmenter is there at once
     """Keep the address and the token that a SAM server would be started with."""
     calls = []
-    monkeypatch.setattr("seg_app.sam.server.serve", lambda _, **how: calls.append((how["host"], how["token"])))
+    monkeypatch.setattr("seg_app.sam.server.create_app", lambda _, *, token, shared: token)  # noqa: ARG005
+    monkeypatch.setattr("seg_app.sam.server.serve", lambda token, *, host, port: calls.append((host, token)))  # noqa: ARG005
     return calls
 
 

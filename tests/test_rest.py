@@ -61,7 +61,7 @@ def test_what_goes_wrong_there_is_not_said_to_the_user(clock, caplog):
     clock.pass_by()
     rest._latest.close(wait=True)
     assert [(record.levelname, record.message) for record in caplog.records] == [
-        ("INFO", "What is on screen is not prepared: no device")
+        ("INFO", "Not done while the view rests: no device")
     ]
 
 

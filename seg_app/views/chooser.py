@@ -26,7 +26,7 @@ class Chooser(Viewer):
         self._desk: Desk | None = None
         self._offers: tuple[Offer, ...] = ()
         self._chip = pmui.Chip(
-            label="", size="small", variant="outlined", visible=False, margin=(0, 8),
+            label="", size="small", variant="outlined", visible=False, margin=(0, 8), align="center",
             on_click=lambda _: courier(self._open), description="Choose another model",
         )  # fmt: skip
         self._list = pmui.MenuList(items=[LOOKING], sizing_mode="stretch_width")

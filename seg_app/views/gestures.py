@@ -207,7 +207,7 @@ class Gestures(JSComponent):
     def _on_click(self, event: Any) -> None:
         held = event.modifiers or {}
         shift, ctrl, alt = (bool(held.get(name)) for name in ("shift", "ctrl", "alt"))
-        gesture = Gesture("click", event.x, event.y, shift, ctrl, alt)
+        gesture = Gesture("click", event.x, event.y, shift=shift, ctrl=ctrl, alt=alt)
         self._courier(lambda: self._report(gesture))
 
     def _handle_msg(self, data: dict[str, Any]) -> None:

@@ -41,7 +41,7 @@ class SearchForm(Viewer):
             options=list(SEEDS), value=_name_of(SEEDS, wanted.at_spots), size="small", margin=(8, 8)
         )
         self._points = pmui.IntSlider(
-            label="Points along each side", start=8, end=64, step=4, value=wanted.points_per_side, **common
+            label="Points along 512 pixels", start=8, end=64, step=4, value=wanted.points, **common
         )
         self._seeds.param.watch(lambda _: self._refresh(), "value")
         self._refresh()
@@ -63,7 +63,7 @@ class SearchForm(Viewer):
             whole_plane=PLACES[self._place.value],
             least_score=self._score.value,
             least_area=self._area.value or 0,
-            points_per_side=self._points.value,
+            points=self._points.value,
             at_spots=SEEDS[self._seeds.value],
         )
         self.dialog.open = False

@@ -131,8 +131,8 @@ class Toolbar(Viewer):
             icon=tool.icon,
             description=tool.label,
             color=tool.colour,
-            size="medium",
-            margin=(4, 0),
+            size="small",
+            margin=(7, 2),
             on_click=lambda _: self._bench.courier(lambda: tool.verb(self._bench)),
         )
 
