@@ -68,9 +68,14 @@ def test_with_cuda_the_largest_official_checkpoint_answers(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("folder", [None, Path("no such folder"), Path(__file__).parent])
 @pytest.mark.usefixtures("weights")
-def test_without_an_official_checkpoint_the_classical_segmenter_answers_and_the_log_says_so(folder, caplog) -> None:
-    assert best_address(None, folder) == "classical:"
-    assert "For SAM 2.1, set CHECKPOINT_PATH to a checkpoint" in caplog.text
+def test_without_an_official_checkpoint_the_bundled_one_answers(folder) -> None:
+    assert best_address(None, folder) == "bundled:"
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_without_any_weights_the_classical_segmenter_answers_and_the_log_says_so(caplog) -> None:
+    assert best_address() == "classical:"
+    assert "For SAM 2.1: seg-app checkpoint get tiny" in caplog.text
 
 
 @pytest.mark.usefixtures("weights", "without_sam2")

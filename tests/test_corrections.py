@@ -7,11 +7,6 @@ ONE = Prompts((Point(1, 1),))
 TWO, OTHER = ONE.with_point(Point(2, 2)), ONE.with_point(Point(3, 3))
 
 
-@pytest.fixture(autouse=True)
-def correcting(monkeypatch):
-    monkeypatch.setattr("seg_app.models.corrections.CORRECTING", True)
-
-
 @pytest.fixture
 def corrections():
     found = Corrections()
@@ -34,12 +29,6 @@ def test_nothing_is_corrected_that_was_seen_elsewhere(corrections):
 
 def test_the_first_click_corrects_nothing(corrections):
     assert corrections.before(ONE, "window") is None
-
-
-def test_nothing_is_corrected_while_it_is_off(corrections, monkeypatch):
-    monkeypatch.setattr("seg_app.models.corrections.CORRECTING", False)
-    corrections.keep(TWO, "window", {"mask": "trace"})
-    assert corrections.before(TWO.with_point(Point(4, 4)), "window") is None
 
 
 def test_old_answers_are_let_go(corrections):

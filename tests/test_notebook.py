@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from bokeh.models import MultiPolygons, Plot, Scatter
+from bokeh.models import GlyphRenderer, MultiPolygons, Plot, Scatter
 
 import seg_app
 from seg_app.errors import UnreadableError

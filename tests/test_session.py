@@ -609,19 +609,12 @@ def test_a_drop_while_an_answer_is_shown_is_what_is_shown_last(session):
 # What a click corrects
 
 
-@pytest.fixture
-def correcting(monkeypatch):
-    monkeypatch.setattr("seg_app.models.corrections.CORRECTING", True)
-
-
-@pytest.mark.usefixtures("correcting")
 def test_each_click_on_an_object_corrects_the_answer_before_it(session):
     for x in (60, 62, 64):
         session.click(x, 50)
     assert session.segmenter.corrected == [None, "1 points", "2 points"]
 
 
-@pytest.mark.usefixtures("correcting")
 def test_taking_a_point_back_leads_to_the_answer_before_it(session):
     for x in (60, 62, 64):
         session.click(x, 50)
@@ -629,7 +622,6 @@ def test_taking_a_point_back_leads_to_the_answer_before_it(session):
     assert session.segmenter.corrected[-1] == "1 points"
 
 
-@pytest.mark.usefixtures("correcting")
 def test_another_object_corrects_nothing(session):
     session.click(60, 50)
     session.accept()
@@ -637,7 +629,6 @@ def test_another_object_corrects_nothing(session):
     assert session.segmenter.corrected == [None, None]
 
 
-@pytest.mark.usefixtures("correcting")
 def test_what_was_seen_in_another_contrast_is_not_corrected(session):
     session.click(60, 50)
     session.limits = (0.0, 100.0)

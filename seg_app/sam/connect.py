@@ -82,9 +82,9 @@ def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, 
     """Return the address of the best segmenter that is here.
 
     That is the first of: `checkpoint`, where one is given; an official checkpoint in `folder`, of several the largest
-    with CUDA and else the smallest, as a click should be answered at once; 'classical:'. Not 'bundled:', whose weights
-    are still in training, and outline less well than the classical segmenter (see their model card). Raises
-    SegmenterError when the device has to be asked, and there is none of this name.
+    with CUDA and else the smallest, as a click should be answered at once; 'bundled:', the small weights that come
+    with the package; 'classical:'. Raises SegmenterError when the device has to be asked, and there is none of this
+    name.
     """
     if checkpoint:
         return f"local:{checkpoint}"
@@ -93,10 +93,10 @@ def best_address(checkpoint: Path | None = None, folder: Path | None = None, *, 
         return "classical:"
     if official := _official(folder, device) if folder else None:
         return f"local:{official}"
-    log.warning(
-        "The classical segmenter answers. "
-        "For SAM 2.1, set CHECKPOINT_PATH to a checkpoint, or get one: seg-app checkpoint get tiny"
-    )
+    if Checkpoint.bundled():
+        log.info("The small bundled model answers. For a larger one: seg-app checkpoint get tiny")
+        return "bundled:"
+    log.warning("The classical segmenter answers. For SAM 2.1: seg-app checkpoint get tiny, or set CHECKPOINT_PATH")
     return "classical:"
 
 

@@ -26,7 +26,7 @@ WITH_GPU = {
     "base_plus": "good outlines; fast enough with the GPU of this machine",
     "large": "the best outlines; suits the GPU of this machine",
 }
-BUNDLED = "small and fast, but still in training: outlines less well than the official ones"
+BUNDLED = "small and fast, trained on electron micrographs; comes along"
 CLASSICAL = "edges and grey values only; needs neither weights nor a GPU"
 SERVER = "computed there, whatever this machine is"
 OF_SETTINGS = "the checkpoint that this app was told to use"

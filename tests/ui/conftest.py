@@ -71,5 +71,5 @@ def home(tmp_path_factory, samples):
 
 @pytest.fixture(scope="session")
 def app(start_app, home, drops):
-    """The app with the samples, saving to Drops."""
-    return start_app(home, DROPS_URL=drops.url, DROPS_USER="ada", DROPS_PASSWORD="secret")
+    """The app with the samples and the model that comes along, saving to Drops."""
+    return start_app(home, BACKEND_URL="", DROPS_URL=drops.url, DROPS_USER="ada", DROPS_PASSWORD="secret")

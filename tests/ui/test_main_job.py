@@ -73,7 +73,7 @@ def test_a_volume_is_open_without_any_choice(tab):
     tab.wait_for_text("Battery electrode (FIB-SEM)")
     tab.wait_for_text("256 × 256 × 4 · uint16 · ")
     tab.wait_for_text("10 nm per pixel")
-    tab.wait_for_text("Classical · no weights")
+    tab.wait_for_text("SAM 2.1 micro (bundled)")
 
 
 def test_the_first_pixel_is_on_top_left(tab):
