@@ -38,8 +38,14 @@ def test_a_click_beside_all_pieces_keeps_them_all(answer, point):
     assert kept(answer, point) == ROWS
 
 
-def test_a_box_alone_keeps_them_all(answer):
-    assert kept(answer, box=Box(0, 0, 4, 3)) == ROWS
+def test_a_box_keeps_what_is_in_it(answer):
+    assert kept(answer, box=Box(1.2, 3, 4, 0)) == ROWS
+    assert kept(answer, box=Box(-5, -5, 2, 2)) == ("##...", "##...", ".....", ".....")
+    assert kept(answer, (4, 0), box=Box(0, 3, 2, 4)) == ("....#", "....#", ".....", "###..")
+
+
+def test_a_box_beside_all_pieces_keeps_them_all(answer):
+    assert kept(answer, box=Box(0, 2, 4, 2)) == kept(answer, box=Box(-9, -9, -3, -3)) == ROWS
 
 
 def test_the_rest_of_the_answer_stays(answer):

@@ -173,7 +173,10 @@ class Gestures(JSComponent):
       el.addEventListener('pointerup', onUp, true)
       el.addEventListener('pointercancel', stop, true)
       el.addEventListener('mousedown', onMouseDown, true)
-      model.on('drawing', () => model.drawing || stop())
+      model.on('drawing', () => {
+        el.toggleAttribute('data-drawing', model.drawing)  // from now on a drag draws, or pans again
+        if (!model.drawing) stop()
+      })
       // A notebook takes the focus for its cell when the button goes down, and looks at keys before anybody else.
       for (const kind of ['pointerdown', 'click']) el.addEventListener(kind, takeFocus)
       if (!model.in_notebook) takeFocus()

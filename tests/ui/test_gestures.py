@@ -43,7 +43,7 @@ def tab(one_tab) -> Iterator[Tab]:
 
 
 def is_drawing(tab):
-    return tab.figure("f.model.css_classes.includes('drawing')")
+    return tab.page.locator("[data-drawing]").count()
 
 
 def begin_box(tab):
