@@ -44,12 +44,14 @@ CLASSES = ("fragment", "particle")
 
 
 class Particle(NamedTuple):
-    """A true object: its innermost pixel, a pixel of its surroundings, its area in pixels."""
+    """A true object: its innermost pixel, a pixel of its surroundings, its area in pixels, its corners."""
 
     x: float
     y: float
     beside: tuple[float, float]
     area: int
+    corners: tuple[tuple[float, float], tuple[float, float]]
+    """The outermost pixels on top left and on the bottom right."""
 
 
 def particles(samples: Path) -> list[Particle]:
@@ -70,16 +72,19 @@ def _particle(inside: np.ndarray, box: tuple[slice, slice]) -> Particle:
     depth = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(depth.argmax(), depth.shape)
     left, top = float(box[1].start), float(box[0].start)
-    return Particle(left + x, top + y, (left + x, float(box[0].stop) + 8), int(inside.sum()))
+    corners = (left, top), (float(box[1].stop - 1), float(box[0].stop - 1))
+    return Particle(left + x, top + y, (left + x, float(box[0].stop) + 8), int(inside.sum()), corners)
 
 
 def work(tab: Tab, chosen: list[Particle]) -> None:
-    """Outline and accept particles, as a user does."""
+    """Outline and accept particles, as a user does who draws boxes around them."""
     field = tab.page.get_by_label("Class of new objects")
     for i, particle in enumerate(chosen):
         field.fill(CLASSES[i < len(chosen) // 3])
         field.press("Enter")
-        tab.click_point(particle.x, particle.y, held=["Shift"])
+        tab.press("b")
+        tab.page.locator("[data-drawing]").wait_for(state="attached")
+        tab.drag(*particle.corners)
         tab.outlined()
         tab.press("Enter")
         tab.wait_for_rows(i + 1)
@@ -118,7 +123,7 @@ def keep(picture: bytes, path: Path) -> None:
 def running(home: Path) -> Iterator[str]:
     """Run the app with a Drops server beside it; yield its address."""
     with tempfile.TemporaryDirectory() as drops, DropsServer(Path(drops), "ada", "secret") as server:
-        app = App(home, DROPS_URL=server.url, DROPS_USER="ada", DROPS_PASSWORD="secret")  # noqa: S106
+        app = App(home, BACKEND_URL="bundled:", DROPS_URL=server.url, DROPS_USER="ada", DROPS_PASSWORD="secret")  # noqa: S106
         try:
             yield app.start().url
         finally:

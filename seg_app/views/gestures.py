@@ -154,7 +154,7 @@ class Gestures(JSComponent):
         if (target?.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target?.tagName ?? '')) return
         if (target?.tagName === 'INPUT' && !/^(checkbox|radio|range|button)$/.test(target.type)) {
           // who has typed a class goes on in the image: the next key is for it, not for the field
-          if (!model.in_notebook && /^(Enter|Escape)$/.test(e.key)) setTimeout(takeFocus)
+          if (!model.in_notebook && /^(Enter|Escape)$/.test(e.key)) takeFocus()
           return
         }
         if (!el.isConnected || el.offsetParent === null) return
