@@ -24,12 +24,4 @@ fi
 "$VENV/bin/ruff" format --check .
 "$VENV/bin/lint-imports"
 "$VENV/bin/basedpyright"
-[ $# -gt 0 ] && exec "$PYTHON" -m pytest "$@"
-# a browser waits more than it works: both parts at once take little more than the longer one
-"$PYTHON" -m pytest -m browser >"$VENV/browser-tests.log" 2>&1 &
-trap 'kill %1 2>/dev/null || true' EXIT
-failed=0
-"$PYTHON" -m pytest -m "not browser" || failed=1
-wait %1 || failed=1
-cat "$VENV/browser-tests.log"
-exit "$failed"
+exec "$PYTHON" -m pytest "$@"

@@ -18,7 +18,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
             # On a busy machine the browser now and then loses a step of the driver's; a bug fails three times.
             item.add_marker(pytest.mark.flaky(reruns=2))
-            item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.fixture(scope="session")

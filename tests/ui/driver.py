@@ -20,7 +20,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_S = 60
+PATIENCE_S = 30
 """How long what must come is waited for: on a busy machine it takes its time."""
 expect.set_options(timeout=1000 * PATIENCE_S)
 LOCAL = ("http://127.0.0.1:", "http://localhost:", "ws://127.0.0.1:", "ws://localhost:", "data:", "blob:")
