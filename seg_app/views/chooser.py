@@ -11,6 +11,7 @@ from panel.viewable import Viewer
 from seg_app.models import Desk, Worker
 from seg_app.sam import Offer, Segmenter, Stock, get_ready
 from seg_app.views.courier import Courier
+from seg_app.views.dialog import make_dialog
 from seg_app.views.text import Text
 
 LOOKING = {"label": "Looking for models …", "icon": "hourglass_empty", "selectable": False}
@@ -32,7 +33,7 @@ class Chooser(Viewer):
         self._list = pmui.MenuList(items=[LOOKING], sizing_mode="stretch_width")
         self._list.on_click(lambda item: courier(lambda: self._on_choice(item)))
         self._advice = Text(kind="caption", margin=(4, 12))
-        self.dialog = pmui.Dialog(self._list, self._advice, title="Model", show_close_button=True, close_on_click=True)
+        self.dialog = make_dialog(self._list, self._advice, title="Model")
         """To be placed outside of the bar on top, whose colours it would have there."""
 
     def begin(self, desk: Desk) -> None:

@@ -11,6 +11,7 @@ from panel.viewable import Viewer
 
 from seg_app.io.formats import FORMATS
 from seg_app.views import theme
+from seg_app.views.dialog import make_dialog
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -40,10 +41,7 @@ class Export(Viewer):
         self._formats.on_click(self._on_choice)
         self._note = Text(kind="caption", margin=(8, 16), sizing_mode="stretch_width")
         self._file = pmui.FileDownload(file=None, embed=False, auto=True, width=1, height=1, margin=0, sx=theme.HIDDEN)
-        self.dialog = pmui.Dialog(
-            self._formats, self._note, self._file,
-            title="Export the masks", show_close_button=True, close_on_click=True,
-        )  # fmt: skip
+        self.dialog = make_dialog(self._formats, self._note, self._file, title="Export the masks")
 
     def refresh(self) -> None:
         """Enable what makes sense."""

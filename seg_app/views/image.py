@@ -38,6 +38,8 @@ from seg_app.views.rest import AtRest
 from seg_app.views.square import keep_square
 from seg_app.views.toolbar import TOOLS
 
+SETTLING_S = 0.05
+"""Width and height change one after the other, then the edges of what is shown: one picture is enough for all."""
 EMPTY_IMAGE = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 
 
@@ -128,7 +130,7 @@ class ImageView(Viewer):
         figure.outline_line_color = None  # the dark theme would draw one
         keep_square(figure, self.session.volume.shape[1:], moved=self._begin is not None)
         for side in ("inner_width", "inner_height"):
-            figure.on_change(side, lambda attr, old, new: self._look())  # noqa: ARG005 - Bokeh checks the signature
+            figure.on_change(side, lambda attr, old, new: self._on_size())  # noqa: ARG005 - Bokeh checks the signature
         figure.on_event(RangesUpdate, lambda _: self._look())
         self._gestures.listen(figure)
         self._add_glyphs(figure)
@@ -169,6 +171,9 @@ class ImageView(Viewer):
         watch(session.search, "found", lambda _: self._redraw("overlay"))
         watch(session.preview, "is_on", lambda _: self._courier(self._glance.again))
         watch(session.draft, "drawing", lambda _: self._courier(self._show_drawing))
+
+    def _on_size(self) -> None:
+        self._courier.later(SETTLING_S, self._look)
 
     def _look(self) -> None:
         figure = self._figure

@@ -14,6 +14,7 @@ from panel.viewable import Viewer
 from seg_app.models import Outbox
 from seg_app.records import Mask
 from seg_app.views import theme
+from seg_app.views.dialog import make_dialog
 from seg_app.views.export import Export
 from seg_app.views.outbox import OutboxNotice
 from seg_app.views.text import Text
@@ -218,9 +219,7 @@ class SavedSets(Viewer):
         self._where = Text(kind="caption", margin=(0, 12, 8, 12), sizing_mode="stretch_width")
         self._sets = pmui.MenuList(items=[], sizing_mode="stretch_width")
         self._sets.on_click(self._on_choice)
-        self.dialog = pmui.Dialog(
-            self._sets, title="Saved masks of this image", show_close_button=True, close_on_click=True
-        )
+        self.dialog = make_dialog(self._sets, title="Saved masks of this image")
         self.dialogs = (self.dialog, self.export.dialog, *(notice.dialog for notice in self._notices))
         self._paths: list[str] = []
 

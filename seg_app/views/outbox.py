@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from seg_app.views import theme
+from seg_app.views.dialog import make_dialog
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ class OutboxNotice(Viewer):
         self._close = self._button("OK", self._hide)
         self._file = pmui.FileDownload(file=None, embed=False, auto=True, width=1, height=1, margin=0, sx=theme.HIDDEN)
         self._rows = pmui.Column(sizing_mode="stretch_width", margin=0)
-        self.dialog = pmui.Dialog(
-            self._rows, self._file, title="Sets that wait to be saved", show_close_button=True, close_on_click=True
-        )
+        self.dialog = make_dialog(self._rows, self._file, title="Sets that wait to be saved")
         buttons = pmui.Row(self._try, self._more, self._close, margin=(0, 8, 4, 8))
         self._notice = pmui.Column(self._text, buttons, sizing_mode="stretch_width", margin=0, visible=False)
         self._listed: tuple[Waiting, ...] = ()

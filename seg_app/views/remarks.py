@@ -8,6 +8,7 @@ from panel.viewable import Viewer
 
 from seg_app.models import Volume
 from seg_app.models.remarks import remarks_on
+from seg_app.views.dialog import make_dialog
 from seg_app.views.text import Text
 
 
@@ -18,9 +19,7 @@ class Remarks(Viewer):
         super().__init__()
         self._volume = volume
         self._list = pmui.Column(margin=0, sizing_mode="stretch_width")
-        self.dialog = pmui.Dialog(
-            self._list, title="Remarks on this image", show_close_button=True, close_on_click=True
-        )
+        self.dialog = make_dialog(self._list, title="Remarks on this image")
 
     def tell(self) -> None:
         """Open with the remarks as they are now."""

@@ -12,6 +12,7 @@ from panel.viewable import Viewer
 from seg_app.errors import SegAppError
 from seg_app.lengths import UNITS, spoken_length, spoken_pixel, unit_of
 from seg_app.models.remarks import remarks_on
+from seg_app.views.dialog import make_dialog
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ class ScaleForm(Viewer):
         self._bar = Text(margin=(0, 8), sizing_mode="stretch_width")
         self._rows = self._number("Rows of the databar")
         self._bar_reset = self._button("As it is found", self._forget_bar, variant="text")
-        self.dialog = pmui.Dialog(
-            *self._parts(), title="Scale and databar", show_close_button=True, close_on_click=True, width_option="sm"
-        )
+        self.dialog = make_dialog(*self._parts(), title="Scale and databar", width_option="sm")
         self.dialog.param.watch(lambda event: event.new or self._on_close(), "open")
         bench.image.measures.on_line = lambda: bench.courier(self.ask)
 

@@ -10,6 +10,7 @@ from panel.viewable import Viewer
 
 from seg_app.models import Ending, Wanted, Worker
 from seg_app.views import theme
+from seg_app.views.dialog import make_dialog
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -46,13 +47,11 @@ class SearchForm(Viewer):
         self._seeds.param.watch(lambda _: self._refresh(), "value")
         self._refresh()
         find = pmui.Button(label="Find", icon="auto_awesome", margin=(12, 8, 8, 8), on_click=lambda _: self._on_find())
-        self.dialog = pmui.Dialog(
+        self.dialog = make_dialog(
             *(Text(text="Where", kind="caption", margin=(4, 8, 0, 8)), self._place, self._score, self._area),
             *(Text(text="Where the model is asked", kind="caption", margin=(8, 8, 0, 8)), self._seeds, self._points),
             find,
             title="Find all objects",
-            show_close_button=True,
-            close_on_click=True,
         )
 
     def _refresh(self) -> None:

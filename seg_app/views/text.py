@@ -15,7 +15,7 @@ class Text(JSComponent):
     """
 
     text = param.String()
-    kind = param.Selector(default="body", objects=["body", "title", "caption", "bar"])
+    kind = param.Selector(default="body", objects=["body", "title", "caption", "line", "bar"])
 
     _esm = """
     export function render({ model }) {

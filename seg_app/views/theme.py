@@ -86,7 +86,8 @@ TEXT_CSS = """
 div { font-family: Roboto, sans-serif; font-size: 13px; line-height: 1.4; overflow-wrap: anywhere; }
 .title { font-weight: 600; }
 .bar { color: #ffffff; }
-.caption { font-size: 12px; opacity: 0.75; }
+.caption, .line { font-size: 12px; opacity: 0.75; }
+.line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 """
 HELP_CSS = """
 table { border: none !important; border-collapse: collapse; font-size: 13px; width: 100%; }

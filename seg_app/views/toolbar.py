@@ -147,7 +147,7 @@ class Toolbar(Viewer):
         self._mode.value = next(name for name, include in MODES.items() if include == session.draft.include)
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return pmui.Row(self._mode, *self._buttons.values(), margin=0, sx={"flexWrap": "wrap"})
+        return pmui.Row(self._mode, *self._buttons.values(), margin=0, min_height=48, sx={"flexWrap": "wrap"})
 
 
 def help_text() -> str:

@@ -14,6 +14,7 @@ from seg_app.models import Session, Worker
 from seg_app.views import theme
 from seg_app.views.axes import Axes
 from seg_app.views.courier import Courier, Watches
+from seg_app.views.dialog import make_dialog
 from seg_app.views.image import ImageView
 from seg_app.views.masklist import MaskList
 from seg_app.views.remarks import Remarks
@@ -47,7 +48,7 @@ class Workbench(Viewer):
         self._contrast = Contrast(session)
         self._status = Status(self)
         help_table = pmui.Markdown(help_text(), stylesheets=[theme.HELP_CSS])
-        self._help = pmui.Dialog(help_table, title="Keys and mouse", show_close_button=True, close_on_click=True)
+        self._help = make_dialog(help_table, title="Keys and mouse")
         asking = (self._search.dialog, self._scale.dialog, self._remarks.dialog)
         self._dialogs = (self._help, *self._masklist.dialogs, *asking)
         self._watch()
@@ -152,7 +153,9 @@ class Workbench(Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         before, names = (self.axes.sliders, self.axes.names) if self.axes else ([], [])
         grey = pmui.Row(*names, self._contrast, sizing_mode="stretch_width", margin=0, min_width=300 + 160 * len(names))
-        sliders = pmui.Row(*before, self._plane, grey, sizing_mode="stretch_width", margin=0, sx={"flexWrap": "wrap"})
+        sliders = pmui.Row(
+            *before, self._plane, grey, sizing_mode="stretch_width", margin=0, min_height=60, sx={"flexWrap": "wrap"}
+        )
         canvas = pmui.Paper(
             self._toolbar, self.image, sliders, sizing_mode="stretch_both", elevation=0, sx=theme.PAPER, margin=8
         )
@@ -249,8 +252,8 @@ class Status(Viewer):
         super().__init__()
         self._bench = bench
         worker = bench.worker
-        self._hint = Text(text=hints(bench.session), kind="caption", margin=(2, 12))
-        self._readout = Text(kind="caption", margin=(2, 12))
+        self._hint = Text(text=hints(bench.session), kind="line", margin=(2, 12))
+        self._readout = Text(kind="line", margin=(2, 12))
         self._message = Text(margin=0)
         self._trouble = pmui.Alert(
             objects=[self._message], severity="error", closeable=True, visible=False, sx=theme.FLOATING
@@ -278,5 +281,7 @@ class Status(Viewer):
         self._trouble.param.update(visible=bool(trouble), closed=False)
 
     def __panel__(self) -> pn.viewable.Viewable:
-        line = pmui.Row(self._hint, pn.layout.HSpacer(), self._readout, sizing_mode="stretch_width", margin=0)
+        line = pmui.Row(
+            self._hint, pn.layout.HSpacer(), self._readout, sizing_mode="stretch_width", margin=0, min_height=21
+        )
         return pmui.Column(self._bar, self._trouble, line, sizing_mode="stretch_width", margin=0)

@@ -124,6 +124,8 @@ def test_a_line_over_the_scale_bar_sets_the_scale_which_areas_follow(tab, measur
     assert areas(tab)[0] == pytest.approx(area_px * nm**2 / 1e6, rel=0.03)
     expect(tab.page.get_by_text("Area, µm²")).to_be_visible()
     tab.wait_until(lambda: is_right(tab, pixel_size_nm=nm))
+    expect(tab.page.get_by_role("dialog")).to_have_count(0)  # it fades out, and takes what is done meanwhile
+    tab.wait_until(lambda: tab.figure("!!f.model.toolbar.gestures.pan.active"))
     tab.drag((200, 150), (210, 160))  # moves the image again
     tab.wait_until(lambda: tab.ranges() != shown)
     again = open_tab(measuring.url)
