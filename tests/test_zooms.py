@@ -107,7 +107,7 @@ def test_the_bundled_model_sees_the_same_from_elsewhere(looked_at, record_proper
     pairs = [*zip(looked_at["near"], looked_at[where], strict=True)]
     alike = np.array([iou(*pair) if all(pair) else 0.0 for pair in pairs])
     moved = [middle(b) - middle(a) for (a, b), value in zip(pairs, alike, strict=True) if value > 0.5]
-    record_property("IoU of at least 0.9", np.mean(alike >= 0.9))
+    record_property("IoU of at least 0.9", float(np.mean(alike >= 0.9)))
     assert np.abs(np.median(moved, axis=0)).max() < 0.5
     assert np.median(alike) >= half_of_them
     assert np.mean(alike >= 0.9) >= share

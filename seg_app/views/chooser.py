@@ -14,8 +14,6 @@ from seg_app.views.courier import Courier
 from seg_app.views.dialog import make_dialog
 from seg_app.views.text import Text
 
-LOOKING = {"label": "Looking for models …", "icon": "hourglass_empty", "selectable": False}
-
 
 class Chooser(Viewer):
     """The model of one browser tab. It is loaded in a thread of its own: images can be looked at meanwhile."""
@@ -30,7 +28,7 @@ class Chooser(Viewer):
             label="", size="small", variant="outlined", visible=False, margin=(0, 8), align="center",
             on_click=lambda _: courier(self._open), description="Choose another model",
         )  # fmt: skip
-        self._list = pmui.MenuList(items=[LOOKING], sizing_mode="stretch_width")
+        self._list = pmui.MenuList(items=[], sizing_mode="stretch_width")
         self._list.on_click(lambda item: courier(lambda: self._on_choice(item)))
         self._advice = Text(kind="caption", margin=(4, 12))
         self.dialog = make_dialog(self._list, self._advice, title="Model")
@@ -50,13 +48,11 @@ class Chooser(Viewer):
 
     def _show(self) -> None:
         if self._desk:
-            loading = self._loader.doing if self._loader.doing.startswith("Loading") else ""
-            self._chip.param.update(label=f"{loading} …" if loading else self._desk.segmenter.name, visible=True)
+            doing = self._loader.doing
+            self._chip.param.update(label=f"{doing} …" if doing else self._desk.segmenter.name, visible=True)
 
     def _open(self) -> None:
         if desk := self._desk:
-            self._offers, self._list.items, self._advice.text = (), [LOOKING], ""
-            self.dialog.open = True
             self._then("Looking for models", desk.models, then=self._list_all)
 
     def _then(self, title: str, verb: Any, *args: Any, then: Any) -> None:
@@ -65,7 +61,6 @@ class Chooser(Viewer):
 
     def _list_all(self, stock: Stock | None) -> None:
         if stock is None or self._desk is None:
-            self.dialog.open = False
             return
         self._offers, self._advice.text = stock.offers, stock.advice
         self._list.items = [
@@ -76,6 +71,7 @@ class Chooser(Viewer):
             }
             for offer in stock.offers
         ]
+        self.dialog.open = True  # with its list: what changes in a dialog while it opens may be lost in the browser
 
     def _on_choice(self, item: Any) -> None:
         desk, chosen = self._desk, next((offer for offer in self._offers if offer.title == item["label"]), None)

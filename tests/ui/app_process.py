@@ -10,7 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 START_TIMEOUT_S = 60
@@ -68,6 +69,16 @@ class App:
     def log(self) -> str:
         """Return what it has written."""
         return (self._home / "log.txt").read_text()
+
+
+@contextmanager
+def started(home: Path, **settings: str) -> Iterator[App]:
+    """Run an app with a home of its own."""
+    app = App(home, **settings).start()
+    try:
+        yield app
+    finally:
+        app.kill()
 
 
 def free_port() -> int:

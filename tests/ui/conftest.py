@@ -5,7 +5,7 @@ from pathlib import Path
 
 import driver
 import pytest
-from app_process import App
+from app_process import App, started
 from drops_server import DropsServer
 from playwright.sync_api import Error
 
@@ -33,19 +33,16 @@ def chromium():
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_app():
-    """Return a function that starts an app with settings; all are ended with the tests."""
-    apps = []
+    """Return a function that starts an app with settings; all are ended with the tests of the file."""
+    with ExitStack() as apps:
 
-    def start(home: Path, **settings: str) -> App:
-        home.mkdir(parents=True, exist_ok=True)
-        apps.append(App(home, **settings).start())
-        return apps[-1]
+        def start(home: Path, **settings: str) -> App:
+            home.mkdir(parents=True, exist_ok=True)
+            return apps.enter_context(started(home, **settings))
 
-    yield start
-    for app in apps:
-        app.kill()
+        yield start
 
 
 @pytest.fixture
@@ -70,6 +67,7 @@ def home(tmp_path_factory, samples):
 
 
 @pytest.fixture(scope="session")
-def app(start_app, home, drops):
+def app(home, drops):
     """The app with the samples and the model that comes along, saving to Drops."""
-    return start_app(home, BACKEND_URL="", DROPS_URL=drops.url, DROPS_USER="ada", DROPS_PASSWORD="secret")
+    with started(home, BACKEND_URL="", DROPS_URL=drops.url, DROPS_USER="ada", DROPS_PASSWORD="secret") as running:
+        yield running

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -106,7 +107,7 @@ class Tab:
         self.page.wait_for_function(READY)
         place: tuple[float, ...] = ()
         while place != (place := (*self.place(0, 0), *self.place(99, 99))):  # the page finds its layout step by step
-            self.page.wait_for_timeout(400)
+            self.page.wait_for_timeout(250)
         self.settle()
 
     def settle(self) -> None:
@@ -147,7 +148,7 @@ class Tab:
 
     def wait_for_rows(self, count: int) -> None:
         """Wait until the list has so many rows."""
-        expect(self.page.locator(".tabulator-row")).to_have_count(count)
+        self.wait_until(lambda: self.page.locator(".tabulator-row").count() == count)
 
     def rows(self) -> list[list[str]]:
         """Return the texts of the list: number, class, area, score, plane of each row."""
@@ -161,7 +162,11 @@ class Tab:
 
     def wait_for_text(self, text: str) -> None:
         """Wait until a text is on the page."""
-        expect(self.page.get_by_text(text).first).to_be_visible()
+        self.wait_until(self.page.get_by_text(text).first.is_visible)
+
+    def dialogs(self) -> int:
+        """Return how many dialogs there are; also one that fades out takes what is done with the mouse."""
+        return self.page.get_by_role("dialog").count()
 
     # Doing
 
@@ -173,6 +178,16 @@ class Tab:
             self.page.wait_for_function(f"() => ![undefined, '{before}'].includes({FIGURE}?.model.id)")
             self.wait_for_text(f"{title} · ")
             self.wait_for_picture()
+
+    def close_all(self) -> None:
+        """Close the dialog and the line of errors, where there are some."""
+        if self.dialogs():
+            self.press("Escape")
+            self.wait_until(lambda: not self.dialogs())
+        error = self.page.locator(".MuiAlert-action button").filter(visible=True)
+        if error.count():
+            error.first.click()
+            self.wait_until(lambda: not error.count())
 
     def drop_points(self) -> None:
         """Drop all points."""
@@ -200,9 +215,14 @@ class Tab:
             self.press("Delete")
             self.wait_for_rows(0)
 
+    def plane(self) -> int:
+        """Return which plane the slider is at, counted from 1; it has its number a little later than its name."""
+        said = self.page.get_by_text("Plane: ").filter(has_text=re.compile(r"\d"))
+        return int(said.inner_text().split()[1])
+
     def go_to_plane(self, plane: int) -> None:
         """Step to a plane, counted from 1."""
-        now = int(self.page.get_by_text("Plane: ").inner_text().split()[1])
+        now = self.plane()
         for _ in range(abs(plane - now)):
             self.press("f" if plane > now else "d")
         self.wait_for_text(f"Plane: {plane} of")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from databars import with_databar
-from driver import FIGURE
+from driver import FIGURE, opened
 from playwright.sync_api import expect
 from skimage.draw import disk
 
@@ -39,12 +39,20 @@ def measuring(start_app, tmp_path_factory):
     return start_app(home)
 
 
+@pytest.fixture(scope="module")
+def one_tab(measuring, chromium):
+    with opened(chromium, measuring.url) as tab:
+        tab.wait_for_picture()
+        yield tab
+
+
 @pytest.fixture
-def tab(measuring, open_tab):
-    tab = open_tab(measuring.url)
-    tab.wait_for_picture()
-    choose(tab, "bar.tif")
-    return tab
+def tab(one_tab):
+    """The micrograph without a header, fitted."""
+    choose(one_tab, "bar.tif")
+    yield one_tab
+    one_tab.close_all()
+    one_tab.press("0")
 
 
 def choose(tab, title):
@@ -105,6 +113,7 @@ def test_the_bar_has_the_units_of_a_header(tab):
 
 
 def test_a_line_over_the_scale_bar_sets_the_scale_which_areas_follow(tab, measuring, open_tab):
+    tab.delete_all()
     tab.click_point(*DISC[:2])
     tab.outlined()
     tab.press("Enter")
@@ -113,6 +122,7 @@ def test_a_line_over_the_scale_bar_sets_the_scale_which_areas_follow(tab, measur
     tab.page.get_by_role("button", name="Change the scale").click()
     tab.page.get_by_role("button", name="Draw a line").click()
     tab.wait_for_text("Drag a line from one end")
+    tab.wait_until(lambda: not tab.dialogs())
     shown = tab.ranges()
     y = ROWS - BAR + 0.3 * BAR
     tab.drag((SCALE_BAR[0], y), (SCALE_BAR[1], y))
@@ -124,7 +134,7 @@ def test_a_line_over_the_scale_bar_sets_the_scale_which_areas_follow(tab, measur
     assert areas(tab)[0] == pytest.approx(area_px * nm**2 / 1e6, rel=0.03)
     expect(tab.page.get_by_text("Area, µm²")).to_be_visible()
     tab.wait_until(lambda: is_right(tab, pixel_size_nm=nm))
-    expect(tab.page.get_by_role("dialog")).to_have_count(0)  # it fades out, and takes what is done meanwhile
+    tab.wait_until(lambda: not tab.dialogs())
     tab.wait_until(lambda: tab.figure("!!f.model.toolbar.gestures.pan.active"))
     tab.drag((200, 150), (210, 160))  # moves the image again
     tab.wait_until(lambda: tab.ranges() != shown)
@@ -132,11 +142,12 @@ def test_a_line_over_the_scale_bar_sets_the_scale_which_areas_follow(tab, measur
     again.wait_for_picture()
     choose(again, "bar.tif")
     again.wait_until(lambda: is_right(again, pixel_size_nm=nm))
-    again.page.get_by_role("button", name="Change the scale").click()
-    again.wait_for_text("said by you")
-    again.page.get_by_role("button", name=re.compile("As the file says")).click()
-    again.wait_until(lambda: bar(again)[0].endswith(" px"))
-    again.wait_until(lambda: again.rows() and areas(again) == [area_px])
+    for one in (again, tab):
+        one.page.get_by_role("button", name="Change the scale").click()
+        one.wait_for_text("said by you")
+        one.page.get_by_role("button", name=re.compile("As the file says")).click()
+        one.wait_until(lambda one=one: bar(one)[0].endswith(" px"))
+        one.wait_until(lambda one=one: one.rows() and areas(one) == [area_px])
 
 
 def test_what_is_no_number_is_said_and_changes_nothing(tab):

@@ -2,10 +2,11 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 
 import pytest
 from app_process import free_port
-from driver import Tab
+from driver import Tab, opened
 from drops_server import DropsServer
 from playwright.sync_api import expect
 
@@ -54,11 +55,19 @@ def odd_app(start_app, odd_home, lab_drops):
     )
 
 
+@pytest.fixture(scope="module")
+def one_odd_tab(chromium, odd_app) -> Iterator[Tab]:
+    with opened(chromium, odd_app.url) as tab:
+        tab.wait_for_picture()
+        yield tab
+
+
 @pytest.fixture
-def odd_tab(open_tab, odd_app) -> Tab:
-    tab = open_tab(odd_app.url)
-    tab.wait_for_picture()
-    return tab
+def odd_tab(one_odd_tab) -> Iterator[Tab]:
+    yield one_odd_tab
+    one_odd_tab.close_all()
+    one_odd_tab.drop_points()
+    one_odd_tab.delete_all()
 
 
 def accept_one(tab: Tab) -> None:
@@ -81,7 +90,6 @@ def test_html_in_names_is_text_and_the_image_works(odd_tab, lab_drops):
     odd_tab.page.get_by_role("button", name="Load").click()
     odd_tab.page.get_by_text(saved.name, exact=True).last.click()
     odd_tab.wait_for_rows(1)
-    odd_tab.delete_all()
 
 
 def test_a_damaged_plane_is_said_and_the_others_work(odd_tab):
@@ -92,7 +100,6 @@ def test_a_damaged_plane_is_said_and_the_others_work(odd_tab):
     odd_tab.wait_for_text("Plane: 3")
     odd_tab.wait_for_picture()
     accept_one(odd_tab)
-    odd_tab.delete_all()
 
 
 def test_html_in_a_class_is_text(odd_tab):
@@ -103,7 +110,6 @@ def test_html_in_a_class_is_text(odd_tab):
     accept_one(odd_tab)
     odd_tab.wait_until(lambda: any(NAME in row for row in odd_tab.rows()))
     assert odd_tab.page.locator("b", has_text="bold").count() == 0
-    odd_tab.delete_all()
 
 
 def test_an_image_that_cannot_be_opened_is_said_each_time_and_the_open_one_stays(odd_tab):
@@ -115,7 +121,6 @@ def test_an_image_that_cannot_be_opened_is_said_each_time_and_the_open_one_stays
         expect(odd_tab.page.get_by_text("Cannot read ruined.zarr")).to_be_hidden()
     odd_tab.wait_for_text("Broken · ")
     accept_one(odd_tab)
-    odd_tab.delete_all()
 
 
 def test_an_unreadable_mask_file_leaves_the_masks_as_they_are(odd_tab, lab_drops):
@@ -129,7 +134,6 @@ def test_an_unreadable_mask_file_leaves_the_masks_as_they_are(odd_tab, lab_drops
     odd_tab.page.get_by_text("broken.npz", exact=True).last.click()
     odd_tab.wait_for_text("Cannot read")
     odd_tab.wait_for_rows(1)
-    odd_tab.delete_all()
 
 
 def test_secrets_never_reach_the_browser(chromium, odd_app, odd_home):
