@@ -63,12 +63,12 @@ def lab_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> Lab:
     """Connect to the data that the settings name, once in a process; to the model on demand. Raises SegAppError."""
     with _LOCK:
         if (settings, shown) not in _LABS:
-            store = store_of(settings)  # before the data: another try must not leave a second embedded server
-            data, shelf = data_of(settings, shown), shelf_of(settings)
-            kept, outboxes = workshop_of(settings), Outboxes(settings.home / "outbox", store)
-            outboxes.resume()
-            drops = drops_images_of(settings)
+            store, drops = store_of(settings), drops_images_of(settings)
+            shelf, kept = shelf_of(settings), workshop_of(settings)
+            data = data_of(settings, shown)  # last: another try must not leave a second embedded server
+            outboxes = Outboxes(settings.home / "outbox", store)
             _LABS[settings, shown] = Lab(data, shelf, store, settings.home, kept, outboxes, drops)
+            outboxes.resume()
         return _LABS[settings, shown]
 
 

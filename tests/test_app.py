@@ -352,3 +352,11 @@ def test_what_nobody_foresaw_is_logged_while_warming_up(caplog):
 
     assert warmed_up(connect) == 1
     assert "LookupError: a bug" in caplog.text
+
+
+def test_settings_that_are_refused_leave_no_embedded_server_behind(settings_of):
+    settings = settings_of(MASK_TILED_URI=nobody(), DROPS_URL="http://drops.lab")
+    before = threading.active_count()
+    with pytest.raises(SettingsError, match="DROPS_USER"):
+        lab_of(settings)
+    assert threading.active_count() == before

@@ -1,6 +1,10 @@
 """The canvas without a browser: what makes it draw the plane again."""
 
+import gc
+import weakref
+
 import numpy as np
+import panel as pn
 import pytest
 
 from seg_app.models import Session, Volume
@@ -21,3 +25,18 @@ def test_a_plane_is_drawn_again_when_it_has_got_its_levels(bench):
     bench.image._stale.clear()
     bench.session.volume.sharpened += 1
     assert bench.image._stale == {"frame"}
+
+
+def test_nothing_of_an_image_is_kept_when_another_one_takes_its_place():
+    load_extensions()
+    bench = Workbench(Session(Volume.from_array(np.zeros((60, 60), np.uint8)), connect_sam("classical:")))
+    page = pn.Column(bench)
+    root = page.get_root()  # draws it
+    session = weakref.ref(bench.session)
+    page[:] = []
+    bench.close()
+    bench.worker.close()
+    del bench
+    gc.collect()
+    assert root
+    assert session() is None

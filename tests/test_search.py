@@ -98,6 +98,16 @@ def test_accepted_objects_are_not_found_again(session):
     assert [mask.area for mask in session.search.run(WHOLE)] == [first[0].area]
 
 
+def test_an_object_that_was_accepted_by_hand_meanwhile_is_not_accepted_twice(session):
+    def accept_one():
+        if not session.masks.masks:
+            session.keep_all(session.search.found)
+
+    session.segmenter.meanwhile = accept_one
+    session.search.run(WHOLE)
+    assert len(session.masks.masks) == 3
+
+
 def test_small_objects_are_dropped(session):
     assert len(session.search.run(Wanted(whole_plane=True, least_area=1000))) == 2
 

@@ -82,15 +82,15 @@ class Search(param.Parameterized):
     def run(self, wanted: Wanted | None = None) -> Masks:
         """Search the plane on view and accept what is found, as one change; return it. Raises SegAppError.
 
-        Objects that are accepted already are not found again.
+        Objects that are accepted already, or by hand meanwhile, are not accepted again.
         """
         if self.is_running:
             raise SegAppError("A search is on its way already. Wait for it, or end it.")
         self.ending = None
         self.param.update(is_running=True, done=0.0, found=())
         try:
-            self._look(wanted or self.wanted)
-            return () if self.ending is Ending.DISCARD else self._session.keep_all(self.found)
+            sieve = self._look(wanted or self.wanted)
+            return () if self.ending is Ending.DISCARD else self._session.keep_all(sieve.still_new(self.found))
         finally:
             self.param.update(is_running=False, found=())
 
@@ -98,7 +98,7 @@ class Search(param.Parameterized):
         """End the search at its next step; without one nothing happens."""
         self.ending = ending
 
-    def _look(self, wanted: Wanted) -> None:
+    def _look(self, wanted: Wanted) -> _Sieve:
         session, z = self._session, self._session.z
         window = window_of(session, wanted)
         image = session.outliner.as_seen(window, z)
@@ -107,7 +107,8 @@ class Search(param.Parameterized):
             for step in steps:
                 self.param.update(done=step.done, found=sieve.sifted(auto.mask for auto in step.masks))
                 if self.ending:
-                    return
+                    break
+        return sieve
 
     def _options(self, wanted: Wanted, window: Window) -> AutoOptions:
         return AutoOptions(
@@ -136,13 +137,19 @@ class _Sieve:
     def __init__(self, session: Session, window: Window, z: int, least_area: int):
         self._window, self._z, self._least_area = window, z, least_area
         self._plane = session.volume.shape[1:]
-        self._accepted = session.masks.on_plane(z)
+        self._session, self._accepted = session, session.masks.on_plane(z)
         self._made = Provenance(session.segmenter.name)
         self._known: dict[str, Mask | None] = {}
 
     def sifted(self, found: Iterable[Mask]) -> Masks:
         masks = (self._known[mask.id] if mask.id in self._known else self._new(mask) for mask in found)
         return tuple(mask for mask in masks if mask)
+
+    def still_new(self, found: Masks) -> Masks:
+        """Return what is found, without what was accepted by hand meanwhile."""
+        self._session.masks.refresh()
+        self._accepted = self._session.masks.on_plane(self._z)
+        return tuple(mask for mask in found if not self._is_known(mask))
 
     def _new(self, mask: Mask) -> Mask | None:
         placed = self._placed(replace(mask, provenance=self._made))

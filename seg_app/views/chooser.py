@@ -20,8 +20,10 @@ class Chooser(Viewer):
 
     def __init__(self, worker: Worker, courier: Courier):
         super().__init__()
-        self._worker, self._courier, self._loader = worker, courier, Worker()
-        self._loader.param.watch(lambda event: event.new and worker.complain(event.new), "trouble")
+        self._worker, self._courier = worker, courier
+        self._loader, self._asker = Worker(), Worker()  # what there is can be told while a model is loaded
+        for own in (self._loader, self._asker):
+            own.param.watch(lambda event: event.new and worker.complain(event.new), "trouble")
         self._desk: Desk | None = None
         self._offers: tuple[Offer, ...] = ()
         self._chip = pmui.Chip(
@@ -40,7 +42,7 @@ class Chooser(Viewer):
             return
         self._desk = desk
         show = lambda _: self._courier(self._show)  # noqa: E731 - one name for all the watchers
-        for worker in (self._worker, self._loader):  # a click may load what could not be loaded before
+        for worker in (self._worker, self._loader, self._asker):  # a click may load what could not be loaded before
             worker.param.watch(show, "doing")
         desk.param.watch(show, "segmenter")
         self._show()
@@ -48,16 +50,15 @@ class Chooser(Viewer):
 
     def _show(self) -> None:
         if self._desk:
-            doing = self._loader.doing
+            doing = self._loader.doing or self._asker.doing
             self._chip.param.update(label=f"{doing} …" if doing else self._desk.segmenter.name, visible=True)
 
     def _open(self) -> None:
-        if desk := self._desk:
-            self._then("Looking for models", desk.models, then=self._list_all)
+        if self._desk and not self._asker.doing:
+            self._then(self._asker.run("Looking for models", self._desk.models), self._list_all)
 
-    def _then(self, title: str, verb: Any, *args: Any, then: Any) -> None:
-        future = self._loader.run(title, verb, *args)
-        future.add_done_callback(lambda done: self._courier(lambda: then(done.result())))
+    def _then(self, future: Any, show: Any) -> None:
+        future.add_done_callback(lambda done: self._courier(lambda: show(done.result())))
 
     def _list_all(self, stock: Stock | None) -> None:
         if stock is None or self._desk is None:
@@ -79,7 +80,8 @@ class Chooser(Viewer):
             return
         self.dialog.open = False
         if not desk.is_in_use(chosen):
-            self._then(f"Loading {chosen.title}", desk.load, chosen, then=lambda model: self._on_loaded(chosen, model))
+            loading = self._loader.run(f"Loading {chosen.title}", desk.load, chosen)
+            self._then(loading, lambda model: self._on_loaded(chosen, model))
 
     def _on_loaded(self, chosen: Offer, model: Segmenter | None) -> None:
         # after the clicks that wait, which are for the model of before; where it was not loaded, that one stays
@@ -87,8 +89,9 @@ class Chooser(Viewer):
             self._worker.run("Outlining with the other model", self._desk.use, chosen, model)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self._loader.close()
+        self._asker.close()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._chip

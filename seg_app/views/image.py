@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -93,6 +94,7 @@ class ImageView(Viewer):
         self._courier.pushed.append(self._pane)
 
     def _options(self) -> Any:
+        furnish = weakref.WeakMethod(self._on_plot)  # HoloViews keeps options in a table of its own, for ever
         height, width = self.session.volume.shape[1:]
         shown = self._begin or Box(-0.5, -0.5, width - 0.5, height - 0.5)
         common = {
@@ -109,7 +111,7 @@ class ImageView(Viewer):
             "default_tools": ["pan", "wheel_zoom"],
             "active_tools": ["pan", "wheel_zoom"],
             "lod": {"timeout": 60},  # Bokeh tells of a wheel only when it ends, 500 ms after the last notch by default
-            "hooks": [self._on_plot],
+            "hooks": [lambda plot, _: (on_plot := furnish()) and on_plot(plot)],
         }
         if self.session.volume.is_rgb:
             return hv.opts.RGB(**common)
@@ -117,7 +119,7 @@ class ImageView(Viewer):
 
     # The figure
 
-    def _on_plot(self, plot: Any, _: Any) -> None:
+    def _on_plot(self, plot: Any) -> None:
         # HoloViews sets the mapper's limits again with every frame.
         self._mapper = plot.handles.get("color_mapper")
         self._apply_limits()

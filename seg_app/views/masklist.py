@@ -32,10 +32,10 @@ COLUMNS = {"#": "int64", "colour": "object", "class": "object", "area": "float64
 """The types are the same for every table, also an empty one: Tabulator builds itself anew when one changes, and loses
 the rows that come meanwhile."""
 
-THREE_DIGITS = HTMLTemplateFormatter(template="<%= value < 100 ? value.toPrecision(3) : value.toFixed(0) %>")
+THREE_DIGITS = "<%= value < 100 ? value.toPrecision(3) : value.toFixed(0) %>"
 """For areas in µm², which go from pores to the whole plane; the table sorts by the values themselves."""
-WHOLE = HTMLTemplateFormatter(template="<%= value.toFixed(0) %>")
-SCORE = HTMLTemplateFormatter(template="<%= isNaN(value) ? '' : value.toFixed(2) %>")
+WHOLE = "<%= value.toFixed(0) %>"
+SCORE = "<%= isNaN(value) ? '' : value.toFixed(2) %>"
 
 
 def table_of(masks: tuple[Mask, ...], pixel_area_um2: float | None) -> pd.DataFrame:
@@ -67,9 +67,10 @@ def titles(area_um2: float | None) -> dict[str, str]:
 
 
 def formatters(area_um2: float | None) -> dict[str, Any]:
-    """Return how the values of the columns are written."""
-    area = THREE_DIGITS if area_um2 else WHOLE
-    return {"colour": {"type": "html"}, "class": {"type": "plaintext"}, "area": area, "score": SCORE}
+    """Return how the values of the columns are written, for one table: it would be kept by what it shares."""
+    area = HTMLTemplateFormatter(template=THREE_DIGITS if area_um2 else WHOLE)
+    score = HTMLTemplateFormatter(template=SCORE)
+    return {"colour": {"type": "html"}, "class": {"type": "plaintext"}, "area": area, "score": score}
 
 
 def swatch(number: int) -> str:

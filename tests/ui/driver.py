@@ -65,7 +65,7 @@ def opened(browser: Browser, url: str, **size: int) -> Iterator[Tab]:
     tab = Tab(browser, url, **size)
     yield tab
     tab.close()
-    assert not tab.troubles
+    tab.assert_calm()
 
 
 class Tab:
@@ -99,6 +99,11 @@ class Tab:
     def close(self) -> None:
         """Close the tab."""
         self._context.close()
+
+    def assert_calm(self) -> None:
+        """Fail when there was trouble since the last call: in a tab of many tests the one that made it must fail."""
+        troubles, self.troubles = self.troubles, []
+        assert not troubles
 
     # Looking
 

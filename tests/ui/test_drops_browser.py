@@ -55,6 +55,7 @@ def tab(one_tab) -> Iterator[Tab]:
     yield one_tab
     one_tab.close_all()
     go(one_tab, "/ada")
+    one_tab.assert_calm()
 
 
 def click(tab: Tab, name: str) -> None:

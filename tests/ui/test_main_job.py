@@ -57,6 +57,7 @@ def tab(one_tab) -> Iterator[Tab]:
     one_tab.delete_all()
     one_tab.fit(256, 256)
     one_tab.go_to_plane(Z + 1)
+    one_tab.assert_calm()
 
 
 def accept(tab, particle):

@@ -53,6 +53,7 @@ def tab(one_tab):
     yield one_tab
     one_tab.close_all()
     one_tab.press("0")
+    one_tab.assert_calm()
 
 
 def choose(tab, title):

@@ -68,6 +68,7 @@ def odd_tab(one_odd_tab) -> Iterator[Tab]:
     one_odd_tab.close_all()
     one_odd_tab.drop_points()
     one_odd_tab.delete_all()
+    one_odd_tab.assert_calm()
 
 
 def accept_one(tab: Tab) -> None:
