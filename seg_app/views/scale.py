@@ -31,7 +31,7 @@ class ScaleForm(Viewer):
         self._bench, self._volume = bench, bench.session.volume
         self._now = Text(margin=(0, 8), sizing_mode="stretch_width")
         self._remarks = Text(kind="caption", margin=(4, 8), sizing_mode="stretch_width")
-        self._x, self._y = self._number("Width of a pixel"), self._number("Height, if another")
+        self._x, self._y = self._number("Width of a pixel"), self._number("Height, if other")
         self._z = self._number("Distance of planes", visible=self._volume.n_planes > 1)
         self._unit, self._line_unit = self._units("nm"), self._units("µm")
         self._line = Text(margin=(0, 8), sizing_mode="stretch_width")
