@@ -159,6 +159,42 @@ def test_what_was_saved_is_saved_again_with_another_size_of_a_pixel(tmp_path):
     assert session.store.load(session.saved_as).calibration == Calibration((5.0, 2000.0, 2000.0), "user")
 
 
+@pytest.fixture
+def two_tabs(tmp_path, notes):
+    """Two sessions on one image, with a mask each."""
+
+    def tab():
+        volume = volume_of(np.zeros((3, 64, 96), np.uint8))
+        volume.keep_notes(Notes(notes.path))
+        session = Session(volume, connect_sam("classical:"), store=MaskStore(LocalFolder(tmp_path / "masks")))
+        session.masks.add([square()])
+        return session
+
+    return tab(), tab()
+
+
+def test_masks_are_saved_with_the_scale_that_was_said_in_another_tab(two_tabs):
+    first, second = two_tabs
+    first.save()
+    second.volume.calibrate(2.5)
+    assert first.store.load(first.save()).calibration == Calibration((5.0, 2.5, 2.5), "user")
+    assert (first.volume.calibration, first.unsaved) == (second.volume.calibration, False)
+
+
+def test_masks_are_exported_with_the_scale_that_was_said_in_another_tab(two_tabs, tmp_path):
+    first, second = two_tabs
+    second.volume.calibrate(2.5)
+    name, data, _ = first.export(".tif")
+    (tmp_path / name).write_bytes(data)
+    assert open_volume(tmp_path / name).pixel_size_nm == (5.0, 2.5, 2.5)
+
+
+def test_without_a_place_for_notes_what_was_said_stays(volume):
+    volume.calibrate(2.5)
+    volume.refresh_notes()
+    assert volume.calibration == Calibration((5.0, 2.5, 2.5), "user")
+
+
 # The databar
 
 BAR = 59

@@ -4,12 +4,14 @@ import errno
 import math
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from builders import IMAGE, square
 
 from seg_app.errors import StorageError
 from seg_app.models.journal import Change, Journal
+from seg_app.models.notes import Notes, Said
 from seg_app.records import Point, Prompts
 
 
@@ -136,3 +138,38 @@ def test_an_image_that_got_more_planes_goes_on_with_its_journal(tmp_path, journa
     larger = Journal.of_image(tmp_path, replace(IMAGE, shape=(planes + 5, *plane)))
     assert larger.read_new() == [Change("undo")]
     assert Journal.of_image(tmp_path, replace(IMAGE, shape=(planes - 1, *plane))).read_new() == []
+
+
+def opened_at(folder, planes, of=Journal):
+    return of.of_image(folder, replace(IMAGE, shape=(planes, *IMAGE.shape[1:])))
+
+
+@pytest.mark.parametrize("of", [Journal, Notes])
+def test_who_opens_a_growing_image_later_goes_on_with_what_was_opened_before_anything_was_kept(tmp_path, of):
+    assert opened_at(tmp_path, 3, of).path == opened_at(tmp_path, 10, of).path
+
+
+def test_a_journal_without_a_change_is_empty(tmp_path, journal):
+    assert journal.path.read_bytes() == b""
+    assert opened_at(tmp_path, 10).read_new() == []
+
+
+def test_an_empty_journal_of_an_earlier_image_does_not_hide_what_was_accepted_on_the_growing_one(tmp_path):
+    earlier, growing = opened_at(tmp_path, 10), opened_at(tmp_path, 3)
+    assert opened_at(tmp_path, 10).path == growing.path != earlier.path
+    growing.append(Change("undo"))
+    assert opened_at(tmp_path, 10).read_new() == [Change("undo")]
+
+
+def test_where_nothing_can_be_written_images_can_still_be_looked_at(tmp_path, journal, monkeypatch):
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "touch", read_only)
+    assert Journal.of_image(tmp_path, IMAGE).path == journal.path
+    assert Journal.of_image(tmp_path / "other", IMAGE).read_new() == []
+
+
+def test_notes_that_nobody_wrote_yet_are_no_trouble(tmp_path, caplog):
+    assert Notes.of_image(tmp_path, IMAGE).read() == Said()
+    assert caplog.text == ""

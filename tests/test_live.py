@@ -1,6 +1,7 @@
 """Images that are still being recorded: more planes are there soon, whether the server tells or is asked."""
 
 import threading
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -97,12 +98,22 @@ def test_a_server_that_fails_for_a_while_is_asked_again(scan, watched, monkeypat
 
 
 @pytest.fixture
-def desk(source, tmp_path, monkeypatch):
+def desk_of(source, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "POLL_S", 0.05)
-    store = MaskStore(LocalFolder(tmp_path / "masks"))
-    desk = Desk(source, connect_sam("classical:"), store=store, journals=tmp_path / "journals", user="ada")
-    yield desk
-    desk.close()
+    store, segmenter = MaskStore(LocalFolder(tmp_path / "masks")), connect_sam("classical:")
+    with ExitStack() as desks:
+
+        def desk():
+            own = Desk(source, segmenter, store=store, journals=tmp_path / "journals", user="ada")
+            desks.callback(own.close)
+            return own
+
+        yield desk
+
+
+@pytest.fixture
+def desk(desk_of):
+    return desk_of()
 
 
 def grown(session, act):
@@ -144,6 +155,15 @@ def test_masks_are_there_when_the_image_has_grown_while_nobody_looked(desk, scan
     desk.path = None
     add_plane(scan, 4)
     assert [mask.z for mask in desk.open("scan").masks.masks] == [0, 3]
+
+
+def test_two_tabs_that_open_a_growing_image_at_different_lengths_have_the_same_masks(desk_of, scan):
+    first = desk_of().open("scan")
+    add_plane(scan, 3)
+    second = desk_of().open("scan")
+    first.masks.add([square(2, 3)])
+    second.masks.add([square(12, 3)])
+    assert [mask.x0 for mask in desk_of().open("scan").masks.masks] == [2, 12]
 
 
 def test_more_times_are_seen_in_an_image_of_several_axes(desk, source):

@@ -7,7 +7,7 @@ from builders import square
 from seg_app.errors import MissingError
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk
-from seg_app.records import Box
+from seg_app.records import Box, Calibration
 from seg_app.sam import connect_sam
 
 # Tiled's own Alembic configuration is of the style before path_separator.
@@ -40,6 +40,15 @@ def test_what_is_outlined_in_one_channel_is_seen_in_the_other(desk):
     assert desk.move(c=0).masks.masks == ()
 
 
+def test_what_is_said_of_the_scale_and_the_databar_holds_at_all_times(desk):
+    desk.session.volume.calibrate(2.5)
+    desk.session.volume.set_databar(4)
+    later = desk.move(t=1).volume
+    assert (later.calibration, later.databar_rows) == (Calibration((None, 2.5, 2.5), "user"), 4)
+    later.forget_calibration()
+    assert desk.move(t=0, c=1).volume.calibration == Calibration()
+
+
 def test_plane_view_and_class_stay(desk):
     desk.session.go_to(2)
     desk.session.param.update(view=Box(2, 3, 12, 13), class_name="pore", limits=(5.0, 6.0))
@@ -65,6 +74,30 @@ def test_saved_sets_belong_to_the_time_and_to_all_channels(desk):
     assert (other.saved_as, other.unsaved) == (path, False)
     assert [one.path for one in other.saved_sets()] == [path]
     assert desk.move(t=1).saved_sets() == []
+
+
+def test_the_name_of_a_set_stays_and_nothing_is_news_in_the_other_channel(desk):
+    desk.session.masks.add([square(2, 3)])
+    desk.session.set_title = "pores"
+    path = desk.session.save()
+    other = desk.move(c=1)
+    assert (other.set_title, other.has_news, other.save()) == ("pores", False, path)
+
+
+def test_the_name_of_a_set_is_that_of_the_next_time_too_where_it_is_not_saved_yet(desk):
+    desk.session.masks.add([square(2, 3)])
+    desk.session.set_title = "pores"
+    desk.session.save()
+    later = desk.move(t=1)
+    later.masks.add([square(2, 3)])
+    assert (later.set_title, later.has_news, later.saved_as) == ("pores", True, "")
+
+
+def test_another_scale_than_the_saved_one_is_unsaved_in_the_other_channel_too(desk):
+    desk.session.masks.add([square(2, 3)])
+    desk.session.save()
+    desk.session.volume.calibrate(2.5)
+    assert desk.move(c=1).unsaved
 
 
 def test_a_place_that_cannot_be_read_leaves_the_open_one(desk, source):

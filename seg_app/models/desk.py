@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from seg_app.io.pyramid import Workshop
     from seg_app.io.tiled import Entry, TiledSource
     from seg_app.models.outbox import Outbox
+    from seg_app.records import ImageId
     from seg_app.sam import Offer, Segmenter, Shelf
 
 
@@ -106,7 +108,7 @@ class Desk(param.Parameterized):
         return self._show(before.volume.at(**index), self.path, after=before) if before else None
 
     def _show(self, volume: Volume, path: str | None = None, *, after: Session | None = None) -> Session:
-        volume.keep_notes(Notes.of_image(self._journals, volume.image))  # the databar first: contrast leaves it out
+        volume.keep_notes(Notes.of_image(self._journals, _whole(volume)))  # the databar first: contrast leaves it out
         masks = MaskSet(Journal.of_image(self._journals, volume.image))
         session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
         if after:
@@ -180,6 +182,11 @@ class Desk(param.Parameterized):
         if depth:
             for entry in (entry for entry in entries if entry.kind == "folder"):
                 yield from self._images(entry.path, depth - 1)
+
+
+def _whole(volume: Volume) -> ImageId:
+    """Return which image it is a place of: all its times and channels have the same scale and databar."""
+    return replace(volume.image, path=volume.whole.path) if volume.whole else volume.image
 
 
 def _is_volume(entry: Entry) -> bool:

@@ -54,7 +54,12 @@ class ImageFacts(param.Parameterized):
     def keep_notes(self, notes: Notes) -> None:
         """Take over what was said of the image before, and keep there what is said from now on. Raises SourceError."""
         self._notes = notes
-        self._take_over(notes.read())
+        self.refresh_notes()
+
+    def refresh_notes(self) -> None:
+        """Take over what was said of the image elsewhere, as in another tab. Raises SourceError."""
+        if self._notes:
+            self._take_over(self._notes.read())
 
     def _take_over(self, said: Said) -> None:
         size_nm = said.pixel_size_nm

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -54,10 +54,8 @@ class Journal:
 
     @classmethod
     def of_image(cls, folder: Path, image: ImageId) -> Journal:
-        """Return the journal of an image below a folder; the folder is made where it is missing."""
-        with _as_storage_error(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            return cls(path_of(folder, image, ".jsonl"))
+        """Return the journal of an image below a folder; both are made where they are missing. Raises StorageError."""
+        return cls(path_of(folder, image, ".jsonl"))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -119,15 +117,24 @@ class Journal:
 
 
 def path_of(folder: Path, image: ImageId, suffix: str) -> Path:
-    """Return the file about an image in a folder.
+    """Return the file about an image in a folder; both are made where they are missing. Raises StorageError.
 
     The name begins with the image's own, for people; a hash of source, path and shape keeps two images of one name
     apart, also an image made anew in another size, and keeps any character of theirs out of the file system. An image
-    that has got more planes since, as while it is recorded, goes on with the file that it had.
+    that has got more planes since, as while it is recorded, goes on with the file that it had. The first opening makes
+    it, empty: who opens the image later, with more planes, shall find it though nothing was written yet.
     """
-    there = {path.name for path in folder.glob(f"*{suffix}")}
     names = [_name_of(image, planes) + suffix for planes in range(image.shape[0], 0, -1)]
-    return folder / next((name for name in names if name in there), names[0])
+    with _as_storage_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        found = {path.name for path in folder.glob(f"*{suffix}")}
+        there = [folder / name for name in names if name in found]
+        written = [path for path in there if path.stat().st_size]  # an empty one may be of an earlier image
+        path = next(iter([*written, *reversed(there)]), folder / names[0])
+        if not there:
+            with suppress(OSError):  # a full disk keeps nobody from looking; the first change says it
+                path.touch()
+        return path
 
 
 def _name_of(image: ImageId, planes: int) -> str:

@@ -15,14 +15,13 @@ if TYPE_CHECKING:
 def carry_over(before: Session, after: Session) -> None:
     """Show in a new session what was on view in the one before: the same plane, and the same part of it.
 
-    Within a channel also at the same contrast, and between channels with what was saved of their common masks.
+    Within a channel also at the same contrast. What was saved, and how the next set is called, see `goes_on_from`.
     """
     after.param.update(scale=before.scale, view=_moved_view(before), class_name=before.class_name, follow=before.follow)
     after.go_to(before.z)
     if before.volume.index.get(CHANNEL) == after.volume.index.get(CHANNEL):
         after.limits = before.limits
-    if before.volume.image.path == after.volume.image.path:
-        after.param.update(saved_as=before.saved_as, kept=before.kept)
+    after.goes_on_from(before)
 
 
 def grow(session: Session, larger: Opened) -> None:

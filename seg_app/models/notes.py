@@ -39,13 +39,14 @@ class Notes:
 
     @classmethod
     def of_image(cls, folder: Path, image: ImageId) -> Notes:
-        """Return the notes of an image below a folder; there need be none."""
+        """Return the notes of an image below a folder, empty where nothing was said yet. Raises StorageError."""
         return cls(path_of(folder, image, ".notes.json"))
 
     def read(self) -> Said:
         """Return what was said; nothing where the file cannot be understood. Raises SourceError."""
         try:
-            return _SAID.validate_json(read_file(self.path))
+            text = read_file(self.path)
+            return _SAID.validate_json(text) if text else Said()
         except MissingError:
             return Said()
         except ValidationError as error:

@@ -223,7 +223,7 @@ class Session(param.Parameterized):
         Raises SegAppError.
         """
         store = self._store
-        self.masks.refresh()  # another tab may have added to them
+        self._refresh()
         if self.saved_as and not (self.unsaved or self.has_news):
             return self.saved_as
         if not self.masks.masks:
@@ -236,6 +236,13 @@ class Session(param.Parameterized):
         self._kept_title, self._kept_at = title, file.calibration
         self.param.update(saved_as=path, kept=file.masks)
 
+    def goes_on_from(self, before: Session) -> None:
+        """Call the next set as it was called in the session before; of the same image go on from what was saved."""
+        self.set_title = before.set_title
+        if before.volume.image.path == self.volume.image.path:  # as another channel, which shares the masks
+            self._kept_title, self._kept_at = before._kept_title, before._kept_at
+            self.param.update(saved_as=before.saved_as, kept=before.kept)
+
     def _on_delivery(self, delivery: Delivery) -> None:
         """Hear that a set which had to wait has arrived: it may be what is on the page."""
         if delivery.file.image == self.volume.image and delivery.file.masks == self.masks.masks:
@@ -246,9 +253,14 @@ class Session(param.Parameterized):
 
         suffix: of `seg_app.io.formats.FORMATS`, with its dot. Raises SegAppError.
         """
-        self.masks.refresh()
+        self._refresh()
         name, file = f"{self.volume.image.stem}{suffix}", self._file
         return name, *encode_masks(name, file, picture=self.volume.levels[0])
+
+    def _refresh(self) -> None:
+        """Take over what another tab did to the masks, and said of the size of a pixel."""
+        self.masks.refresh()
+        self.volume.refresh_notes()
 
     @property
     def _file(self) -> MaskFile:
