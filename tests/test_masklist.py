@@ -135,6 +135,41 @@ def test_a_selected_object_is_ticked_on_its_page(listed, bench):
     assert (listed._table.selection, listed._table.page) == ([2 * ROWS_PER_PAGE], 3)
 
 
+@pytest.fixture
+def sorted_list(listed, bench):
+    """Three pages, the largest objects first: they are the last of the session, which has 60."""
+    bench.session.masks.remove([mask.id for mask in bench.session.masks.masks])
+    bench.session.masks.add([square(2, 3, i + 1) for i in range(3 * ROWS_PER_PAGE)])
+    listed._table.sorters = [{"field": "area", "dir": "desc"}]
+    return listed
+
+
+def test_a_selected_object_is_shown_where_it_is_sorted(sorted_list, bench):
+    pages = []
+    for i in (0, 30, 59):
+        bench.session.masks.selected = (bench.session.masks.masks[i].id,)
+        pages.append(sorted_list._table.page)
+    assert pages == [3, 2, 1]
+
+
+def test_clicks_in_the_table_turn_no_page(sorted_list):
+    sorted_list._table.selection = [59]
+    pages = [sorted_list._table.page]
+    sorted_list._table.page = 2
+    sorted_list._table.selection = [59, 30]
+    sorted_list._table.selection = [59]  # a second click with Ctrl takes the row out again
+    assert [*pages, sorted_list._table.page] == [1, 2]
+
+
+def test_a_page_that_was_turned_to_by_hand_stays(listed, bench):
+    bench.session.masks.add([square(i % 90, i // 90) for i in range(3 * ROWS_PER_PAGE)])
+    bench.session.masks.selected = (bench.session.masks.masks[0].id,)
+    listed._table.page = 3
+    bench.session.go_to(1)
+    bench.session.add_point(50, 50)
+    assert (listed._table.selection, listed._table.page) == ([0], 3)
+
+
 def test_all_and_none(listed, bench):
     listed._select_all(None)
     assert len(bench.session.masks.selected) == 3

@@ -101,6 +101,7 @@ class MaskList(Viewer):
         self._refreshing = False
         self._shown: tuple[Mask, ...] = ()
         self._drawn: tuple[Mask, ...] | None = None
+        self._followed: list[str] = []
         self._is_due, self._next_s = False, 0.0
         self.refresh()
 
@@ -144,6 +145,7 @@ class MaskList(Viewer):
         self._is_due, self._next_s = False, time.monotonic() + TABLE_REST_S
         masks, shown = self._session.masks, self._session.masks.masks
         positions = {mask.id: i for i, mask in enumerate(shown)}
+        chosen = [id_ for id_ in masks.selected if id_ in positions]
         area_um2 = pixel_area_um2(self._session.volume)
         self._refreshing = True
         try:
@@ -153,19 +155,22 @@ class MaskList(Viewer):
             if shown is not self._drawn:
                 self._shown = self._drawn = shown
                 self._table.value = table_of(shown, self._pixel_area_um2)
-            self._table.selection = [positions[id_] for id_ in masks.selected if id_ in positions]
+            self._table.selection = [positions[id_] for id_ in chosen]
         finally:
             self._refreshing = False
-        self._turn_to(self._table.selection)
+        if chosen != self._followed:  # else the user may have turned the page since
+            self._followed = chosen
+            self._turn_to(self._table.selection)
 
     def _turn_to(self, selection: list[int]) -> None:
         if len(selection) == 1:
-            self._table.page = selection[0] // ROWS_PER_PAGE + 1
+            place = self._table.current_view.index.get_loc(selection[0])  # the rows may be sorted
+            self._table.page = place // ROWS_PER_PAGE + 1
 
     def _on_selection(self, event: Any) -> None:
         if not self._refreshing:
-            masks = self._session.masks
-            masks.selected = tuple(self._shown[i].id for i in event.new)
+            self._followed = [self._shown[i].id for i in event.new]  # the row is where the user has clicked
+            self._session.masks.selected = tuple(self._followed)
             if len(event.new) == 1 and not self._session.draft.prompts:
                 self._session.go_to(self._shown[event.new[0]].z)
 
