@@ -45,7 +45,7 @@ class Workbench(Viewer):
         self._search, self._progress = SearchForm(self), SearchProgress(self)
         self._scale, self._remarks = ScaleForm(self), Remarks(session.volume)
         self._plane = Planes(session)
-        self._contrast = Contrast(session)
+        self._contrast = Contrast(self)
         self._status = Status(self)
         help_table = pmui.Markdown(help_text(), stylesheets=[theme.HELP_CSS])
         self._help = make_dialog(help_table, title="Keys and mouse")
@@ -210,9 +210,10 @@ class Planes(Viewer):
 class Contrast(Viewer):
     """Black and white points on the data's own scale."""
 
-    def __init__(self, session: Session):
+    def __init__(self, bench: Workbench):
         super().__init__()
-        self._session = session
+        session = bench.session
+        self._bench, self._session = bench, session
         low, high = session.volume.data_range()
         self._slider = pmui.RangeSlider(
             label="Contrast", start=low, end=high, value=session.limits, step=self._step(low, high), size="small",
@@ -235,7 +236,11 @@ class Contrast(Viewer):
             self._session.limits = (float(low), float(high))
 
     def _on_auto(self, _: Any) -> None:
-        self._session.limits = self._session.volume.percentiles()
+        self._bench.do("Looking at the contrast", self._session.volume.percentiles, then=self._show)
+
+    def _show(self, limits: tuple[float, float] | None) -> None:
+        if limits:  # else the worker has said why
+            self._session.limits = limits
 
     def refresh(self) -> None:
         """Follow the session."""
