@@ -164,7 +164,7 @@ class MaskList(Viewer):
 
     def _turn_to(self, selection: list[int]) -> None:
         if len(selection) == 1:
-            place = self._table.current_view.index.get_loc(selection[0])  # the rows may be sorted
+            place = self._table.current_view.index.tolist().index(selection[0])  # the rows may be sorted
             self._table.page = place // ROWS_PER_PAGE + 1
 
     def _on_selection(self, event: Any) -> None:
