@@ -1,8 +1,19 @@
-"""The data browser's words."""
+"""The data browser: its words, and what it knows of folders that change."""
 
+import shutil
+
+import numpy as np
 import pytest
 
-from seg_app.views.browser import size_of
+from seg_app.io import LocalFolder, MaskStore, register_folder
+from seg_app.models import Desk, Worker
+from seg_app.sam import connect_sam
+from seg_app.views import load_extensions
+from seg_app.views.browser import Browser, size_of
+from seg_app.views.courier import Courier
+
+# Tiled's own Alembic configuration is of the style before path_separator.
+pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
 
 
 @pytest.mark.parametrize(
@@ -18,3 +29,83 @@ from seg_app.views.browser import size_of
 )
 def test_sizes_are_columns_rows_and_planes(shape, size):
     assert size_of(shape) == size
+
+
+@pytest.fixture
+def folder(embedded, tmp_path):
+    """A folder that the server shows, with an image in a folder of its own."""
+    folder = embedded[1] / tmp_path.name
+    put(folder / "coins" / "1.npy")
+    return folder
+
+
+@pytest.fixture
+def browser(source, folder, tmp_path):
+    """A browser in which everything is unfolded."""
+    load_extensions()
+    register_folder(source, folder)
+    store = MaskStore(LocalFolder(tmp_path / "masks"))
+    worker = Worker()
+    browser = Browser(Desk(source, connect_sam("classical:"), store=store, journals=tmp_path), worker, Courier())
+    finish(browser)
+    browser._tree.expanded = [(0,), (0, 0)]
+    finish(browser)
+    yield browser
+    worker.close()
+
+
+def put(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.zeros((20, 30), np.uint8))
+
+
+def finish(browser):
+    for _ in range(2):  # what was read may ask for more
+        browser._worker.run("Waiting", lambda: None).result(30)
+
+
+def names(items):
+    """Return the tree as its labels: those of images alone, those of folders with what is in them."""
+    return [{one["label"]: names(one["items"])} if "items" in one else one["label"] for one in items]
+
+
+def test_files_that_came_are_listed_in_every_folder_that_was_looked_into(browser, folder):
+    before = names(browser._tree.items)
+    put(folder / "coins" / "2.npy")
+    put(folder / "grain.npy")
+    browser.reread()
+    finish(browser)
+    assert before == [{"samples": [{"coins": ["1.npy"]}]}]
+    assert names(browser._tree.items) == [{"samples": [{"coins": ["1.npy", "2.npy"]}, "grain.npy"]}]
+
+
+def test_a_folder_that_comes_before_others_leaves_them_unfolded(browser, folder):
+    put(folder / "battery" / "1.npy")
+    browser.reread()
+    finish(browser)
+    assert names(browser._tree.items) == [{"samples": [{"battery": ["…"]}, {"coins": ["1.npy"]}]}]
+    assert sorted(browser._tree.expanded) == [(0,), (0, 1)]
+
+
+def test_a_folder_that_was_folded_stays_folded(browser, folder):
+    browser._tree.expanded = []
+    put(folder / "coins" / "2.npy")
+    browser.reread()
+    finish(browser)
+    assert browser._tree.expanded == []
+
+
+def test_a_folder_that_is_gone_is_no_trouble(browser, folder):
+    shutil.rmtree(folder / "coins")
+    put(folder / "grain.npy")
+    browser.reread()
+    finish(browser)
+    assert (names(browser._tree.items), browser._worker.trouble) == ([{"samples": ["grain.npy"]}], "")
+
+
+def test_the_list_stays_where_the_server_cannot_say_what_there_is(browser, folder):
+    before = browser._tree.items
+    shutil.rmtree(folder)
+    browser.reread()
+    finish(browser)
+    assert (browser._tree.items, bool(browser._worker.trouble)) == (before, True)

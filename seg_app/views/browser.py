@@ -47,6 +47,28 @@ class Browser(Viewer):
         future = self._worker.run("Looking what is there", self._desk.browse, path)
         future.add_done_callback(lambda done: self._courier(lambda: self._on_read(path, done.result())))
 
+    def reread(self) -> None:
+        """List every folder that was looked into again, in the worker thread: files may have come."""
+        future = self._worker.run("Looking what is there", self._list, "", set(self._folders))
+        future.add_done_callback(lambda done: self._courier(lambda: self._on_reread(done.result())))
+
+    def _list(self, path: str, known: set[str]) -> dict[str, list[Entry]]:
+        """Return what is in a folder, and in those of the known folders that are still below it. Raises SourceError."""
+        listed = {path: self._desk.browse(path)}
+        for entry in listed[path]:
+            if entry.path in known:
+                listed |= self._list(entry.path, known)
+        return listed
+
+    def _on_reread(self, listed: dict[str, list[Entry]] | None) -> None:
+        if listed is None:  # the worker has said why
+            return
+        is_first = not self._folders.get("")
+        self._folders |= listed
+        self._show()
+        if is_first:
+            self._unfold_first("")
+
     def _on_read(self, path: str, entries: list[Entry] | None) -> None:
         if entries is None:
             self._folders.pop(path, None)  # the worker has said why; unfolding it again tries again

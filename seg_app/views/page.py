@@ -94,7 +94,7 @@ class Page(Viewer):
 
         def deliver(folder: Path, troubles: list[str]) -> None:
             opening = self.worker.run(f"Opening {folder.name}", desk.open_delivered, folder)
-            opening.add_done_callback(lambda _: self._courier(lambda: browser.read("")))
+            opening.add_done_callback(lambda _: self._courier(browser.reread))
             if troubles:
                 opening.add_done_callback(lambda _: self.worker.complain(" ".join(troubles[:3])))
 

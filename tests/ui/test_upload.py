@@ -68,3 +68,13 @@ def test_a_dropped_file_is_shown(tab, tmp_path):
     tab.page.evaluate(DROP, ["../<i>drop.tif", data])
     soon(tab, "drop · 50 × 50")
     assert tab.page.locator("i", has_text="drop").count() == 0
+
+
+def test_a_second_file_is_listed_beside_the_first_one(tab, tmp_path):
+    for name in ("one", "two"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.eye(50, dtype=np.uint8), photometric="minisblack")
+        tab.page.locator("input[type=file]").set_input_files(tmp_path / f"{name}.tif")
+        soon(tab, f"{name} · 50 × 50")
+        if name == "one":
+            tab.page.get_by_text("Files of ada").click()
+        expect(tab.page.get_by_text(name, exact=True)).to_be_visible()
