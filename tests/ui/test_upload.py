@@ -1,6 +1,7 @@
 """Files of the user's own computer in a real browser: chosen by a button, or dropped on the page."""
 
 import base64
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -71,10 +72,11 @@ def test_a_dropped_file_is_shown(tab, tmp_path):
 
 
 def test_a_second_file_is_listed_beside_the_first_one(tab, tmp_path):
-    for name in ("one", "two"):
+    first, second = uuid4().hex[:8], uuid4().hex[:8]  # no names of an earlier try
+    for name in (first, second):
         tifffile.imwrite(tmp_path / f"{name}.tif", np.eye(50, dtype=np.uint8), photometric="minisblack")
         tab.page.locator("input[type=file]").set_input_files(tmp_path / f"{name}.tif")
         soon(tab, f"{name} · 50 × 50")
-        if name == "one":
+        if name == first:
             tab.page.get_by_role("treeitem", name="Files of ada").locator("svg").first.click()  # its arrow
         expect(tab.page.get_by_text(name, exact=True)).to_be_visible()
