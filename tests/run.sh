@@ -25,6 +25,6 @@ fi
 "$VENV/bin/lint-imports"
 "$VENV/bin/basedpyright"
 [ $# -gt 0 ] && exec "$PYTHON" -m pytest "$@"
-# A page and its app need the whole machine to be quick: first what needs no browser, on all cores, a file on each.
+# A page and its app must not wait for a training: first what needs no browser. A file is on one core.
 "$PYTHON" -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile
-exec "$PYTHON" -m pytest -m browser
+exec "$PYTHON" -m pytest -m browser -n auto --maxprocesses 4 --dist loadfile

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import zarr
 from driver import Tab, opened
+from playwright.sync_api import expect
 from scipy.ndimage import distance_transform_edt
 from skimage.draw import polygon
 
@@ -298,8 +299,8 @@ def test_theme_and_class_are_found_again_after_a_reload(tab):
     tab.page.wait_for_function(f"() => {paper} !== '{light}'")
     tab.page.reload()
     tab.wait_for_picture()
-    assert tab.page.evaluate(paper) != light
-    assert field.input_value() == "binder"
+    tab.page.wait_for_function(f"() => {paper} !== '{light}'")
+    expect(field).to_have_value("binder")
     tab.page.get_by_label("Toggle theme").click()
     field.fill("")
     field.press("Enter")
