@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -178,11 +178,16 @@ class Tab:
     def show(self, title: str) -> None:
         """Open an image by a click on its title, unless it is open."""
         if not self.page.get_by_text(f"{title} · ").count():
-            before = self.figure("f.model.id")
-            self.page.get_by_text(title, exact=True).first.click()
-            self.page.wait_for_function(f"() => ![undefined, '{before}'].includes({FIGURE}?.model.id)")
+            self.open_by(self.page.get_by_text(title, exact=True).first.click, title)
+
+    def open_by(self, act: Callable[[], object], title: str = "") -> None:
+        """Do something that opens another image, and wait until the canvas is its own, at rest, and has its title."""
+        before = self.figure("f.model.id")
+        act()
+        self.page.wait_for_function(f"() => ![undefined, '{before}'].includes({FIGURE}?.model.id)")
+        if title:
             self.wait_for_text(f"{title} · ")
-            self.wait_for_picture()
+        self.wait_for_picture()
 
     def close_all(self) -> None:
         """Close the dialog and the line of errors, where there are some."""

@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 import tifffile
-from driver import FIGURE
 from playwright.sync_api import expect
 
 
@@ -27,24 +26,16 @@ def point_at(tab, x, y):
     tab.page.mouse.move(*tab.place(x + 1, y))
 
 
-def another_opens(tab, act):
-    """Do something, and wait until the canvas is another one, at rest."""
-    before = tab.figure("f.model.id")
-    act()
-    tab.page.wait_for_function(f"() => ![undefined, '{before}'].includes({FIGURE}?.model.id)")
-    tab.wait_for_picture()
-
-
 def test_another_channel_and_another_time_are_shown(open_tab, film_app):
     tab = open_tab(film_app.url)
     tab.wait_for_picture()
     value = lambda pattern: expect(tab.page.get_by_text(re.compile(rf"value {pattern}\b"))).to_be_visible()  # noqa: E731
     point_at(tab, 40, 30)
     value("10")
-    another_opens(tab, tab.page.get_by_role("button", name="SE", exact=True).click)
+    tab.open_by(tab.page.get_by_role("button", name="SE", exact=True).click)
     point_at(tab, 40, 30)
     value("20")
-    another_opens(tab, lambda: tab.page.get_by_role("slider").first.press("ArrowRight"))
+    tab.open_by(lambda: tab.page.get_by_role("slider").first.press("ArrowRight"))
     expect(tab.page.get_by_text("Time: 2 of 2")).to_be_visible()
     point_at(tab, 40, 30)
     value("(2[1-9]|[34][0-9])")  # 40, beyond the white point, which stays within a channel

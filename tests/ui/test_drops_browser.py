@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from driver import FIGURE, Tab, opened
+from driver import Tab, opened
 from drops_server import DropsServer
 from playwright.sync_api import expect
 from skimage.draw import disk
@@ -70,11 +70,8 @@ def go(tab: Tab, path: str) -> None:
 
 def open_particle(tab: Tab, act: Callable[[], None]) -> None:
     """Open the particle, and wait until the canvas is that of its own."""
-    before = tab.figure("f.model.id")
-    act()
-    tab.page.wait_for_function(f"() => ![undefined, '{before}'].includes({FIGURE}?.model.id)")
+    tab.open_by(act, "particle")
     tab.wait_for_text("particle · 300 × 200")
-    tab.wait_for_picture()
 
 
 def test_an_image_in_a_folder_of_any_name_is_opened_outlined_and_saved(tab, lab_drops):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from databars import with_databar
-from driver import FIGURE, opened
+from driver import opened
 from playwright.sync_api import expect
 from skimage.draw import disk
 
@@ -60,11 +60,7 @@ def choose(tab, title):
     """Open an image by a click on its title, unless it is open."""
     stem = title.removesuffix(".tif")
     if not tab.page.get_by_text(f"{stem} · ").count():
-        before = tab.figure("f.model.id")
-        tab.page.get_by_text(title, exact=True).first.click()
-        tab.page.wait_for_function(f"() => ![undefined, '{before}'].includes({FIGURE}?.model.id)")
-        tab.wait_for_text(f"{stem} · ")
-        tab.wait_for_picture()
+        tab.open_by(tab.page.get_by_text(title, exact=True).first.click, stem)
 
 
 def seen(tab, kind, expression):
