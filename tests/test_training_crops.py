@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from seg_app.training.crops import Framing, cut, depth_map, make_batch
 from seg_app.training.scenes import Scene, make_scene
@@ -21,7 +22,7 @@ def batch(scenes):
 
 def test_the_same_generator_cuts_the_same(scenes, batch):
     again = make_batch(np.random.default_rng(0), scenes, NEAR, prompts=5)
-    assert all(np.array_equal(getattr(again, name), getattr(batch, name)) for name in vars(batch))
+    assert all(torch.equal(getattr(again, name), getattr(batch, name)) for name in vars(batch))
 
 
 def test_all_crops_have_the_size_of_the_model(batch):
@@ -30,7 +31,7 @@ def test_all_crops_have_the_size_of_the_model(batch):
 
 def test_every_click_is_on_its_object(batch):
     for labels, objects, clicks in zip(batch.labels, batch.objects, batch.clicks, strict=True):
-        for number, (x, y) in zip(objects, clicks.astype(int), strict=True):
+        for number, (x, y) in zip(objects, clicks.int(), strict=True):
             assert number == 0 or labels[y, x] == number
 
 
@@ -39,9 +40,9 @@ def test_plain_boxes_are_tight_and_plain_clicks_in_the_middle():
     labels[16:48, 16:48] = 1
     scene = Scene(np.zeros((64, 64), np.uint8), labels)
     batch = make_batch(np.random.default_rng(3), [scene], Framing(64, 63.9, 64), prompts=1, plain=True)
-    ys, xs = np.nonzero(batch.labels[0])
+    ys, xs = torch.nonzero(batch.labels[0], as_tuple=True)
     assert batch.boxes[0, 0].tolist() == [xs.min(), ys.min(), xs.max(), ys.max()]
-    x, y = batch.clicks[0, 0].astype(int)
+    x, y = batch.clicks[0, 0].int()
     assert batch.depths[0, y, x] == batch.depths[0].max()
 
 

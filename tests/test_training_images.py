@@ -11,15 +11,16 @@ from seg_app.training.micrographs import read_folder
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(training_images, "SEEDS", (101, 102))
-    monkeypatch.setattr(training_images, "SIZE", 64)
+    monkeypatch.setattr(training_images, "POWDERS", (301,))
+    monkeypatch.setattr(training_images, "SIZE", 128)
     assert training_images.main([str(tmp_path)]) == 0
     return tmp_path
 
 
 def test_the_training_reads_them(folder):
     scenes = read_folder(folder / "images", folder / "labels", validation=False)
-    assert len(list((folder / "images").iterdir())) == 2 * 9
-    assert all(scene.image.shape == (64, 64) and scene.labels.any() for scene in scenes)
+    assert len(list((folder / "images").iterdir())) == 2 * 9 + 3
+    assert all(scene.image.shape == (128, 128) and scene.labels.any() for scene in scenes)
 
 
 def test_objects_are_bright_on_dark_and_counted_from_one():

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from seg_app.errors import MissingError, UnreadableError
-from seg_app.training.micrographs import read_folder, synthetic
+from seg_app.training.micrographs import Drawings, read_folder
 from seg_app.training.progress import Progress
 
 
@@ -46,11 +46,18 @@ def test_an_empty_folder_is_an_error(tmp_path):
         read(tmp_path, validation=True)
 
 
-def test_synthetic_micrographs_are_drawn_once(tmp_path):
-    first = synthetic(tmp_path, count=2, seed=5, workers=1)[1].image.copy()
-    (tmp_path / "scene-5-00000.npy").unlink()
-    assert np.array_equal(synthetic(tmp_path, count=2, seed=5, workers=1)[1].image, first)
-    assert len(list(tmp_path.glob("*.npy"))) == 2
+def test_synthetic_micrographs_are_drawn_when_they_are_asked_for(tmp_path):
+    drawings = Drawings(tmp_path, count=3, seed=5)
+    assert not list(tmp_path.glob("*.npy"))
+    first = drawings[1].image.copy()
+    assert [path.name for path in tmp_path.iterdir()] == ["scene-5-00001.npy"]
+    (tmp_path / "scene-5-00001.npy").unlink()
+    assert np.array_equal(Drawings(tmp_path, count=2, seed=5)[1].image, first)
+
+
+def test_there_is_an_end_to_them(tmp_path):
+    with pytest.raises(IndexError):
+        Drawings(tmp_path, count=2, seed=5)[2]
 
 
 def test_a_line_that_a_kill_cut_off_is_not_read(tmp_path):

@@ -39,16 +39,15 @@ class Question:
 
 def first_question(features: list[Tensor], batch: Batch, rng: torch.Generator, *, boxed: float = BOXED) -> Question:
     """Return the first click or box on every object of a batch; crops without objects are left out."""
-    objects = torch.from_numpy(batch.objects)
-    crop, place = torch.nonzero(objects, as_tuple=True)
-    inside = torch.from_numpy(batch.labels)[crop] == objects[crop, place][:, None, None]
-    click = torch.from_numpy(batch.clicks)[crop, place][:, None]
+    crop, place = torch.nonzero(batch.objects, as_tuple=True)
+    inside = batch.labels[crop] == batch.objects[crop, place][:, None, None]
+    click = batch.clicks[crop, place][:, None]
     nowhere = torch.zeros_like(click)
     points = torch.cat([click, nowhere], dim=1)
     meanings = torch.tensor([INCLUDE, NOTHING]).repeat(len(crop), 1)
     if torch.rand((), generator=rng) < (0.5 if boxed else 0):
         is_box = torch.rand(len(crop), generator=rng) < 2 * boxed
-        corners = torch.from_numpy(batch.boxes)[crop, place].view(-1, 2, 2)
+        corners = batch.boxes[crop, place].view(-1, 2, 2)
         points = torch.where(is_box[:, None, None], corners, points)
         meanings = torch.where(is_box[:, None], torch.tensor([TOP_LEFT, BOTTOM_RIGHT]), meanings)
         points, meanings = _padded(points, meanings)

@@ -32,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenes", type=int, default=SCENES, help=f"synthetic micrographs (default: {SCENES})")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same weights")
     parser.add_argument("--from", type=Path, dest="origin", help="begin with these: a work folder, or file of weights")
+    parser.add_argument("--device", default="cpu", help="what trains: cpu, cuda, mps (default: cpu)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that cut the crops (default: 1)")
+    parser.add_argument("--times", type=int, default=1, help="so many times the crops of a step: 20 for a GPU")
+    parser.add_argument("--rate", type=float, default=6e-4, help="largest learning rate (default: 6e-4)")
     parser.add_argument("--half", action="store_true", help="bfloat16: faster on processors that have it (AVX512-BF16)")
     parser.add_argument("--export", type=Path, default=None, help="write the averaged weights there, and stop")
 
@@ -54,27 +58,28 @@ def run(options: argparse.Namespace) -> None:
         export(work, options.export)
         return
     steps = {"steps": options.steps} if options.steps else {}
-    plan = standard(**steps, seed=options.seed, half=options.half)
+    plan = standard(**steps, times=options.times, rate=options.rate, seed=options.seed, half=options.half)
     real = _images(options, plan, work)
     if options.memory_steps:
         _memory(options, real, work)
 
 
-def _images(options: argparse.Namespace, plan: Plan, work: Path) -> list[Scene]:
+def _images(options: argparse.Namespace, plan: Plan, work: Path) -> Sequence[Scene]:
     """Train with single images; return the real ones."""
-    from seg_app.training.micrographs import HELD_OUT_SEED, read_folder, synthetic
+    from seg_app.training.micrographs import HELD_OUT_SEED, Drawings, Micrographs, read_folder
     from seg_app.training.pictures import Pictures
     from seg_app.training.trainer import Trainer
     from seg_app.training.validation import Exam
 
     folders = _folders(options)
-    real = [scene for images, labels in folders for scene in read_folder(images, labels, validation=False)]
+    real = Micrographs([pair for folder in folders for pair in read_folder(*folder, validation=False).paths])
     exams: dict[str, Sequence[Scene]] = {}
     if folders:
         exams["real"] = read_folder(*folders[0], validation=True)[:EXAMINED]
-    exams["synthetic"] = synthetic(work / "scenes", count=EXAMINED, seed=HELD_OUT_SEED)
-    drawn = synthetic(work / "scenes", count=options.scenes, seed=options.seed)
-    Trainer(plan, Pictures(drawn, real), work, origin=options.origin).run(exam=Exam(exams))
+    exams["synthetic"] = Drawings(work / "scenes", count=EXAMINED, seed=HELD_OUT_SEED)
+    drawn = Drawings(work / "scenes", count=options.scenes, seed=options.seed)
+    trainer = Trainer(plan, Pictures(drawn, real), work, origin=options.origin, device=options.device)
+    trainer.run(exam=Exam(exams), workers=options.workers)
     return real
 
 
@@ -88,10 +93,11 @@ def _folders(options: argparse.Namespace) -> list[tuple[Path, Path]]:
     return list(zip(options.images, labels, strict=True))
 
 
-def _memory(options: argparse.Namespace, real: list[Scene], work: Path) -> None:
+def _memory(options: argparse.Namespace, real: Sequence[Scene], work: Path) -> None:
     from seg_app.training.export import averaged
     from seg_app.training.memory import MemoryPlan, MemoryTrainer
 
     steps = options.memory_steps
-    plan = MemoryPlan(steps=steps, large_from=int(0.7 * steps), seed=options.seed)
-    MemoryTrainer(plan, real, work, image_weights=averaged(work)).run()
+    plan = MemoryPlan(steps=steps, large_from=int(0.7 * steps), objects=6 * options.times, seed=options.seed)
+    trainer = MemoryTrainer(plan, real, work, image_weights=averaged(work), device=options.device)
+    trainer.run(workers=options.workers)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import distance_transform_edt, gaussian_filter
+from torch import Tensor
 
 from seg_app.training.scenes import Scene
 
@@ -32,18 +34,22 @@ class Framing:
 class Batch:
     """Crops of micrographs with what is asked about them."""
 
-    images: NDArray[np.uint8]
-    """(n, size, size) grey values."""
-    labels: NDArray[np.int32]
-    """(n, size, size); 0 is background."""
-    depths: NDArray[np.float32]
-    """(n, size, size) distance to the border of the own object in pixels, 0 outside of all."""
-    objects: NDArray[np.int32]
-    """(n, prompts) labels of the objects that are asked for; 0 where a crop shows none."""
-    clicks: NDArray[np.float32]
-    """(n, prompts, 2) first clicks x, y in pixels of the crop."""
-    boxes: NDArray[np.float32]
-    """(n, prompts, 4) bounding boxes x0, y0, x1, y1, drawn by a hand that trembles."""
+    images: Tensor
+    """(n, size, size) uint8 grey values."""
+    labels: Tensor
+    """(n, size, size) int32; 0 is background."""
+    depths: Tensor
+    """(n, size, size) float32 distance to the border of the own object in pixels, 0 outside of all."""
+    objects: Tensor
+    """(n, prompts) int32 labels of the objects that are asked for; 0 where a crop shows none."""
+    clicks: Tensor
+    """(n, prompts, 2) float32 first clicks x, y in pixels of the crop."""
+    boxes: Tensor
+    """(n, prompts, 4) float32 bounding boxes x0, y0, x1, y1, drawn by a hand that trembles."""
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the same on a device."""
+        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
 
 
 def make_batch(
@@ -51,7 +57,7 @@ def make_batch(
 ) -> Batch:
     """Return one crop of each scene. plain: clicks in the middle of objects, grey values as they are (to validate)."""
     parts = [_piece(rng, scene, framing, prompts=prompts, plain=plain) for scene in scenes]
-    return Batch(*(np.stack(column) for column in zip(*parts, strict=True)))
+    return Batch(*(torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)))
 
 
 def _piece(
@@ -145,6 +151,12 @@ def _ask(
     return np.array([xs[spot], ys[spot]], np.float32), box
 
 
+def _slope(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return light that falls off from one side to the other."""
+    down, right = (np.linspace(-a, a, n, dtype=np.float32) for a, n in zip(rng.normal(0, 0.12, 2), shape, strict=True))
+    return down[:, None] + right
+
+
 def _retouched(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the picture as another detector, operator or instrument would have made it."""
     grey = image.astype(np.float32) / 255
@@ -153,8 +165,12 @@ def _retouched(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np
     if rng.random() < 0.8:
         grey = grey ** np.exp(rng.uniform(-0.5, 0.5))
         grey = (grey - 0.5) * np.exp(rng.uniform(-0.6, 0.3)) + 0.5 + rng.uniform(-0.15, 0.15)
+    if rng.random() < 0.3:
+        grey = grey + _slope(rng, grey.shape)
     if rng.random() < 0.2:
         grey = gaussian_filter(grey, rng.uniform(0.3, 1.2))
+    if rng.random() < 0.1:  # a beam that flickers from line to line
+        grey = grey + rng.uniform(0.01, 0.05) * rng.standard_normal((len(grey), 1), dtype=np.float32)
     if rng.random() < 0.3:
         grey = grey + rng.uniform(0.01, 0.08) * rng.standard_normal(grey.shape, dtype=np.float32)
     return (255 * np.clip(grey, 0, 1)).astype(np.uint8)

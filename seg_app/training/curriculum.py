@@ -71,18 +71,28 @@ class Plan:
         return self.learning_rate * rise * (self.final_part + (1 - self.final_part) * fall)
 
 
-def standard(steps: tuple[int, int, int] = (600, 6000, 4000), *, seed: int = 0, half: bool = False) -> Plan:
+def standard(
+    steps: tuple[int, int, int] = (600, 6000, 4000),
+    *,
+    times: int = 1,
+    rate: float = 6e-4,
+    seed: int = 0,
+    half: bool = False,
+) -> Plan:
     """Return the plan of the two sizes.
 
-    steps: with the auxiliary tasks alone, then with prompts at 128 and 256 pixels.
+    steps: with the auxiliary tasks alone, then with prompts at 128 and 256 pixels. times: so many times the crops that
+    two cores manage in a second or two. rate: the largest learning rate.
     """
-    near = Framing(128, 110, 420)
+    dense, small, full = steps
+    near, far = Framing(128, 110, 420), Framing(256, 150, 700)
     return Plan(
         (
-            Stage(near, crops=14, prompts=0, steps=steps[0], dense_weight=1.0, rounds=0.0, rough=0.0),
-            Stage(near, crops=12, prompts=10, steps=steps[1], dense_weight=1.0, rounds=0.5, rough=0.2),
-            Stage(Framing(256, 150, 700), crops=5, prompts=7, steps=steps[2], dense_weight=0.3, rounds=1.5, rough=0.2),
+            Stage(near, crops=14 * times, prompts=0, steps=dense, dense_weight=1.0, rounds=0.0, rough=0.0),
+            Stage(near, crops=12 * times, prompts=10, steps=small, dense_weight=1.0, rounds=0.5, rough=0.2),
+            Stage(far, crops=5 * times, prompts=7, steps=full, dense_weight=0.3, rounds=2.0, rough=0.2),
         ),
+        learning_rate=rate,
         seed=seed,
         half=half,
     )

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from seg_app.training.crops import depth_map
 from seg_app.training.losses import mask_loss, true_iou
-from seg_app.training.model import STRIDE, normalised
+from seg_app.training.model import STRIDE, here, normalised
 from seg_app.training.volumes import Volume
 
 SMALLEST_PX = 40
@@ -96,8 +96,8 @@ def follow(
 ) -> tuple[Tensor, list[float]]:
     """Follow objects, by their numbers, from the first plane on; return the mean loss of the others, and all IoUs."""
     with torch.no_grad():
-        backbone = _backbone(model, torch.from_numpy(volume.planes))
-    truth = torch.from_numpy(volume.labels.astype(np.int32))[:, None] == torch.from_numpy(objects)[:, None, None]
+        backbone = _backbone(model, here(volume.planes))
+    truth = here(volume.labels.astype(np.int32))[:, None] == here(objects)[:, None, None]
     prompt = _prompt(truth[0], volume.labels[0], by_mask=rng.random() < BY_MASK)
     answers = _answers(model, backbone, prompt, count=len(objects))
     costs = [plane_loss(heads, inside) for heads, inside in zip(answers, truth[1:], strict=True)]
@@ -135,7 +135,7 @@ def _prompt(inside: Tensor, labels: NDArray[np.uint16], *, by_mask: bool) -> tup
     """Return the points and the masks by which the objects of the first plane are given: one of both."""
     if by_mask:
         return None, inside[:, None].float()
-    depths = torch.from_numpy(depth_map(labels))
+    depths = here(depth_map(labels))
     spot = (inside * depths).flatten(1).argmax(dim=1)
     xy = torch.stack([spot % labels.shape[1], spot // labels.shape[1]], dim=1).float()
     return {"point_coords": xy[:, None], "point_labels": torch.ones(len(inside), 1, dtype=torch.int32)}, None

@@ -32,7 +32,7 @@ class Lesson:
 
     def loss(self, batch: Batch, rng: torch.Generator, *, dense_weight: float) -> tuple[Tensor, dict[str, float]]:
         """Return what a batch costs, and what is worth logging of it by name."""
-        embedding = embed(self.model, torch.from_numpy(batch.images))
+        embedding = embed(self.model, batch.images)
         dense = self._dense(embedding, batch)
         total, seen = dense_weight * dense, {"dense": float(dense.detach())}
         if self.stage.prompts:
@@ -43,7 +43,7 @@ class Lesson:
 
     def _dense(self, embedding: Embedding, batch: Batch) -> Tensor:
         features = torch.cat([unprompted(self.model, embedding), embedding.pyramid], dim=1)
-        return self.heads(features, torch.from_numpy(batch.labels), torch.from_numpy(batch.depths))
+        return self.heads(features, batch.labels, batch.depths)
 
     def _asked(self, embedding: Embedding, batch: Batch, rng: torch.Generator) -> Iterator[tuple[str, Tensor, float]]:
         """Yield name, loss and mean IoU of every question."""

@@ -48,7 +48,8 @@ def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 def score_loss(scores: Tensor, iou: Tensor) -> Tensor:
     """Return the cross entropy (n, m) of predicted scores: where they are best, they are the expected IoU."""
-    return functional.binary_cross_entropy(scores, iou, reduction="none")
+    with torch.autocast(scores.device.type, enabled=False):  # CUDA refuses it in half precision
+        return functional.binary_cross_entropy(scores.float(), iou.float(), reduction="none")
 
 
 @torch.no_grad()

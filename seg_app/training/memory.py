@@ -7,15 +7,18 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from seg_app.training.ahead import made_ahead
 from seg_app.training.export import MEMORY
 from seg_app.training.following import choose, follow, input_size, match_scale, prepare_memory
-from seg_app.training.model import build
+from seg_app.training.model import build, here
 from seg_app.training.progress import Progress
 from seg_app.training.scenes import Scene
 from seg_app.training.volumes import Volume, drifting, make_volume
@@ -71,10 +74,20 @@ class MemoryTrainer:
     """The memory of a model whose images are trained, on its way through a plan."""
 
     def __init__(
-        self, plan: MemoryPlan, real: Sequence[Scene], folder: Path, *, image_weights: dict[str, Tensor]
+        self,
+        plan: MemoryPlan,
+        real: Sequence[Scene],
+        folder: Path,
+        *,
+        image_weights: dict[str, Tensor],
+        device: str = "cpu",
     ) -> None:
-        """Begin with the weights of images, or go on from `folder/memory.pt` where it exists."""
+        """Begin with the weights of images, or go on from `folder/memory.pt` where it exists.
+
+        device: as torch names it, 'cuda' for a GPU.
+        """
         self.plan, self.real, self.folder, self.step = plan, real, folder, 0
+        self.device = torch.device(device)
         torch.manual_seed(plan.seed)
         self.model = build()
         self._images = {n: w for n, w in image_weights.items() if not n.startswith(PARTS)}
@@ -83,7 +96,9 @@ class MemoryTrainer:
         )
         prepare_memory(self.model)
         self.model.eval().requires_grad_(False)
-        match_scale(self.model, torch.from_numpy(plan.volume(0, ()).planes))
+        self.model.to(self.device)
+        with self.device:
+            match_scale(self.model, here(plan.volume(0, ()).planes))
         self.weights = {n: w for n, w in self.model.named_parameters() if n.startswith(PARTS)}
         for weight in self.weights.values():
             weight.requires_grad_(True)
@@ -97,12 +112,16 @@ class MemoryTrainer:
     def _checkpoint(self) -> Path:
         return self.folder / MEMORY
 
-    def run(self, *, until: int | None = None, save_every_s: float = 180.0) -> None:
-        """Train to the end of the plan, or to a step; save every few minutes."""
+    def run(self, *, until: int | None = None, save_every_s: float = 180.0, workers: int = 1) -> None:
+        """Train to the end of the plan, or to a step; save every few minutes.
+
+        workers: how many processes make the volumes.
+        """
         end, saved, seen = min(until or self.plan.steps, self.plan.steps), time.monotonic(), []
-        while self.step < end:
+        make = partial(self.plan.volume, real=self.real)
+        for volume in made_ahead(make, range(self.step, end), workers=workers):
             began = time.monotonic()
-            entry = self.learn(self.plan.volume(self.step, self.real))
+            entry = self.learn(volume)
             seen.append({**entry, "seconds": time.monotonic() - began})
             if self.step % 20 == 0 or self.step == end:
                 keys = sorted({key for one in seen for key in one})
@@ -120,7 +139,7 @@ class MemoryTrainer:
         self.step += 1
         if not len(objects):
             return {}
-        with input_size(self.model, volume.planes.shape[1]):
+        with self.device, input_size(self.model, volume.planes.shape[1]):
             loss, ious = follow(self.model, volume, objects, rng)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -130,8 +149,7 @@ class MemoryTrainer:
         if torch.isfinite(norm):
             self.optimizer.step()
         decay = min(0.99, (1 + self.step) / (10 + self.step))
-        for name, weight in self.weights.items():
-            self.average[name].lerp_(weight.detach(), 1 - decay)
+        get_ema_multi_avg_fn(decay)(list(self.average.values()), list(self.weights.values()), self.step)
         return {"loss": float(loss.detach()), "norm": float(norm)} | ({"iou": float(np.mean(ious))} if ious else {})
 
     def save(self) -> None:
@@ -148,7 +166,8 @@ class MemoryTrainer:
 
     def _resume(self) -> None:
         content = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
-        self.step, self.average = content["step"], content["average"]
+        self.step = content["step"]
+        self.average = {name: weight.to(self.device) for name, weight in content["average"].items()}
         self.model.load_state_dict(content["model"])
         # images may have been trained further in the meantime
         self.model.load_state_dict(self._images, strict=False)

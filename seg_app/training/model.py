@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seg_app.sam.compat import ensure_torchvision
@@ -55,12 +57,15 @@ class Embedding:
 
 
 def build(config: Path = CONFIG) -> Any:
-    """Return a SAM2Base with random weights from a YAML file, in training mode on the CPU. Raises SegmenterError."""
+    """Return a SAM2Base with random weights from a YAML file, in training mode on the CPU. Raises SegmenterError.
+
+    The weights of a seed are the same for all devices: they are drawn here, whatever the default device is.
+    """
     ensure_torchvision()
     # after ensure_torchvision: sam2 imports torchvision
     from sam2.build_sam import build_sam2
 
-    with hydra_config(str(config)) as name:
+    with torch.device("cpu"), hydra_config(str(config)) as name:
         model = build_sam2(name, device="cpu", mode="train", apply_postprocessing=False)
     return model.train()
 
@@ -121,6 +126,11 @@ def _mark(attention: Any, sign: Tensor) -> None:
     attention.v_proj.weight.add_(torch.outer(torch.randn(attention.internal_dim) / 8, direction) * LOUD)
 
 
+def here(array: NDArray[np.generic]) -> Tensor:
+    """Return an array as a tensor on the device that is being worked on."""
+    return torch.from_numpy(array).to(torch.get_default_device())
+
+
 def normalised(images: Tensor) -> Tensor:
     """Return grey uint8 images (n, rows, columns) as SAM 2 wants them: float32 (n, 3, rows, columns)."""
     mean, deviation = (torch.tensor(values)[:, None, None] for values in (MEAN, DEVIATION))
@@ -170,7 +180,7 @@ def decode(
         repeat_image=False,
         high_res_features=features[:2],
     )
-    return Answer(logits, scores, presence)
+    return Answer(logits.float(), scores.float(), presence.float())
 
 
 def _dense(prompt_encoder: Any, masks: Tensor | None) -> Tensor:

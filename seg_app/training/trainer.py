@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from seg_app.training.auxiliary import DenseHeads
 from seg_app.training.crops import Batch
@@ -34,16 +35,20 @@ LOGGED_EVERY = 20
 class Trainer:
     """A model on its way through a plan."""
 
-    def __init__(self, plan: Plan, pictures: Pictures, folder: Path, *, origin: Path | None = None) -> None:
+    def __init__(
+        self, plan: Plan, pictures: Pictures, folder: Path, *, origin: Path | None = None, device: str = "cpu"
+    ) -> None:
         """Begin, or go on from `folder/checkpoint.pt` where it exists.
 
-        origin: folder of another training, or file of exported weights, that this one begins with. Raises MissingError.
+        origin: folder of another training, or file of exported weights, that this one begins with.
+        device: as torch names it, 'cuda' for a GPU. Raises MissingError.
         """
         self.plan, self.pictures, self.folder, self.step = plan, pictures, folder, 0
+        self.device = torch.device(device)
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(plan.seed)
-        self.model = build()
-        self.heads = DenseHeads(16 + 128)
+        self.model = build().to(self.device)
+        self.heads = DenseHeads(16 + 128).to(self.device)
         self.weights = image_parameters(self.model)
         self._is_new = origin is None
         if origin:
@@ -69,10 +74,15 @@ class Trainer:
             {"params": [w for w in every if w.ndim <= 1], "weight_decay": 0.0},
         ]
 
-    def run(self, *, exam: Exam | None = None, until: int | None = None, save_every_s: float = 240.0) -> None:
-        """Train to the end of the plan, or to a step; save and validate every few minutes."""
+    def run(
+        self, *, exam: Exam | None = None, until: int | None = None, save_every_s: float = 240.0, workers: int = 1
+    ) -> None:
+        """Train to the end of the plan, or to a step; save and validate every few minutes.
+
+        workers: how many processes cut the batches.
+        """
         end, saved, seen = min(until or self.plan.steps, self.plan.steps), time.monotonic(), []
-        for batch in self.pictures.batches(self.plan, self.step, end):
+        for batch in self.pictures.batches(self.plan, self.step, end, workers=workers):
             began = time.monotonic()
             seen.append(self.learn(batch))
             seen[-1]["seconds"] = time.monotonic() - began
@@ -96,13 +106,15 @@ class Trainer:
         """Do one step; return what it cost, by name."""
         stage, over = self.plan.stage_at(self.step)
         torch.manual_seed(self.plan.seed + 7919 * self.step)
-        generator = torch.Generator().manual_seed(self.plan.seed + 104729 * self.step)
+        generator = torch.Generator(self.device).manual_seed(self.plan.seed + 104729 * self.step)
         if self.step == self.plan.first_prompt and self._is_new:
-            prepare(self.model)
+            with self.device:
+                prepare(self.model)
             self._begin()
         fading = stage.dense_weight * (1 - 0.75 * over)
-        with _precision(half=self.plan.half):
-            loss, seen = Lesson(self.model, self.heads, stage).loss(batch, generator, dense_weight=fading)
+        with self.device, _precision(self.device.type, half=self.plan.half):
+            lesson = Lesson(self.model, self.heads, stage)
+            loss, seen = lesson.loss(batch.to(self.device), generator, dense_weight=fading)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_([*self.weights.values(), *self.heads.parameters()], CLIP)
@@ -118,15 +130,15 @@ class Trainer:
     def _average(self) -> None:
         since = self.step - self.plan.first_prompt * (self.step > self.plan.first_prompt)
         decay = min(self.plan.averaging, (1 + since) / (10 + since))
-        for name, weight in self.weights.items():
-            self.average[name].lerp_(weight, 1 - decay)
+        get_ema_multi_avg_fn(decay)(list(self.average.values()), list(self.weights.values()), self.step)
 
     def examine(self, exam: Exam) -> dict[str, float]:
         """Return what the averaged weights can do, at the size of the present stage."""
         stage, _ = self.plan.stage_at(self.step - 1)
         kept = {name: weight.detach().clone() for name, weight in self.weights.items()}
         self._put(self.average)
-        result = exam.take(self.model.eval(), stage.framing)
+        with self.device:
+            result = exam.take(self.model.eval(), stage.framing)
         self._put(kept)
         self.model.train()
         return result
@@ -163,15 +175,16 @@ class Trainer:
         self.model.load_state_dict(content["model"])
         self.heads.load_state_dict(content["heads"])
         self.optimizer.load_state_dict(content["optimizer"])
-        self.average = content["average"]
+        self.average = {name: weight.to(self.device) for name, weight in content["average"].items()}
         log.info("going on from step %d", self.step)
 
 
 @contextmanager
-def _precision(*, half: bool) -> Iterator[None]:
-    """Multiply in bfloat16, but not in the fused attention: its backward pass is four times slower with it."""
-    if not half:
-        yield
-        return
-    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+def _precision(device: str, *, half: bool) -> Iterator[None]:
+    """Multiply in bfloat16; on a CPU not in the fused attention, whose backward pass is four times slower with it."""
+    with ExitStack() as stack:
+        if half:
+            stack.enter_context(torch.autocast(device, torch.bfloat16))
+        if half and device == "cpu":
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         yield

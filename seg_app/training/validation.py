@@ -38,11 +38,12 @@ class Exam:
 
     def _one(self, model: Any, scene: Scene, framing: Framing, number: int) -> list[float]:
         batch = make_batch(np.random.default_rng((self.seed, number)), [scene], framing, prompts=PROMPTS, plain=True)
-        if not batch.objects.size or not batch.objects.any():
+        batch = batch.to(torch.get_default_device())
+        if not batch.objects.any():
             return []
-        rng = torch.Generator().manual_seed(self.seed)
+        rng = torch.Generator(torch.get_default_device()).manual_seed(self.seed)
         middle = (model.image_size - framing.size) // 2 // STRIDE * STRIDE
-        question = first_question(embed(model, torch.from_numpy(batch.images)).features, batch, rng, boxed=0)
+        question = first_question(embed(model, batch.images).features, batch, rng, boxed=0)
         every, ious = torch.arange(len(question.points)), []
         for _ in range(CLICKS):
             answer = ask(model, question, (middle, middle))
