@@ -99,7 +99,7 @@ class Trainer:
     def _note(self, seen: list[dict[str, float]]) -> None:
         keys = sorted({key for entry in seen for key in entry})
         mean = {key: float(np.mean([entry[key] for entry in seen if key in entry])) for key in keys}
-        stage, _ = self.plan.stage_at(self.step - 1)
+        stage, _ = self.plan.stage_at(max(self.step - 1, 0))
         self.progress.write({"step": self.step, "size": stage.framing.size, **mean})
 
     def learn(self, batch: Batch) -> dict[str, float]:
@@ -134,7 +134,7 @@ class Trainer:
 
     def examine(self, exam: Exam) -> dict[str, float]:
         """Return what the averaged weights can do, at the size of the present stage."""
-        stage, _ = self.plan.stage_at(self.step - 1)
+        stage, _ = self.plan.stage_at(max(self.step - 1, 0))
         kept = {name: weight.detach().clone() for name, weight in self.weights.items()}
         self._put(self.average)
         with self.device:
