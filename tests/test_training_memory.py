@@ -22,7 +22,7 @@ def weights():
 
 @pytest.fixture
 def trainer(weights, tmp_path):
-    return MemoryTrainer(PLAN, (), tmp_path, image_weights=weights)
+    return MemoryTrainer(PLAN, (), tmp_path, weights=weights)
 
 
 def squares(size=64, planes=3):
@@ -43,7 +43,7 @@ def test_steps_teach_the_memory_and_nothing_else(trainer, weights):
 
 
 def test_the_same_seed_learns_the_same_memory(weights, tmp_path):
-    one, other = (MemoryTrainer(PLAN, (), tmp_path / n, image_weights=weights) for n in ("a", "b"))
+    one, other = (MemoryTrainer(PLAN, (), tmp_path / n, weights=weights) for n in ("a", "b"))
     assert [one.learn(squares())["loss"] for _ in range(3)] == [other.learn(squares())["loss"] for _ in range(3)]
 
 
@@ -51,7 +51,7 @@ def test_after_a_kill_the_memory_goes_on(weights, tmp_path, trainer):
     first = [trainer.learn(squares())["loss"] for _ in range(2)]
     trainer.save()
     lost = trainer.learn(squares())["loss"]
-    again = MemoryTrainer(PLAN, (), tmp_path, image_weights=weights)
+    again = MemoryTrainer(PLAN, (), tmp_path, weights=weights)
     assert (again.step, len(first), again.learn(squares())["loss"]) == (2, 2, lost)
 
 
@@ -78,3 +78,10 @@ def test_a_missed_object_counts_as_no_overlap():
     logits = torch.zeros(1, 3, 4, 4)
     heads = (logits, None, torch.full((1, 3), 0.5), logits[:, :1], None, None, torch.tensor([[-1.0]]))
     assert plane_loss(heads, torch.ones(1, 16, 16, dtype=torch.bool))[1] == [0.0]
+
+
+def test_a_memory_can_go_on_from_that_of_other_weights(weights, tmp_path):
+    fresh = MemoryTrainer(PLAN, (), tmp_path / "fresh", weights=weights)
+    going_on = MemoryTrainer(PLAN, (), tmp_path / "on", weights=weights, is_new=False)
+    assert all(torch.equal(going_on.average[name], weights[name]) for name in going_on.average)
+    assert any(not torch.equal(fresh.average[name], weights[name]) for name in fresh.average)

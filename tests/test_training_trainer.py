@@ -126,3 +126,12 @@ def test_the_rate_rises_twice_and_falls_to_almost_nothing():
 def test_stages_follow_each_other():
     plan = standard((2, 3, 4))
     assert [plan.stage_at(step)[0].framing.size for step in (0, 2, 5, 99)] == [128, 128, 256, 256]
+
+
+def test_a_plan_without_steps_hands_on_the_weights_that_it_began_with(pictures, tmp_path):
+    first = Trainer(PLAN, pictures, tmp_path / "first")
+    first.save()
+    nothing = replace(PLAN, stages=(replace(ASKED, steps=0),))
+    Trainer(nothing, pictures, tmp_path / "second", origin=tmp_path / "first").run()
+    handed_on = averaged(tmp_path / "second")
+    assert all(torch.equal(handed_on[name], first.average[name]) for name in first.average)

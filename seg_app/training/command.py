@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory-steps", type=int, default=1200, help="steps of the second part, on volumes")
     parser.add_argument("--scenes", type=int, default=SCENES, help=f"synthetic micrographs (default: {SCENES})")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same weights")
-    parser.add_argument("--from", type=Path, dest="origin", help="begin with these: a work folder, or file of weights")
+    parser.add_argument(
+        "--from", type=Path, dest="origin", help="begin with these, their memory too: a work folder, or file"
+    )
     parser.add_argument("--device", default="cpu", help="what trains: cpu, cuda, mps (default: cpu)")
     parser.add_argument("--workers", type=int, default=1, help="processes that cut the crops (default: 1)")
     parser.add_argument("--times", type=int, default=1, help="so many times the crops of a step: 20 for a GPU")
@@ -99,5 +101,5 @@ def _memory(options: argparse.Namespace, real: Sequence[Scene], work: Path) -> N
 
     steps = options.memory_steps
     plan = MemoryPlan(steps=steps, large_from=int(0.7 * steps), objects=6 * options.times, seed=options.seed)
-    trainer = MemoryTrainer(plan, real, work, image_weights=averaged(work), device=options.device)
+    trainer = MemoryTrainer(plan, real, work, weights=averaged(work), is_new=not options.origin, device=options.device)
     trainer.run(workers=options.workers)

@@ -44,7 +44,7 @@ class MemoryPlan:
     steps: int = 1200
     large_from: int = 1000
     """From this step on, planes have the full size of the input."""
-    planes: int = 5
+    planes: int = 7
     objects: int = 6
     learning_rate: float = 6e-4
     warm_up: int = 50
@@ -79,26 +79,24 @@ class MemoryTrainer:
         real: Sequence[Scene],
         folder: Path,
         *,
-        image_weights: dict[str, Tensor],
+        weights: dict[str, Tensor],
+        is_new: bool = True,
         device: str = "cpu",
     ) -> None:
-        """Begin with the weights of images, or go on from `folder/memory.pt` where it exists.
+        """Begin with weights of a whole model, or go on from `folder/memory.pt` where it exists.
 
-        device: as torch names it, 'cuda' for a GPU.
+        is_new: forget how these weights remember. device: as torch names it, 'cuda' for a GPU.
         """
         self.plan, self.real, self.folder, self.step = plan, real, folder, 0
         self.device = torch.device(device)
         torch.manual_seed(plan.seed)
         self.model = build()
-        self._images = {n: w for n, w in image_weights.items() if not n.startswith(PARTS)}
-        self.model.load_state_dict(
-            {n: w for n, w in image_weights.items() if not n.startswith(PARTS[:-1])}, strict=False
-        )
-        prepare_memory(self.model)
-        self.model.eval().requires_grad_(False)
-        self.model.to(self.device)
-        with self.device:
-            match_scale(self.model, here(plan.volume(0, ()).planes))
+        self._images = {n: w for n, w in weights.items() if not n.startswith(PARTS)}
+        forgotten = PARTS[:-1] if is_new else ()
+        self.model.load_state_dict({n: w for n, w in weights.items() if not n.startswith(forgotten)}, strict=False)
+        self.model.eval().requires_grad_(False).to(self.device)
+        if is_new:
+            self._prepare()
         self.weights = {n: w for n, w in self.model.named_parameters() if n.startswith(PARTS)}
         for weight in self.weights.values():
             weight.requires_grad_(True)
@@ -107,6 +105,11 @@ class MemoryTrainer:
         self.progress = Progress(folder)
         if self._checkpoint.exists():
             self._resume()
+
+    def _prepare(self) -> None:
+        with self.device:
+            prepare_memory(self.model)
+            match_scale(self.model, here(self.plan.volume(0, ()).planes))
 
     @property
     def _checkpoint(self) -> Path:

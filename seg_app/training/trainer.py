@@ -95,6 +95,8 @@ class Trainer:
                     self.progress.write({"step": self.step, **self.examine(exam)})
                     self.progress.draw([f"{name}_{clicks}" for name in exam.scenes for clicks in (1, CLICKS)])
                 saved = time.monotonic()
+        if not self._checkpoint.exists():  # of a plan without steps
+            self.save()
 
     def _note(self, seen: list[dict[str, float]]) -> None:
         keys = sorted({key for entry in seen for key in entry})

@@ -79,7 +79,7 @@ def _bodies(rng: np.random.Generator, size: int, planes: int) -> list[_Body]:
             x=rng.uniform(0, size),
             radius=max(float(radius), 5.0),
             middle=rng.uniform(-1, planes),
-            half=np.inf if rng.random() < 0.3 else rng.uniform(2, 4 * planes),
+            half=np.inf if rng.random() < 0.15 else rng.uniform(1.5, 2.5 * planes),
             drift=tuple((common + step * rng.normal(size=2)) * min(radius, 25)),
             split=0.0 if rng.random() < 0.8 else rng.uniform(0.1, 0.5) * min(radius, 25),
         )
