@@ -176,13 +176,23 @@ def test_a_small_object_on_a_coarse_level_gets_a_window_of_the_next_finer_one():
 @pytest.mark.parametrize(
     "case",
     [
-        {"radius": 20},  # large enough
+        {"radius": 45},  # large enough
         {"size": 1024},  # a large model sees it well
         {"prompts": Prompts((Point(3000, 2000), Point(3110, 2000, include=False)))},  # would be outside
     ],
 )
 def test_other_objects_are_not_looked_at_again(case):
     assert closer(3000, 2000, **{"radius": 8, **case}) is None
+
+
+@pytest.mark.parametrize(("radius", "edge"), [(8, 64), (12, None)])
+def test_what_is_tiny_is_looked_at_a_third_time(radius, edge):
+    window, inside = Window(0, 1920, 2944, 2048, 3072), np.full((128, 128), -1.0, np.float32)
+    inside[80 - radius : 81 + radius, 56 - radius : 57 + radius] = 1.0
+    finest = windows.closer(window, inside, at(3000, 2000), PLANE, 256)
+    assert (finest and finest.shape) == (edge and (edge, edge))
+    if finest:
+        assert windows.closer(finest, np.ones((64, 64), np.float32), at(3000, 2000), PLANE, 256) is None
 
 
 def test_an_empty_answer_is_not_looked_at_again():

