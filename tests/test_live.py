@@ -11,7 +11,7 @@ from seg_app.errors import SourceError
 from seg_app.io import LocalFolder, MaskStore, register_folder
 from seg_app.io import live as module
 from seg_app.io.live import Growth
-from seg_app.models import Desk
+from seg_app.models import Desk, follow
 from seg_app.records import Window
 from seg_app.sam import connect_sam
 
@@ -144,6 +144,17 @@ def test_the_view_follows_from_the_last_plane_only(desk, scan, z, clicked, expec
     grown(session, lambda: add_plane(scan, 3))
     assert moved.wait(WAIT_S) if expected != z else True
     assert session.z == expected
+
+
+@pytest.mark.usefixtures("scan")
+@pytest.mark.parametrize(("clicked", "expected"), [(False, 2), (True, 0)])
+def test_who_begins_to_follow_sees_the_last_plane_at_once(desk, clicked, expected):
+    session = desk.open("scan")
+    session.go_to(0)
+    if clicked:
+        session.add_point(5, 5)
+    follow(session, wanted=True)
+    assert (session.z, session.follow) == (expected, True)
 
 
 def test_masks_are_there_when_the_image_has_grown_while_nobody_looked(desk, scan):

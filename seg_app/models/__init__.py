@@ -8,6 +8,7 @@ from seg_app.models.explorer import Explorer, Row
 from seg_app.models.jobs import Latest, Worker
 from seg_app.models.journal import Change, Journal
 from seg_app.models.maskset import MaskSet
+from seg_app.models.neighbours import follow
 from seg_app.models.notes import Notes
 from seg_app.models.outbox import Outbox
 from seg_app.models.outboxes import Outboxes
@@ -42,5 +43,6 @@ __all__ = [
     "Volume",
     "Wanted",
     "Worker",
+    "follow",
     "open_volume",
 ]

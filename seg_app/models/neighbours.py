@@ -35,6 +35,13 @@ def grow(session: Session, larger: Opened) -> None:
         session.go_to(session.volume.n_planes - 1)
 
 
+def follow(session: Session, *, wanted: bool) -> None:
+    """Follow the planes that still come, from the last one that is there on; or stay where the user is."""
+    session.follow = wanted
+    if wanted and not session.draft.prompts:
+        session.go_to(session.volume.n_planes - 1)
+
+
 def _moved_view(session: Session) -> Box | None:
     """Return what is on screen, unless it is the whole plane, which is fitted anew."""
     view, (rows, columns) = session.view, session.volume.shape[1:]

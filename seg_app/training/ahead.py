@@ -20,7 +20,7 @@ def made_ahead(make: Callable[[int], T], steps: range, *, workers: int) -> Itera
         _Made(make),
         sampler=steps,
         batch_size=None,
-        num_workers=workers,
+        num_workers=max(workers, 1),
         prefetch_factor=AHEAD,
         multiprocessing_context="spawn",
         collate_fn=_as_it_is,

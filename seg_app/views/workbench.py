@@ -10,7 +10,7 @@ import panel_material_ui as pmui
 from bokeh.models import PrintfTickFormatter
 from panel.viewable import Viewer
 
-from seg_app.models import Session, Worker
+from seg_app.models import Session, Worker, follow
 from seg_app.views import theme
 from seg_app.views.axes import Axes
 from seg_app.views.courier import Courier, Watches
@@ -182,15 +182,16 @@ class Planes(Viewer):
         self._session = session
         n = session.volume.n_planes
         self._slider = pmui.IntSlider(
-            label=session.volume.stepped, start=1, end=max(n, 2), value=session.z + 1, size="small", min_width=200,
+            label=session.volume.stepped, start=1, end=max(n, 2), value=session.z + 1, size="small", min_width=130,
             sizing_mode="stretch_width", margin=(4, 24, 8, 24), visible=n > 1,
             format=PrintfTickFormatter(format=f"%d of {n}"),
         )  # fmt: skip
         self._slider.param.watch(lambda event: session.go_to(event.new - 1), "value")
         self._follow = pmui.Switch(
-            label="Follow", value=session.follow, size="small", visible=False, margin=(12, 8), width=110
+            label="Follow", value=session.follow, size="small", visible=False, margin=(12, 0), width=100
         )
-        self._follow.param.watch(lambda event: setattr(session, "follow", event.new), "value")
+        self._follow.param.watch(lambda event: follow(session, wanted=event.new), "value")
+        self._row = pmui.Row(self._slider, self._follow, sizing_mode="stretch_width", margin=0, min_width=248)
 
     def refresh(self) -> None:
         """Follow the keys."""
@@ -202,9 +203,10 @@ class Planes(Viewer):
         formatter = PrintfTickFormatter(format=f"%d of {n}")
         self._slider.param.update(end=max(n, 2), visible=n > 1, format=formatter)
         self._follow.visible = True
+        self._row.min_width = 300
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return pmui.Row(self._slider, self._follow, sizing_mode="stretch_width", margin=0, min_width=248)
+        return self._row
 
 
 class Contrast(Viewer):
