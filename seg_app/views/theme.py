@@ -61,9 +61,9 @@ SWITCHED_ON = {"backgroundColor": "primary.main", "color": "primary.contrastText
 PAPER = {"overflow": "hidden", "border": "1px solid", "borderColor": "divider"}
 FIGURE_CSS = """
 .bk-Canvas { --outline-width: 0px; }
-:host(.drawing) * { cursor: crosshair !important; }
 """
 """Bokeh marks a focused figure by a dotted frame; the canvas has the focus all the time."""
+PEN_CSS = "* { cursor: crosshair !important; }"
 TABLE_CSS = """
 .tabulator { font-size: 13px !important; border: none !important; }
 .tabulator .tabulator-footer { border: none !important; }

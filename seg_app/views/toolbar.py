@@ -115,6 +115,16 @@ def tool_of_key(key: str) -> Tool | None:
     return next((tool for tool in TOOLS if key in tool.keys), None)
 
 
+def keys_by_use() -> dict[str, list[str]]:
+    """Return all keys, those that repeat while they are held, and those that turn the drawing of a box on and off."""
+    by_tool = [(tool, key) for tool in TOOLS for key in tool.keys]
+    return {
+        "keys": [key for _, key in by_tool],
+        "repeating": [key for tool, key in by_tool if tool.repeats],
+        "box_keys": [key for tool, key in by_tool if tool.name == "box"],
+    }
+
+
 class Toolbar(Viewer):
     """The buttons of TOOLS and the include/exclude switch; what makes no sense now is disabled."""
 

@@ -149,6 +149,64 @@ def test_after_a_box_a_drag_moves_the_image_again(tab):
     tab.wait_until(lambda: abs(tab.ranges()[0] - before[0] - 28) < 1)
 
 
+def cursor(tab):
+    return tab.figure("getComputedStyle(f.canvas_view.events_el).cursor")
+
+
+def test_a_drag_at_once_after_b_draws_a_box_and_one_at_once_after_escape_moves_the_image(tab):
+    before = tab.ranges()
+    tab.page.mouse.move(*tab.place(60, 50))
+    tab.settle()
+    tab.press("b")
+    tab.drag((60, 50), (100, 80))
+    tab.wait_until(lambda: box(tab))
+    assert (box(tab), tab.ranges()) == (pytest.approx((60, 50, 100, 80), abs=1.01 * pitch(tab)), before)
+    tab.press("b")
+    tab.press("Escape")
+    tab.drag((128, 128), (100, 110))
+    tab.wait_until(lambda: abs(tab.ranges()[0] - before[0] - 28) < 1)
+    assert box(tab) == pytest.approx((60, 50, 100, 80), abs=1.01 * pitch(tab))
+
+
+def test_the_last_of_two_quick_boxes_counts(tab):
+    for corner in (60, 120):
+        tab.press("b")
+        tab.drag((corner, corner), (corner + 40, corner + 40))
+    tab.wait_until(lambda: box(tab) == pytest.approx((120, 120, 160, 160), abs=1.01 * pitch(tab)))
+    assert not is_drawing(tab)
+
+
+def test_clicks_and_keys_do_what_they_always_do_while_the_next_drag_draws_a_box(tab, particle):
+    left, top, right, bottom = particle
+    tab.press("b")
+    tab.wait_for_text("Drag from corner to corner around the object")
+    assert cursor(tab) == "crosshair"
+    tab.click_point((left + right) / 2, (top + bottom) / 2)
+    tab.outlined()
+    tab.press("Enter")
+    tab.wait_for_rows(1)
+    tab.press("Control+z")
+    tab.wait_for_rows(0)
+    tab.click_point(left, top, held=["Shift"])
+    tab.press("Backspace")
+    tab.wait_until(lambda: not tab.points())
+    assert is_drawing(tab)
+    tab.press("Escape")
+    tab.wait_for_text("Click to outline")
+    tab.wait_until(lambda: cursor(tab) != "crosshair" and not is_drawing(tab))
+
+
+def test_b_behind_a_dialog_begins_no_box(tab):
+    tab.press("?")
+    tab.wait_until(tab.dialogs)
+    tab.press("b")
+    tab.wait_until(lambda: not is_drawing(tab))
+    tab.close_all()
+    before = tab.ranges()
+    tab.drag((128, 128), (100, 110))
+    tab.wait_until(lambda: abs(tab.ranges()[0] - before[0] - 28) < 1)
+
+
 def test_escape_while_drawing_draws_no_box_and_keeps_the_points(tab):
     tab.click_point(120, 90)
     begin_box(tab)
