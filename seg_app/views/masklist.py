@@ -28,6 +28,12 @@ ROWS_PER_PAGE = 20
 TABLE_REST_S = 0.3
 """Tabulator takes new rows in steps of its own; what comes while it is at it may be lost in the browser."""
 EMPTY = "Nothing is outlined yet.<br>Click on an object in the image,<br>then press Enter to accept it."
+TABLE = {
+    "editTriggerEvent": "dblclick",
+    "placeholder": EMPTY,
+    "renderVertical": "basic",  # the virtual one draws rows anew when one is selected, and would end the typing in it
+    "columnDefaults": {"resizable": "header"},  # else the handles between the cells take clicks on the rows
+}
 COLUMNS = {"#": "int64", "colour": "object", "class": "object", "area": "float64", "score": "float64", "plane": "int64"}
 """The types are the same for every table, also an empty one: Tabulator builds itself anew when one changes, and loses
 the rows that come meanwhile."""
@@ -112,8 +118,7 @@ class MaskList(Viewer):
             pagination="remote",
             page_size=ROWS_PER_PAGE,
             selectable=True,
-            # the virtual renderer draws rows anew when one is selected, and would end the typing in it
-            configuration={"editTriggerEvent": "dblclick", "placeholder": EMPTY, "renderVertical": "basic"},
+            configuration=TABLE,
             sizing_mode="stretch_both",
             layout="fit_columns",
             widths={"#": 42, "colour": 26, "area": 70, "plane": 46, "score": 48},

@@ -218,6 +218,14 @@ def test_a_selected_row_is_highlighted_on_the_image(tab, particles):
     tab.wait_until(lambda: tab.overlay_pixels(1) > 0)
 
 
+@pytest.mark.parametrize("from_the_right", [1, 3, 21, 40])
+def test_a_click_anywhere_on_the_number_of_a_row_selects_it(tab, particles, from_the_right):
+    accept(tab, particles[0])
+    cell = tab.page.locator(".tabulator-row [tabulator-field='#']").bounding_box()
+    tab.page.mouse.click(cell["x"] + cell["width"] - from_the_right, cell["y"] + cell["height"] / 2)
+    tab.wait_until(lambda: tab.selected_rows() == 1)
+
+
 def test_selecting_a_row_shows_the_plane_of_its_object(tab, particles):
     accept(tab, particles[0])
     tab.press("d")
