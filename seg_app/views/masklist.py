@@ -16,6 +16,7 @@ from seg_app.records import Mask
 from seg_app.views import theme
 from seg_app.views.dialog import make_dialog
 from seg_app.views.export import Export
+from seg_app.views.loaded import LoadedNotice, load
 from seg_app.views.outbox import OutboxNotice
 from seg_app.views.text import Text
 
@@ -219,7 +220,7 @@ class SavedSets(Viewer):
         self._load = pmui.Button(
             label="Load", icon="folder_open", variant="outlined", size="small", margin=(8, 6), on_click=self._on_load
         )
-        self.export = Export(bench)
+        self.export, self._loaded = Export(bench), LoadedNotice(bench)
         store = bench.session.store
         self._notices = [OutboxNotice(bench, store)] if isinstance(store, Outbox) else []
         self._title = pmui.TextInput(
@@ -264,13 +265,14 @@ class SavedSets(Viewer):
         self.dialog.open = False
         if self._paths:
             path = self._paths[names.index(item["label"])]
-            self._bench.do("Loading the masks", self._bench.session.load, path)
+            self._bench.do("Loading the masks", load, self._bench.session, path, then=self._loaded.show)
 
     def __panel__(self) -> pn.viewable.Viewable:
+        buttons = pmui.Row(self._save, self._load, self.export, margin=0)
+        notices = (self._loaded, *self._notices)
         return pmui.Column(
-            self._title, pmui.Row(self._save, self._load, self.export, margin=0), self._where, *self._notices,
-            self.dialog, sizing_mode="stretch_width", margin=0,
-        )  # fmt: skip
+            self._title, buttons, self._where, *notices, self.dialog, sizing_mode="stretch_width", margin=0
+        )
 
 
 def _why_not_saved(session: Session) -> str:

@@ -414,6 +414,20 @@ def test_loading_brings_a_saved_set_back_exactly(tab, drops, particles):
     assert again.read_bytes() == saved.read_bytes()
 
 
+def test_loading_says_what_it_replaces_and_one_click_brings_it_back(tab, drops, particles):
+    accept(tab, particles[0])
+    saved = save(tab, drops)
+    accept(tab, particles[1])
+    tab.page.get_by_role("button", name="Load").click()
+    tab.page.get_by_text(saved.name, exact=True).last.click()
+    tab.wait_for_rows(1)
+    said = f"{saved.name} is loaded: 1 object. Ctrl+Z brings back the 2 that were here."
+    tab.wait_for_text(said)
+    tab.page.get_by_role("button", name="Undo", exact=True).last.click()
+    tab.wait_for_rows(2)
+    tab.page.get_by_text(said).wait_for(state="hidden")
+
+
 def test_masks_are_exported_as_other_programs_want_them(tab, particles, tmp_path):
     accept(tab, particles[0])
     tab.page.get_by_role("button", name="Export").click()
