@@ -414,7 +414,7 @@ def test_loading_brings_a_saved_set_back_exactly(tab, drops, particles):
     assert again.read_bytes() == saved.read_bytes()
 
 
-def test_loading_says_what_it_replaces_and_one_click_brings_it_back(tab, drops, particles):
+def test_loading_says_what_it_replaces_and_one_click_brings_it_back(tab, app, drops, particles):
     accept(tab, particles[0])
     saved = save(tab, drops)
     accept(tab, particles[1])
@@ -426,6 +426,7 @@ def test_loading_says_what_it_replaces_and_one_click_brings_it_back(tab, drops, 
     tab.page.get_by_role("button", name="Undo", exact=True).last.click()
     tab.wait_for_rows(2)
     tab.page.get_by_text(said).wait_for(state="hidden")
+    assert "reference already known" not in app.log()  # the dialog's first click carries all of the dialog
 
 
 def test_masks_are_exported_as_other_programs_want_them(tab, particles, tmp_path):
