@@ -52,6 +52,9 @@ FLOATING = {"position": "fixed", "top": "136px", "left": "50%", "transform": "tr
 """Over the page, so that the image does not move while somebody works on it."""
 HIDDEN = {"opacity": 0}
 """Takes its place all the same: the canvas must not change its size with every click."""
+WRAP = {"flexWrap": "wrap"}
+ABSENT = {"display": "none"}
+"""Is in the page for what it does, and for nobody to see, hear or reach by Tab."""
 WITH_TIP = {"&.Mui-disabled": {"pointerEvents": "auto", "cursor": "default"}}
 """A button that says why it is greyed; Material lets the pointer pass through it otherwise."""
 PREVIEW_STYLE = {"fill_color": None, "line_color": DRAFT, "line_width": 1, "line_dash": [3, 2]}

@@ -432,11 +432,18 @@ def test_loading_says_what_it_replaces_and_one_click_brings_it_back(tab, app, dr
 def test_masks_are_exported_as_other_programs_want_them(tab, particles, tmp_path):
     accept(tab, particles[0])
     tab.page.get_by_role("button", name="Export").click()
+    paper, content = tab.page.locator(".MuiDialog-paper"), tab.page.locator(".MuiDialogContent-root")
+    paper.wait_for()
+    size = {"width": 600, "height": paper.bounding_box()["height"]}
     for suffix in (".csv", ".tif", ".csv"):
         with tab.page.expect_download() as made:
             tab.page.get_by_text(suffix, exact=True).click()
         assert made.value.suggested_filename == f"fib_volume{suffix}"
         made.value.save_as(tmp_path / f"fib_volume{suffix}")
+        tab.wait_for_text(f"fib_volume{suffix} is in your downloads")
+        assert paper.bounding_box().items() >= size.items()
+        assert content.evaluate("content => content.scrollHeight <= content.clientHeight")
+    assert not tab.page.get_by_text("No file set").count()
     tab.press("Escape")
     tab.page.get_by_role("dialog").wait_for(state="hidden")
     table = pd.read_csv(tmp_path / "fib_volume.csv")
@@ -468,5 +475,7 @@ def test_buttons_that_make_no_sense_are_disabled(tab, particles):
 def test_help_opens_and_closes_by_key(tab):
     tab.press("?")
     tab.wait_for_text("Take the last point or box back")
+    content = tab.page.locator(".MuiDialogContent-root").filter(has_text="Wheel")
+    assert content.evaluate("content => content.scrollHeight <= content.clientHeight")  # all of it is in sight
     tab.press("Escape")
     tab.page.get_by_text("Take the last point or box back").wait_for(state="hidden")
