@@ -140,7 +140,8 @@ class Gestures(JSComponent):
         const down = (figure.y_range.start - figure.y_range.end) / figure.inner_height
         return { x: seen.x + (sx - seen.sx) * across, y: seen.y + (sy - seen.sy) * down }
       }
-      const hide = () => hover.seen?.band.setv({ visible: false }, { sync: false })
+      const show = (box) => hover.seen?.bands.forEach((band) => band.setv(box, { sync: false }))
+      const hide = () => show({ visible: false })
       const stop = () => { drag.target = null; hide() }
       const onDown = (e) => {
         if (!mode.drawing || e.button !== 0 || e.ctrlKey) return
@@ -162,10 +163,9 @@ class Gestures(JSComponent):
         if (drag.target === null || !hover.seen) return
         drag.to = at(e)
         const a = inData(drag.from), b = inData(drag.to)
-        hover.seen.band.setv({
-          left: Math.min(a.x, b.x), right: Math.max(a.x, b.x), top: Math.min(a.y, b.y), bottom: Math.max(a.y, b.y),
-          visible: true,
-        }, { sync: false })
+        const [left, right] = [a.x, b.x].sort((one, other) => one - other)
+        const [top, bottom] = [a.y, b.y].sort((one, other) => one - other)
+        show({ left, right, top, bottom, visible: true })
       }
       const onUp = (e) => {
         if (drag.target === null) return
@@ -240,12 +240,13 @@ class Gestures(JSComponent):
     def listen(self, figure: Any) -> None:
         """Attach to a Bokeh figure; once for each figure."""
         figure.context_menu = None  # else a right click opens Bokeh's tool menu
-        band = BoxAnnotation(visible=False, left=0, right=0, top=0, bottom=0, **theme.BOX_STYLE)
-        figure.add_layout(band)
-        script = "export default ({place, figure, band}, event) => globalThis.__segAppPlaces?.[place]?.%s"
-        seen = "{figure, band, sx: event.sx, sy: event.sy, x: event.x, y: event.y}"
+        bands = [_band(style) for style in (theme.BOX_CASING, theme.BOX_STYLE)]
+        for band in bands:
+            figure.add_layout(band)
+        script = "export default ({place, figure, bands}, event) => globalThis.__segAppPlaces?.[place]?.%s"
+        seen = "{figure, bands, sx: event.sx, sy: event.sy, x: event.x, y: event.y}"
         for event, call in ((MouseMove, f"move({seen})"), (MouseLeave, "leave()")):
-            args = {"place": self.place, "figure": figure, "band": band}
+            args = {"place": self.place, "figure": figure, "bands": bands}
             figure.js_on_event(event, CustomJS(args=args, code=script % call))
         # The second of two quick clicks is a DoubleTap, one held for more than 300 ms a PressUp.
         for event in (Tap, DoubleTap, PressUp):
@@ -269,3 +270,7 @@ class Gestures(JSComponent):
             self.mode = (self.mode[0], turn)
             if data.get("kind") in ANSWERS:
                 self._send_msg(ANSWERS[data["kind"]])
+
+
+def _band(style: dict[str, Any]) -> BoxAnnotation:
+    return BoxAnnotation(visible=False, left=0, right=0, top=0, bottom=0, **style)

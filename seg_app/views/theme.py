@@ -37,7 +37,9 @@ EXCLUDE = "#ef4444"
 MARKER_STYLE = {"size": 13, "line_color": "#ffffff", "line_width": 1.5}
 DRAFT = "#38e1ff"
 DRAFT_STYLE = {"fill_color": DRAFT, "fill_alpha": 0.25, "line_color": DRAFT, "line_width": 2}
-BOX_STYLE = {"fill_color": None, "line_color": DRAFT, "line_width": 1.5, "line_dash": [6, 4]}
+BOX_STYLE = {"fill_color": None, "line_color": DRAFT, "line_alpha": 1.0, "line_width": 2}
+BOX_CASING = {"fill_color": None, "line_color": "#000000", "line_alpha": 0.75, "line_width": 5}
+"""Below the line of a box: dark, for images that are as bright as it."""
 SELECTED = "#ffe14d"
 
 COLOURS = (*OBJECTS, DRAFT)

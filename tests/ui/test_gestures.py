@@ -1,12 +1,14 @@
 """Boxes, previews and the choice of a model, by mouse and keyboard in a real browser."""
 
 from collections.abc import Iterator
+from io import BytesIO
 
 import numpy as np
 import pytest
 import zarr
 from driver import Tab, opened
 from scipy.ndimage import find_objects
+from skimage.io import imread
 
 Z = 2
 """The plane on view when the small volume is opened: the middle of four."""
@@ -107,6 +109,38 @@ def test_a_box_is_seen_while_it_is_drawn(tab):
     mouse.up()
     tab.wait_until(lambda: box(tab) and not band(tab))
     assert box(tab) == pytest.approx((40, 30, 60, 50), abs=1.01 * pitch(tab))
+
+
+def colours_at_left_edge(tab, box):
+    """Return the RGB of the screen pixels from 6 left of the left edge of a box to 6 right of it, half way down."""
+    x, y = tab.place(box[0], (box[1] + box[3]) / 2)
+    png = tab.page.screenshot(clip={"x": round(x) - 6, "y": round(y), "width": 13, "height": 1})
+    return imread(BytesIO(png))[0, :, :3].astype(int)
+
+
+def test_the_line_of_a_box_is_seen_on_white_while_it_is_drawn_and_then(tab, particle):
+    left, top, right, bottom = particle
+    (x, y), (x1, y1) = ((left + right) / 2, top + 5), (right + 40, bottom - 5)  # its left edge lies on the particle
+    mouse = tab.page.mouse
+    mouse.move(*tab.place(x, y))
+    tab.wait_for_text("value")
+    tab.press("b")
+    mouse.down()
+    mouse.move(*tab.place(x1, y1), steps=3)
+    tab.wait_until(lambda: band(tab))
+    tab.settle()
+    while_drawn = colours_at_left_edge(tab, (x, y, x1, y1))
+    mouse.up()
+    tab.wait_until(lambda: box(tab) and not band(tab))
+    tab.settle()
+    for colours in (while_drawn, colours_at_left_edge(tab, (x, y, x1, y1))):
+        red, green, blue = colours.T
+        line = (green > 150) & (blue - red > 80)
+        casing = colours.max(axis=1) < 130
+        assert colours[[0, -1]].min() > 180  # the particle
+        assert line.any()
+        assert casing[: line.argmax()].any()
+        assert casing[line.argmax() :].any()
 
 
 def test_whoever_waits_before_dragging_draws_a_box_and_no_point(tab):
