@@ -127,12 +127,15 @@ class Page(Viewer):
         done.add_done_callback(lambda _: self._courier(lambda: bench and bench.axes and bench.axes.refresh()))
 
     def _remember(self, session: Session) -> None:
-        preferences = self._preferences
-        session.class_name = preferences.class_name
+        preferences, whole = self._preferences, session.volume.whole
+        image = whole.path if whole else session.volume.image.path  # all its times and channels have one class
+        session.class_name = preferences.class_for(image, session.masks.masks)
         session.search.wanted = Wanted.from_json(preferences.search)
         session.preview.is_on = preferences.preview
         session.preview.param.watch(lambda event: preferences.param.update(preview=event.new), "is_on")
-        session.param.watch(lambda event: preferences.param.update(class_name=event.new), "class_name")
+        session.param.watch(
+            lambda event: preferences.param.update(class_name=event.new, class_image=image), "class_name"
+        )
         session.search.param.watch(lambda event: preferences.param.update(search=asdict(event.new)), "wanted")
 
     def close(self) -> None:

@@ -459,6 +459,21 @@ def test_another_image_opens_by_a_click_and_has_a_list_of_its_own(tab, particles
     tab.wait_for_rows(1)
 
 
+def test_each_image_goes_on_with_its_own_class(tab, particles):
+    field = tab.page.get_by_label("Class of new objects")
+    field.fill("particle")
+    field.press("Enter")
+    accept(tab, particles[0])
+    tab.show("Coins (photograph)")
+    expect(field).to_have_value("particle")  # without objects the class of the image before is the best guess
+    field.fill("coin")
+    field.press("Enter")
+    tab.show("Battery electrode (FIB-SEM)")
+    expect(field).to_have_value("particle")
+    field.fill("")
+    field.press("Enter")
+
+
 def test_colour_images_open(tab):
     tab.show("Tissue (light microscope, colour)")
     tab.click_point(100, 100)
