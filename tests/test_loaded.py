@@ -34,7 +34,7 @@ def notice(bench):
 def load_set(bench, notice):
     """Load the set as a click in the dialog does."""
     (saved,) = bench.session.saved_sets()
-    bench.do("Loading the masks", load, bench.session, saved.path, then=notice.show)
+    bench.do("Loading the masks", load, bench.session, saved.path, then=notice.tell)
     finish(bench)
 
 
@@ -76,12 +76,12 @@ def test_a_notice_that_comes_after_the_next_change_is_not_shown(bench, notice):
     (saved,) = bench.session.saved_sets()
     loaded = load(bench.session, saved.path)
     bench.session.undo()
-    notice.show(loaded)
+    notice.tell(loaded)
     assert not notice._notice.visible
 
 
 def test_a_set_that_cannot_be_loaded_says_nothing_here(notice):
-    notice.show(None)
+    notice.tell(None)
     assert not notice._notice.visible
 
 

@@ -68,15 +68,13 @@ class ImageView(Viewer):
         self._figure: Any = None
         self._mapper: Any = None
         self._on_key = on_key
+        self.on_picture: Callable[[], None] = lambda: None
+        """Called, in the page's thread, with every picture of the plane."""
         self.readout = pn.rx("")
-        self._make_sources()
+        self._objects, self._selection = ColumnDataSource(data=EMPTY_IMAGE), ColumnDataSource(data=EMPTY_IMAGE)
         self._make_pane()
         self._watch()
         self._draft = DraftLayer(session, courier, self._watches)
-
-    def _make_sources(self) -> None:
-        self._objects = ColumnDataSource(data=EMPTY_IMAGE)
-        self._selection = ColumnDataSource(data=EMPTY_IMAGE)
 
     def _make_pane(self) -> None:
         self._pipe = Pipe(data=self._frame)
@@ -216,6 +214,7 @@ class ImageView(Viewer):
         if frame:
             self._frame = frame
             self._pipe.send(frame)
+            self.on_picture()
             self._describe()
             self._rest.moved()
         self._objects.update(data=_image(overlay.objects, overlay) if overlay else EMPTY_IMAGE)

@@ -48,12 +48,16 @@ class LoadedNotice(Viewer):
             objects=[pmui.Column(self._text, pmui.Row(undo, close, margin=0), margin=0, sizing_mode="stretch_width")],
             severity="info", margin=(4, 12), sizing_mode="stretch_width", visible=False,
         )  # fmt: skip
-        bench.watches.add(self._masks, "masks", lambda event: event.new is self._came or bench.courier(self._hide))
+        bench.watches.add(self._masks, "masks", lambda event: self._on_masks(event.new))
 
     def _button(self, label: str, act: Callable[[], object]) -> pmui.Button:
         return pmui.Button(label=label, variant="text", size="small", margin=(4, 8, 0, 0), on_click=lambda _: act())
 
-    def show(self, loaded: Loaded | None) -> None:
+    def _on_masks(self, masks: tuple[Mask, ...]) -> None:
+        if masks is not self._came:
+            self._bench.courier(self._hide)
+
+    def tell(self, loaded: Loaded | None) -> None:
         """Say what was replaced, unless the objects have changed again since; None: nothing was loaded."""
         if loaded and loaded.went and loaded.went != loaded.came and self._masks.masks is loaded.came:
             self._came = loaded.came

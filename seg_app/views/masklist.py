@@ -265,7 +265,7 @@ class SavedSets(Viewer):
         self.dialog.open = False
         if self._paths:
             path = self._paths[names.index(item["label"])]
-            self._bench.do("Loading the masks", load, self._bench.session, path, then=self._loaded.show)
+            self._bench.do("Loading the masks", load, self._bench.session, path, then=self._loaded.tell)
 
     def __panel__(self) -> pn.viewable.Viewable:
         buttons = pmui.Row(self._save, self._load, self.export, margin=0)

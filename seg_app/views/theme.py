@@ -133,6 +133,13 @@ CONNECTION_CSS = """
 .lost[hidden] { display: none; }
 """
 
+CURTAIN_CSS = """
+.veil { position: fixed; z-index: 1100; overflow: hidden; pointer-events: none; background: #15181d; }
+.veil canvas { width: 100%; height: 100%; opacity: 0.4; }
+.veil div { position: absolute; top: 50%; left: 50%; transform: translate(-50%, -50%); padding: 8px 16px;
+  border-radius: 8px; color: #ffffff; background: rgb(0 0 0 / 80%); font: 15px Roboto, sans-serif; text-align: center; }
+"""
+
 SCALE_STYLE = {
     "location": "bottom_left", "bar_length": 0.1, "margin": 12, "padding": 8, "label_location": "above",
     "label_standoff": 4, "label_text_color": "#ffffff", "label_text_font_size": "13px",

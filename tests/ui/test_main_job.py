@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from driver import Tab, opened
+from driver import READY, Tab, opened
 from playwright.sync_api import expect
 from scipy.ndimage import distance_transform_edt
 from skimage.draw import polygon
@@ -459,6 +459,23 @@ def test_another_image_opens_by_a_click_and_has_a_list_of_its_own(tab, particles
     tab.wait_for_rows(1)
 
 
+WHAT_IS_SEEN = f"""() => {{
+  const pierced = (root, selector) => [...root.querySelectorAll('*')].flatMap((one) =>
+    [...(one.matches(selector) ? [one] : []), ...(one.shadowRoot ? pierced(one.shadowRoot, selector) : [])])
+  globalThis.seen = []
+  const look = () => {{
+    const veil = pierced(document, '.veil').find((one) => one.querySelector('canvas'))
+    const picture = ({READY.strip()})()
+    const now = veil ? veil.textContent : picture ? 'picture' : 'nothing'
+    if (globalThis.seen.at(-1) !== now) globalThis.seen.push(now)
+    requestAnimationFrame(look)
+  }}
+  look()
+}}"""
+"""Notes in every frame of the screen what lies where the image is: the words over the picture before, a picture, or
+nothing."""
+
+
 def test_each_image_goes_on_with_its_own_class(tab, particles):
     field = tab.page.get_by_label("Class of new objects")
     field.fill("particle")
@@ -472,6 +489,15 @@ def test_each_image_goes_on_with_its_own_class(tab, particles):
     expect(field).to_have_value("particle")
     field.fill("")
     field.press("Enter")
+
+
+def test_while_another_image_opens_the_picture_before_stays_dimmed_until_the_new_one_is_there(tab):
+    tab.page.evaluate(WHAT_IS_SEEN)
+    tab.show("Coins (photograph)")
+    tab.page.locator(".veil canvas").wait_for(state="detached")
+    seen = tab.page.evaluate("() => globalThis.seen")
+    assert any("Opening Coins (photograph)" in one for one in seen)
+    assert "nothing" not in seen
 
 
 def test_colour_images_open(tab):
