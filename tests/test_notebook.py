@@ -1,9 +1,13 @@
 """The workbench without a server, as a notebook has it: it is drawn, and follows what Python does."""
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
+from bokeh.core.serialization import Deserializer
 from bokeh.models import GlyphRenderer, MultiPolygons, Plot, Scatter
+from bokeh.util.warnings import BokehUserWarning
 
 import seg_app
 from seg_app.errors import UnreadableError
@@ -41,6 +45,14 @@ def test_an_array_is_shown(bench):
     assert isinstance(bench, Workbench)
     assert bench.session.volume.shape == (1, 60, 80)
     assert list(drawn(bench, Scatter)["x"]) == []
+
+
+def test_bokeh_warns_of_what_the_browser_sends_but_not_of_a_model_that_it_sends_again(bench):  # noqa: ARG001
+    known = Plot()
+    deserializer = Deserializer(references=[known])
+    assert deserializer.decode({"type": "object", "name": "Plot", "id": known.id}) is known
+    with pytest.raises(BokehUserWarning):
+        warnings.warn("anything else", BokehUserWarning, stacklevel=1)
 
 
 def test_a_click_in_python_is_on_the_canvas(bench):

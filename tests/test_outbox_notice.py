@@ -96,7 +96,7 @@ def test_a_stuck_set_can_be_exported_and_put_aside(bench, notice, monkeypatch):
     export, aside = notice._rows[0][-1]
     export.param.trigger("clicks")
     finish(bench)
-    assert notice._file.filename == "array.npz"
+    assert notice._download._file.filename == "array.npz"
     aside.param.trigger("clicks")
     finish(bench)
     assert not notice._notice.visible

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from builders import square
 
 from seg_app.models import Preferences
 
@@ -11,6 +12,24 @@ def test_what_was_chosen_is_found_again(tmp_path):
     Preferences(tmp_path / "new" / "ada.json").param.update(dark=True, class_name="pore")
     again = Preferences(tmp_path / "new" / "ada.json")
     assert (again.dark, again.class_name) == (True, "pore")
+
+
+@pytest.mark.parametrize(
+    ("image", "classes", "begins_with"),
+    [
+        ("a", ["grain"], "pore"),
+        ("a", [], "pore"),
+        ("b", ["grain", "coin"], "coin"),
+        ("b", ["coin", ""], ""),
+        ("b", [], "pore"),
+    ],
+)
+def test_an_image_begins_with_its_own_class_and_one_without_objects_with_the_last(
+    tmp_path, image, classes, begins_with
+):
+    preferences = Preferences(tmp_path / "ada.json")
+    preferences.param.update(class_name="pore", class_image="a")
+    assert preferences.class_for(image, [square(class_name=name) for name in classes]) == begins_with
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"dark": 7}', b'{"other": 1}'])

@@ -160,6 +160,16 @@ def test_while_a_line_is_drawn_clicks_are_none_and_drags_do_not_move_the_image(b
     assert canvas.toolbar.active_drag is before
 
 
+def test_a_drag_draws_a_line_or_a_box_whichever_was_wanted_last(bench):
+    measures, draft = bench.image.measures, bench.session.draft
+    measures.add_to(make_figure(tools="pan", active_drag="pan"))
+    measures.begin_line()
+    draft.switch_drawing()
+    assert (measures.ruler.is_on, bench.image._gestures.mode[0]) == (False, True)
+    measures.begin_line()
+    assert (measures.ruler.is_on, bench.image._gestures.mode[0]) == (True, False)
+
+
 def test_a_click_on_the_databar_is_refused_with_a_hint(bench, volume):
     volume.set_databar(10)
     assert bench.image.measures.take_click(55)

@@ -14,7 +14,7 @@ from seg_app.records import Prompts
 from seg_app.sam import connect_sam
 from seg_app.views import Workbench, load_extensions
 from seg_app.views.gestures import Gesture
-from seg_app.views.toolbar import MOUSE, TOOLS, help_text, hints, spoken, tool_of_key
+from seg_app.views.toolbar import MOUSE, TOOLS, help_tables, hints, spoken, tool_of_key
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 KEYS = [key for tool in TOOLS for key in tool.keys]
@@ -148,11 +148,17 @@ def test_a_tooltip_names_the_keys():
 
 @pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool.keys], ids=lambda tool: tool.name)
 def test_the_help_has_every_key(tool):
-    assert f"| {' or '.join(map(spoken, tool.keys))} | {tool.help} |" in help_text()
+    assert f"| {' or '.join(map(spoken, tool.keys))} | {tool.help} |" in help_tables()[1]
 
 
 def test_the_help_has_every_gesture():
-    assert all(f"| {what} | {does} |" in help_text() for what, does in MOUSE)
+    assert all(f"| {what} | {does} |" in help_tables()[0] for what, does in MOUSE)
+
+
+def test_the_help_has_every_key_once():
+    first_cells = re.findall(r"^\| (.+?) \|", "\n".join(help_tables()), re.MULTILINE)
+    words = [word for cell in first_cells for word in re.split(" or |, then ", cell)]
+    assert {word: words.count(word) for word in map(spoken, KEYS)} == dict.fromkeys(map(spoken, KEYS), 1)
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -95,9 +95,11 @@ class MaskSet(param.Parameterized):
             new = tuple(dataclasses.replace(mask, class_name=class_name) for mask in masks)
             self._commit(lambda _: Change("edit", masks=new))
 
-    def load(self, masks: Iterable[Mask]) -> None:
-        """Replace all masks; undo brings the old ones back. Raises StorageError."""
-        self._commit(lambda _: Change("load", masks=tuple(masks)))
+    def load(self, masks: Iterable[Mask]) -> Masks:
+        """Replace all masks; return the old ones, which undo brings back. Raises StorageError."""
+        with self._lock:
+            self._commit(lambda _: Change("load", masks=tuple(masks)))
+            return self._history.past[-1]
 
     def undo(self) -> None:
         """Return to the masks before the last change; one of others that was never shown here is shown instead.

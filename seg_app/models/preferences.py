@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import param
 
 from seg_app.errors import SegAppError
 from seg_app.io.local import read_file, write_atomically
+from seg_app.records import Mask
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +22,8 @@ class Preferences(param.Parameterized):
 
     dark = param.Boolean(default=False, doc="Whether the page has the dark theme.")
     preview = param.Boolean(default=False, doc="Whether what a click would outline is shown before it.")
-    class_name = param.String(default="", doc="The class that the next accepted objects get.")
-
+    class_name = param.String(default="", doc="The class that was typed last for the next accepted objects.")
+    class_image = param.String(default="", doc="The path of the image that it was typed for.")
     search = param.Dict(default={}, doc="What a search for all objects looks for: the fields of `Wanted`.")
 
     def __init__(self, path: Path):
@@ -30,6 +32,13 @@ class Preferences(param.Parameterized):
         self._path = path
         self._read()
         self.param.watch(lambda *_: self._write(), self._names)
+
+    def class_for(self, image: str, masks: Sequence[Mask]) -> str:
+        """Return the class that new objects of an image begin with.
+
+        What was typed last for it, else that of its latest object, else what was typed last for any.
+        """
+        return self.class_name if image == self.class_image or not masks else masks[-1].class_name
 
     @property
     def _names(self) -> list[str]:

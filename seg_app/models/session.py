@@ -270,11 +270,12 @@ class Session(param.Parameterized):
         """Return all stored sets of this image, the newest first. Raises SegAppError."""
         return self._store.list(self.volume.image)
 
-    def load(self, path: str) -> None:
-        """Replace the masks by a stored set; undo brings the old ones back. Raises SegAppError."""
+    def load(self, path: str) -> Masks:
+        """Replace the masks by a stored set; return the old ones, which undo brings back. Raises SegAppError."""
         file = self._store.load(path)
-        self.masks.load(self._fitting(file))
+        before = self.masks.load(self._fitting(file))
         self._keep(path, replace(file, calibration=self.volume.calibration), self.set_title.strip())
+        return before
 
     def _fitting(self, file: MaskFile) -> tuple[Mask, ...]:
         planes, *plane = file.image.shape

@@ -36,7 +36,8 @@ class DraftLayer:
         """Add the glyphs to a Bokeh figure; once for each figure."""
         figure.multi_polygons("xs", "ys", source=self._outline, **theme.DRAFT_STYLE)
         figure.multi_polygons("xs", "ys", source=self._preview, **theme.PREVIEW_STYLE)
-        figure.quad(*EDGES, source=self._box, **theme.BOX_STYLE)
+        for style in (theme.BOX_CASING, theme.BOX_STYLE):
+            figure.quad(*EDGES, source=self._box, **style)
         figure.scatter("x", "y", source=self._points, marker="marker", fill_color="color", **theme.MARKER_STYLE)
 
     def _show_prompts(self, prompts: Prompts) -> None:

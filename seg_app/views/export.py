@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -10,8 +9,8 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from seg_app.io.formats import FORMATS
-from seg_app.views import theme
 from seg_app.views.dialog import make_dialog
+from seg_app.views.download import Download
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -22,6 +21,9 @@ OFFERED = {
     for suffix, entry in FORMATS.items()
     if entry.writes and not entry.is_folder and suffix != ".tiff"
 }
+
+NOTE_HEIGHT = 50
+"""Three lines, in pixels: what a label image cannot keep takes two."""
 
 
 class Export(Viewer):
@@ -39,9 +41,11 @@ class Export(Viewer):
             sizing_mode="stretch_width",
         )
         self._formats.on_click(self._on_choice)
-        self._note = Text(kind="caption", margin=(8, 16), sizing_mode="stretch_width")
-        self._file = pmui.FileDownload(file=None, embed=False, auto=True, width=1, height=1, margin=0, sx=theme.HIDDEN)
-        self.dialog = make_dialog(self._formats, self._note, self._file, title="Export the masks")
+        # The dialog stays as large as it is whatever the note says.
+        self._note = Text(kind="caption", margin=(8, 16), sizing_mode="stretch_width", min_height=NOTE_HEIGHT)
+        self._download = Download()
+        parts = (self._formats, self._note, self._download)
+        self.dialog = make_dialog(*parts, title="Export the masks", sizing_mode="stretch_width")
 
     def refresh(self) -> None:
         """Enable what makes sense."""
@@ -60,8 +64,7 @@ class Export(Viewer):
             self._note.text = ""
             return
         name, data, losses = made
-        self._file.param.update(file=io.BytesIO(data), filename=name, data=None)  # the same file again is news, too
-        self._file.transfer(download=True)
+        self._download.send(name, data)
         self._note.text = " ".join([f"{name} is in your downloads.", *losses])
 
     def __panel__(self) -> pn.viewable.Viewable:

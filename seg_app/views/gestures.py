@@ -53,13 +53,17 @@ class Gestures(JSComponent):
     keys = param.List(default=[], doc="Keys to report, e.g. 'Enter', 'ctrl+z'. All others stay the browser's.")
     repeating = param.List(default=[], doc="Keys that repeat while they are held.")
     place = param.String(doc="Names this figure among those of the page.")
-    drawing = param.Boolean(doc="Whether a drag draws a box. Bokeh does not hear of the left button then.")
+    mode = param.Tuple(
+        default=(False, 0), doc="Whether a drag draws a box; and the last turn of the browser's own that this knows of."
+    )
+    box_keys = param.List(default=[], doc="Those of `keys` that turn the drawing of a box on and off.")
+    pen_css = param.String(default=theme.PEN_CSS, doc="The look of the figure while a drag draws a box.")
     in_notebook = param.Boolean(doc="Whether the page belongs to a notebook: keys count after a click only.")
 
     _esm = """
     export function render({ model, el }) {
       const places = (globalThis.__segAppPlaces ??= {})
-      const hover = { last: null, next: null, busy: false }
+      const hover = { last: null, next: null, busy: false, layer: null }
       const say = () => {
         if (hover.busy || hover.next === null) return
         hover.busy = true
@@ -77,16 +81,34 @@ class Gestures(JSComponent):
         move(seen) { hover.seen = seen; hover.last = { x: seen.x, y: seen.y }; hover.next = hover.last; say() },
         leave() { hover.next = null; model.send_msg({ kind: 'leave' }) },
       }
+      // Whether a drag draws a box. It turns here, at once, for the next drag may begin before the server has heard of
+      // a key; what the server says counts again once it has heard of the last turn.
+      const mode = { drawing: false, turn: model.mode[1] }
+      const pen = document.createElement('style')  // Bokeh sets the cursor of its layer, in a shadow of its own
+      pen.textContent = model.pen_css
+      const showMode = () => {
+        el.toggleAttribute('data-drawing', mode.drawing)
+        if (mode.drawing) hover.layer?.getRootNode().append(pen)
+        else pen.remove()
+      }
+      const setMode = (drawing) => { mode.drawing = drawing; showMode() }
+      const turn = (drawing) => { setMode(drawing); return { turn: (mode.turn += 1) } }
+      const turnBy = (key) => {
+        if (!model.box_keys.includes(key) && !(key === 'Escape' && mode.drawing)) return {}
+        stop()
+        return turn(!mode.drawing)
+      }
       const modifiers = (e) => ({ shift: e.shiftKey, ctrl: e.ctrlKey || e.metaKey, alt: e.altKey })
+      // Bokeh compiles the callback of MouseMove at the first move, so the first place may be late.
+      const whenSeen = (act, tries = 10) => {
+        if (hover.seen) act()
+        else if (tries > 0) setTimeout(() => whenSeen(act, tries - 1), 20)
+      }
       const onContextMenu = (e) => {
         e.preventDefault()
         e.stopPropagation()
-        // Bokeh compiles the callback of MouseMove at the first move, so the first place may be late.
-        const send = (tries) => {
-          if (hover.last) model.send_msg({ kind: 'right-click', ...hover.last, ...modifiers(e) })
-          else if (tries > 0) setTimeout(() => send(tries - 1), 20)
-        }
-        send(10)
+        const held = modifiers(e)
+        whenSeen(() => model.send_msg({ kind: 'right-click', ...hover.last, ...held }))
       }
       const outermost = () => {
         let node = el
@@ -118,34 +140,48 @@ class Gestures(JSComponent):
         const down = (figure.y_range.start - figure.y_range.end) / figure.inner_height
         return { x: seen.x + (sx - seen.sx) * across, y: seen.y + (sy - seen.sy) * down }
       }
-      const hide = () => hover.seen?.band.setv({ visible: false }, { sync: false })
+      const show = (box) => hover.seen?.bands.forEach((band) => band.setv(box, { sync: false }))
+      const hide = () => show({ visible: false })
       const stop = () => { drag.target = null; hide() }
       const onDown = (e) => {
-        if (!model.drawing || e.button !== 0 || e.ctrlKey) return
+        if (!mode.drawing || e.button !== 0 || e.ctrlKey) return
         e.stopPropagation()
         takeFocus()
         drag.target = e.composedPath()[0]
         drag.target.setPointerCapture(e.pointerId)
         drag.from = drag.to = at(e)
       }
+      const onMove = (e) => {
+        const layer = e.composedPath()[0]
+        if (layer !== hover.layer) {
+          hover.layer = layer
+          showMode()
+        }
+        onDrag(e)
+      }
       const onDrag = (e) => {
         if (drag.target === null || !hover.seen) return
         drag.to = at(e)
         const a = inData(drag.from), b = inData(drag.to)
-        hover.seen.band.setv({
-          left: Math.min(a.x, b.x), right: Math.max(a.x, b.x), top: Math.min(a.y, b.y), bottom: Math.max(a.y, b.y),
-          visible: true,
-        }, { sync: false })
+        const [left, right] = [a.x, b.x].sort((one, other) => one - other)
+        const [top, bottom] = [a.y, b.y].sort((one, other) => one - other)
+        show({ left, right, top, bottom, visible: true })
       }
       const onUp = (e) => {
         if (drag.target === null) return
         e.stopPropagation()
         onDrag(e)
         drag.target = null
-        const { from, to } = drag
-        if (!hover.seen || Math.hypot(to.sx - from.sx, to.sy - from.sy) < 4) return hide()  // a click is no box
-        const a = inData(from), b = inData(to)
-        model.send_msg({ kind: 'box', x: a.x, y: a.y, x1: b.x, y1: b.y })
+        const { from, to } = drag, held = modifiers(e)
+        if (Math.hypot(to.sx - from.sx, to.sy - from.sy) < 4) {  // a click is no box, and does what it always does
+          hide()
+          return whenSeen(() => model.send_msg({ kind: 'click', ...inData(from), ...held }))
+        }
+        const turned = turn(false)  // its line stays until the server has drawn the box
+        whenSeen(() => {
+          const a = inData(from), b = inData(to)
+          model.send_msg({ kind: 'box', x: a.x, y: a.y, x1: b.x, y1: b.y, ...turned })
+        })
       }
       const onMouseDown = (e) => drag.target && e.preventDefault()  // else what is beside the canvas is selected
       const onKey = (e) => {
@@ -165,18 +201,22 @@ class Gestures(JSComponent):
         if (!model.keys.includes(key)) return
         e.preventDefault()
         if (model.in_notebook) e.stopPropagation()  // else D, D deletes the cell
-        if (!e.repeat || model.repeating.includes(key)) model.send_msg({ kind: 'key', key })
+        if (!e.repeat || model.repeating.includes(key)) model.send_msg({ kind: 'key', key, ...turnBy(key) })
       }
       el.addEventListener('contextmenu', onContextMenu)
       el.addEventListener('pointerdown', onDown, true)
-      el.addEventListener('pointermove', onDrag, true)
+      el.addEventListener('pointermove', onMove, true)
       el.addEventListener('pointerup', onUp, true)
       el.addEventListener('pointercancel', stop, true)
       el.addEventListener('mousedown', onMouseDown, true)
-      model.on('drawing', () => {
-        el.toggleAttribute('data-drawing', model.drawing)  // from now on a drag draws, or pans again
-        if (!model.drawing) stop()
-      })
+      const hear = () => {
+        const [drawing, turn] = model.mode
+        if (turn < mode.turn || drawing === mode.drawing) return
+        setMode(drawing)
+        if (!drawing) stop()
+      }
+      model.on('mode', hear)
+      hear()
       // A notebook takes the focus for its cell when the button goes down, and looks at keys before anybody else.
       for (const kind of ['pointerdown', 'click']) el.addEventListener(kind, takeFocus)
       if (!model.in_notebook) takeFocus()
@@ -193,15 +233,20 @@ class Gestures(JSComponent):
         super().__init__(place=uuid.uuid4().hex, in_notebook=not courier.is_served, **params)
         self._report, self._courier = report, courier
 
+    def let_draw(self, *, drawing: bool) -> None:
+        """Let a drag draw a box, of which Bokeh does not hear then; or move the image again."""
+        self.mode = (drawing, self.mode[1])
+
     def listen(self, figure: Any) -> None:
         """Attach to a Bokeh figure; once for each figure."""
         figure.context_menu = None  # else a right click opens Bokeh's tool menu
-        band = BoxAnnotation(visible=False, left=0, right=0, top=0, bottom=0, **theme.BOX_STYLE)
-        figure.add_layout(band)
-        script = "export default ({place, figure, band}, event) => globalThis.__segAppPlaces?.[place]?.%s"
-        seen = "{figure, band, sx: event.sx, sy: event.sy, x: event.x, y: event.y}"
+        bands = [_band(style) for style in (theme.BOX_CASING, theme.BOX_STYLE)]
+        for band in bands:
+            figure.add_layout(band)
+        script = "export default ({place, figure, bands}, event) => globalThis.__segAppPlaces?.[place]?.%s"
+        seen = "{figure, bands, sx: event.sx, sy: event.sy, x: event.x, y: event.y}"
         for event, call in ((MouseMove, f"move({seen})"), (MouseLeave, "leave()")):
-            args = {"place": self.place, "figure": figure, "band": band}
+            args = {"place": self.place, "figure": figure, "bands": bands}
             figure.js_on_event(event, CustomJS(args=args, code=script % call))
         # The second of two quick clicks is a DoubleTap, one held for more than 300 ms a PressUp.
         for event in (Tap, DoubleTap, PressUp):
@@ -218,8 +263,14 @@ class Gestures(JSComponent):
         self._courier(lambda: self._answer(data))
 
     def _answer(self, data: dict[str, Any]) -> None:
+        turn = data.pop("turn", self.mode[1])
         try:
             self._report(Gesture(**data))
         finally:
+            self.mode = (self.mode[0], turn)
             if data.get("kind") in ANSWERS:
                 self._send_msg(ANSWERS[data["kind"]])
+
+
+def _band(style: dict[str, Any]) -> BoxAnnotation:
+    return BoxAnnotation(visible=False, left=0, right=0, top=0, bottom=0, **style)

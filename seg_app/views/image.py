@@ -37,7 +37,7 @@ from seg_app.views.render import (
 )
 from seg_app.views.rest import AtRest
 from seg_app.views.square import keep_square
-from seg_app.views.toolbar import TOOLS
+from seg_app.views.toolbar import keys_by_use
 
 SETTLING_S = 0.05
 """Width and height change one after the other, then the edges of what is shown: one picture is enough for all."""
@@ -68,15 +68,13 @@ class ImageView(Viewer):
         self._figure: Any = None
         self._mapper: Any = None
         self._on_key = on_key
+        self.on_picture: Callable[[], None] = lambda: None
+        """Called, in the page's thread, with every picture of the plane."""
         self.readout = pn.rx("")
-        self._make_sources()
+        self._objects, self._selection = ColumnDataSource(data=EMPTY_IMAGE), ColumnDataSource(data=EMPTY_IMAGE)
         self._make_pane()
         self._watch()
         self._draft = DraftLayer(session, courier, self._watches)
-
-    def _make_sources(self) -> None:
-        self._objects = ColumnDataSource(data=EMPTY_IMAGE)
-        self._selection = ColumnDataSource(data=EMPTY_IMAGE)
 
     def _make_pane(self) -> None:
         self._pipe = Pipe(data=self._frame)
@@ -86,10 +84,9 @@ class ImageView(Viewer):
             self._on_gesture,
             self._courier,
             object=self._pane,
-            keys=[key for tool in TOOLS for key in tool.keys],
-            repeating=[key for tool in TOOLS for key in tool.keys if tool.repeats],
             sizing_mode="stretch_both",
             margin=0,
+            **keys_by_use(),
         )
         self._courier.pushed.append(self._pane)
 
@@ -217,6 +214,7 @@ class ImageView(Viewer):
         if frame:
             self._frame = frame
             self._pipe.send(frame)
+            self.on_picture()
             self._describe()
             self._rest.moved()
         self._objects.update(data=_image(overlay.objects, overlay) if overlay else EMPTY_IMAGE)
@@ -236,9 +234,10 @@ class ImageView(Viewer):
             self._mapper.update(low=low, high=high)
 
     def _show_drawing(self) -> None:
-        self._gestures.drawing = drawing = self.session.draft.drawing
-        if self._figure:
-            self._figure.css_classes = ["drawing"] if drawing else []
+        drawing = self.session.draft.drawing
+        if drawing and self.measures.ruler.is_on:
+            self.measures.end_line()  # a drag draws one of the two
+        self._gestures.let_draw(drawing=drawing)
 
     # Gestures -> session
 

@@ -16,6 +16,7 @@ from seg_app.records import Mask
 from seg_app.views import theme
 from seg_app.views.dialog import make_dialog
 from seg_app.views.export import Export
+from seg_app.views.loaded import LoadedNotice, load
 from seg_app.views.outbox import OutboxNotice
 from seg_app.views.text import Text
 
@@ -28,6 +29,12 @@ ROWS_PER_PAGE = 20
 TABLE_REST_S = 0.3
 """Tabulator takes new rows in steps of its own; what comes while it is at it may be lost in the browser."""
 EMPTY = "Nothing is outlined yet.<br>Click on an object in the image,<br>then press Enter to accept it."
+TABLE = {
+    "editTriggerEvent": "dblclick",
+    "placeholder": EMPTY,
+    "renderVertical": "basic",  # the virtual one draws rows anew when one is selected, and would end the typing in it
+    "columnDefaults": {"resizable": "header"},  # else the handles between the cells take clicks on the rows
+}
 COLUMNS = {"#": "int64", "colour": "object", "class": "object", "area": "float64", "score": "float64", "plane": "int64"}
 """The types are the same for every table, also an empty one: Tabulator builds itself anew when one changes, and loses
 the rows that come meanwhile."""
@@ -112,8 +119,7 @@ class MaskList(Viewer):
             pagination="remote",
             page_size=ROWS_PER_PAGE,
             selectable=True,
-            # the virtual renderer draws rows anew when one is selected, and would end the typing in it
-            configuration={"editTriggerEvent": "dblclick", "placeholder": EMPTY, "renderVertical": "basic"},
+            configuration=TABLE,
             sizing_mode="stretch_both",
             layout="fit_columns",
             widths={"#": 42, "colour": 26, "area": 70, "plane": 46, "score": 48},
@@ -214,7 +220,7 @@ class SavedSets(Viewer):
         self._load = pmui.Button(
             label="Load", icon="folder_open", variant="outlined", size="small", margin=(8, 6), on_click=self._on_load
         )
-        self.export = Export(bench)
+        self.export, self._loaded = Export(bench), LoadedNotice(bench)
         store = bench.session.store
         self._notices = [OutboxNotice(bench, store)] if isinstance(store, Outbox) else []
         self._title = pmui.TextInput(
@@ -259,13 +265,14 @@ class SavedSets(Viewer):
         self.dialog.open = False
         if self._paths:
             path = self._paths[names.index(item["label"])]
-            self._bench.do("Loading the masks", self._bench.session.load, path)
+            self._bench.do("Loading the masks", load, self._bench.session, path, then=self._loaded.tell)
 
     def __panel__(self) -> pn.viewable.Viewable:
+        buttons = pmui.Row(self._save, self._load, self.export, margin=0)
+        notices = (self._loaded, *self._notices)
         return pmui.Column(
-            self._title, pmui.Row(self._save, self._load, self.export, margin=0), self._where, *self._notices,
-            self.dialog, sizing_mode="stretch_width", margin=0,
-        )  # fmt: skip
+            self._title, buttons, self._where, *notices, self.dialog, sizing_mode="stretch_width", margin=0
+        )
 
 
 def _why_not_saved(session: Session) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import holoviews as hv
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.util.warnings import BokehUserWarning
 
 from seg_app.models import Session, Volume
 from seg_app.sam import Segmenter, connect_sam
@@ -48,6 +50,8 @@ def load_extensions() -> None:
     """Load what the browser needs; in a notebook everything goes into the page, so that none of it comes from a CDN."""
     hv.extension("bokeh", inline=True, logo=False)
     pn.extension("tabulator", inline=True)
+    # BokehJS 3.9 sends a model that it has just got in full with its first event, and Bokeh knows it already.
+    warnings.filterwarnings("ignore", "reference already known", BokehUserWarning)
 
 
 def _publish_icons() -> None:

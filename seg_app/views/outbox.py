@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable
 from functools import partial
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING
 import panel_material_ui as pmui
 from panel.viewable import Viewer
 
-from seg_app.views import theme
 from seg_app.views.dialog import make_dialog
+from seg_app.views.download import Download
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -33,9 +32,9 @@ class OutboxNotice(Viewer):
         self._try = self._button("Try now", lambda: bench.do("Saving what waits", outbox.try_now))
         self._more = self._button("Details", lambda: setattr(self.dialog, "open", True))
         self._close = self._button("OK", self._hide)
-        self._file = pmui.FileDownload(file=None, embed=False, auto=True, width=1, height=1, margin=0, sx=theme.HIDDEN)
+        self._download = Download()
         self._rows = pmui.Column(sizing_mode="stretch_width", margin=0)
-        self.dialog = make_dialog(self._rows, self._file, title="Sets that wait to be saved")
+        self.dialog = make_dialog(self._rows, self._download, title="Sets that wait to be saved")
         buttons = pmui.Row(self._try, self._more, self._close, margin=(0, 8, 4, 8))
         self._notice = pmui.Column(self._text, buttons, sizing_mode="stretch_width", margin=0, visible=False)
         self._listed: tuple[Waiting, ...] = ()
@@ -84,9 +83,7 @@ class OutboxNotice(Viewer):
 
     def _send(self, made: tuple[str, bytes] | None) -> None:
         if made:  # else the line of errors says why
-            name, data = made
-            self._file.param.update(file=io.BytesIO(data), filename=name, data=None)  # the same again is news, too
-            self._file.transfer(download=True)
+            self._download.send(*made)
 
     def __panel__(self) -> pmui.Column:
         return pmui.Column(self._notice, self.dialog, sizing_mode="stretch_width", margin=0)

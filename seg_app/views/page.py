@@ -19,6 +19,7 @@ from seg_app.views.browser import Browser
 from seg_app.views.chooser import Chooser
 from seg_app.views.connection import Connection
 from seg_app.views.courier import Courier, Watches
+from seg_app.views.curtain import Curtain
 from seg_app.views.drops import DropsBrowser
 from seg_app.views.reception import Reception
 from seg_app.views.text import Text
@@ -44,7 +45,8 @@ class Page(Viewer):
         self._desk: Desk | None = None
         self._wanted: dict[str, int] = {}
         self._chooser = Chooser(self.worker, courier)
-        self._about = About()
+        self._about, self._curtain = About(), Curtain()
+        self._is_opening = False
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
         self._welcome = Welcome(self.worker, courier, retry=self.start)
         self._main = pmui.Column(self._welcome, sizing_mode="stretch_both", margin=0)
@@ -55,11 +57,12 @@ class Page(Viewer):
             ],
             sidebar=[self._sidebar],
             sidebar_width=260,
-            main=[self._main, self._chooser.dialog],
+            main=[self._main, self._chooser.dialog, self._curtain],
             theme_config=theme.THEME,
             dark_theme=preferences.dark,
         )
         self._page.param.watch(lambda event: preferences.param.update(dark=event.new), "dark_theme")
+        self.worker.param.watch(lambda _: courier(self._draw_curtain), "doing")
         self.start()
 
     def start(self) -> None:
@@ -106,14 +109,28 @@ class Page(Viewer):
         self._remember(session)
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         self.bench.heed(self._chooser.dialog)
+        self._is_opening, self.bench.image.on_picture = True, self._on_picture
         if session.volume.axes:
             self.bench.axes = Axes(session, self._move)
-        self._about.follow(self.bench)
         self._main[:] = [self.bench]
         self._chooser.begin(desk)  # after the first image, which whoever comes wants to see first
         self._welcome.close()
         if before:
             before.close()
+
+    def _on_picture(self) -> None:
+        """Name the image with its picture, not before it."""
+        if self._is_opening and self.bench:
+            self._is_opening = False
+            self._about.follow(self.bench)
+            self._draw_curtain()
+
+    def _draw_curtain(self) -> None:
+        doing = self.worker.doing
+        if doing.startswith("Opening"):
+            self._curtain.words = f"{doing} …"
+        elif not self._is_opening:
+            self._curtain.words = ""
 
     def _move(self, index: dict[str, int]) -> None:
         """Open another place of the image; where the user has moved on until then, that one."""
@@ -127,12 +144,15 @@ class Page(Viewer):
         done.add_done_callback(lambda _: self._courier(lambda: bench and bench.axes and bench.axes.refresh()))
 
     def _remember(self, session: Session) -> None:
-        preferences = self._preferences
-        session.class_name = preferences.class_name
+        preferences, whole = self._preferences, session.volume.whole
+        image = whole.path if whole else session.volume.image.path  # all its times and channels have one class
+        session.class_name = preferences.class_for(image, session.masks.masks)
         session.search.wanted = Wanted.from_json(preferences.search)
         session.preview.is_on = preferences.preview
         session.preview.param.watch(lambda event: preferences.param.update(preview=event.new), "is_on")
-        session.param.watch(lambda event: preferences.param.update(class_name=event.new), "class_name")
+        session.param.watch(
+            lambda event: preferences.param.update(class_name=event.new, class_image=image), "class_name"
+        )
         session.search.param.watch(lambda event: preferences.param.update(search=asdict(event.new)), "wanted")
 
     def close(self) -> None:

@@ -37,7 +37,9 @@ EXCLUDE = "#ef4444"
 MARKER_STYLE = {"size": 13, "line_color": "#ffffff", "line_width": 1.5}
 DRAFT = "#38e1ff"
 DRAFT_STYLE = {"fill_color": DRAFT, "fill_alpha": 0.25, "line_color": DRAFT, "line_width": 2}
-BOX_STYLE = {"fill_color": None, "line_color": DRAFT, "line_width": 1.5, "line_dash": [6, 4]}
+BOX_STYLE = {"fill_color": None, "line_color": DRAFT, "line_alpha": 1.0, "line_width": 2}
+BOX_CASING = {"fill_color": None, "line_color": "#000000", "line_alpha": 0.75, "line_width": 5}
+"""Below the line of a box: dark, for images that are as bright as it."""
 SELECTED = "#ffe14d"
 
 COLOURS = (*OBJECTS, DRAFT)
@@ -52,6 +54,9 @@ FLOATING = {"position": "fixed", "top": "136px", "left": "50%", "transform": "tr
 """Over the page, so that the image does not move while somebody works on it."""
 HIDDEN = {"opacity": 0}
 """Takes its place all the same: the canvas must not change its size with every click."""
+WRAP = {"flexWrap": "wrap"}
+ABSENT = {"display": "none"}
+"""Is in the page for what it does, and for nobody to see, hear or reach by Tab."""
 WITH_TIP = {"&.Mui-disabled": {"pointerEvents": "auto", "cursor": "default"}}
 """A button that says why it is greyed; Material lets the pointer pass through it otherwise."""
 PREVIEW_STYLE = {"fill_color": None, "line_color": DRAFT, "line_width": 1, "line_dash": [3, 2]}
@@ -61,9 +66,9 @@ SWITCHED_ON = {"backgroundColor": "primary.main", "color": "primary.contrastText
 PAPER = {"overflow": "hidden", "border": "1px solid", "borderColor": "divider"}
 FIGURE_CSS = """
 .bk-Canvas { --outline-width: 0px; }
-:host(.drawing) * { cursor: crosshair !important; }
 """
 """Bokeh marks a focused figure by a dotted frame; the canvas has the focus all the time."""
+PEN_CSS = "* { cursor: crosshair !important; }"
 TABLE_CSS = """
 .tabulator { font-size: 13px !important; border: none !important; }
 .tabulator .tabulator-footer { border: none !important; }
@@ -126,6 +131,13 @@ CONNECTION_CSS = """
   padding: 12px 20px; border-radius: 8px; background: #b42318; color: #ffffff; font-size: 14px;
   box-shadow: 0 6px 24px rgb(0 0 0 / 35%); }
 .lost[hidden] { display: none; }
+"""
+
+CURTAIN_CSS = """
+.veil { position: fixed; z-index: 1100; overflow: hidden; pointer-events: none; background: #15181d; }
+.veil canvas { width: 100%; height: 100%; opacity: 0.4; }
+.veil div { position: absolute; top: 50%; left: 50%; transform: translate(-50%, -50%); padding: 8px 16px;
+  border-radius: 8px; color: #ffffff; background: rgb(0 0 0 / 80%); font: 15px Roboto, sans-serif; text-align: center; }
 """
 
 SCALE_STYLE = {

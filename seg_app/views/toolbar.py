@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -67,8 +67,8 @@ def _has_draft(session: Session) -> bool:
 
 TOOLS = (
     Tool("mode", "Switch between include and exclude", lambda b: b.session.switch_mode(), ("t",)),
-    Tool("box", "Draw a box around the object", lambda b: b.session.draft.switch_drawing(), ("b",), "highlight_alt",
-         is_on=lambda s: s.draft.drawing),
+    Tool("box", "Draw a box around the object with the next drag", lambda b: b.session.draft.switch_drawing(), ("b",),
+         "highlight_alt", is_on=lambda s: s.draft.drawing),
     Tool("back", "Take the last point or box back", lambda b: b.take_back(), ("Backspace",), "backspace", _has_draft,
          missing="there is none yet"),
     Tool("drop", "Drop all points and the box", lambda b: b.session.drop(), ("Escape",), "close",
@@ -101,7 +101,6 @@ MOUSE = (
     ("Left click", "Include a point; on an accepted object: select it"),
     ("Shift + left click", "Include a point, also on an accepted object"),
     ("Right click, Ctrl + left click", "Exclude a point"),
-    ("B, then drag", "Draw a box around the object, which clicks then correct"),
     ("Wheel", "Zoom at the pointer"),
     ("Drag", "Move the image"),
     ("Click in the list", "Select the object and go to its plane; with Ctrl or Shift several of them"),
@@ -113,6 +112,16 @@ MODES = {"Include": True, "Exclude": False}
 def tool_of_key(key: str) -> Tool | None:
     """Return the tool that a key stands for."""
     return next((tool for tool in TOOLS if key in tool.keys), None)
+
+
+def keys_by_use() -> dict[str, list[str]]:
+    """Return all keys, those that repeat while they are held, and those that turn the drawing of a box on and off."""
+    by_tool = [(tool, key) for tool in TOOLS for key in tool.keys]
+    return {
+        "keys": [key for _, key in by_tool],
+        "repeating": [key for tool, key in by_tool if tool.repeats],
+        "box_keys": [key for tool, key in by_tool if tool.name == "box"],
+    }
 
 
 class Toolbar(Viewer):
@@ -147,14 +156,17 @@ class Toolbar(Viewer):
         self._mode.value = next(name for name, include in MODES.items() if include == session.draft.include)
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return pmui.Row(self._mode, *self._buttons.values(), margin=0, min_height=48, sx={"flexWrap": "wrap"})
+        return pmui.Row(self._mode, *self._buttons.values(), margin=0, min_height=48, sx=theme.WRAP)
 
 
-def help_text() -> str:
-    """Return the help as a Markdown table."""
-    lines = [f"| {what} | {does} |" for what, does in MOUSE]
-    lines += [f"| {' or '.join(map(spoken, tool.keys))} | {tool.help} |" for tool in TOOLS if tool.keys]
-    return "\n".join(["| Gesture | What it does |", "|---|---|", *lines])
+def help_tables() -> tuple[str, str]:
+    """Return what the mouse and what the keys do, as Markdown tables."""
+    keys = [(" or ".join(map(spoken, tool.keys)), tool.help) for tool in TOOLS if tool.keys]
+    return _table("Mouse", MOUSE), _table("Keys", keys)
+
+
+def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join([f"| {title} | |", "|---|---|", *(f"| {what} | {does} |" for what, does in rows)])
 
 
 def hints(session: Session) -> str:

@@ -21,7 +21,7 @@ from seg_app.views.remarks import Remarks
 from seg_app.views.scale import DRAWING, ScaleForm
 from seg_app.views.search import SearchForm, SearchProgress
 from seg_app.views.text import Text
-from seg_app.views.toolbar import Toolbar, help_text, hints, tool_of_key
+from seg_app.views.toolbar import Toolbar, help_tables, hints, tool_of_key
 
 
 class Workbench(Viewer):
@@ -47,8 +47,8 @@ class Workbench(Viewer):
         self._plane = Planes(session)
         self._contrast = Contrast(self)
         self._status = Status(self)
-        help_table = pmui.Markdown(help_text(), stylesheets=[theme.HELP_CSS])
-        self._help = make_dialog(help_table, title="Keys and mouse")
+        tables = [pmui.Markdown(one, stylesheets=[theme.HELP_CSS], width=470, margin=(0, 8)) for one in help_tables()]
+        self._help = make_dialog(pmui.Row(*tables, sx=theme.WRAP), title="Keys and mouse", width_option="lg")
         asking = (self._search.dialog, self._scale.dialog, self._remarks.dialog)
         self._dialogs = (self._help, *self._masklist.dialogs, *asking)
         self._watch()
@@ -154,7 +154,7 @@ class Workbench(Viewer):
         before, names = (self.axes.sliders, self.axes.names) if self.axes else ([], [])
         grey = pmui.Row(*names, self._contrast, sizing_mode="stretch_width", margin=0, min_width=300 + 160 * len(names))
         sliders = pmui.Row(
-            *before, self._plane, grey, sizing_mode="stretch_width", margin=0, min_height=60, sx={"flexWrap": "wrap"}
+            *before, self._plane, grey, sizing_mode="stretch_width", margin=0, min_height=60, sx=theme.WRAP
         )
         canvas = pmui.Paper(
             self._toolbar, self.image, sliders, sizing_mode="stretch_both", elevation=0, sx=theme.PAPER, margin=8

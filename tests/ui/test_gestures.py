@@ -1,12 +1,14 @@
 """Boxes, previews and the choice of a model, by mouse and keyboard in a real browser."""
 
 from collections.abc import Iterator
+from io import BytesIO
 
 import numpy as np
 import pytest
 import zarr
 from driver import Tab, opened
 from scipy.ndimage import find_objects
+from skimage.io import imread
 
 Z = 2
 """The plane on view when the small volume is opened: the middle of four."""
@@ -109,6 +111,38 @@ def test_a_box_is_seen_while_it_is_drawn(tab):
     assert box(tab) == pytest.approx((40, 30, 60, 50), abs=1.01 * pitch(tab))
 
 
+def colours_at_left_edge(tab, box):
+    """Return the RGB of the screen pixels from 6 left of the left edge of a box to 6 right of it, half way down."""
+    x, y = tab.place(box[0], (box[1] + box[3]) / 2)
+    png = tab.page.screenshot(clip={"x": round(x) - 6, "y": round(y), "width": 13, "height": 1})
+    return imread(BytesIO(png))[0, :, :3].astype(int)
+
+
+def test_the_line_of_a_box_is_seen_on_white_while_it_is_drawn_and_then(tab, particle):
+    left, top, right, bottom = particle
+    (x, y), (x1, y1) = ((left + right) / 2, top + 5), (right + 40, bottom - 5)  # its left edge lies on the particle
+    mouse = tab.page.mouse
+    mouse.move(*tab.place(x, y))
+    tab.wait_for_text("value")
+    tab.press("b")
+    mouse.down()
+    mouse.move(*tab.place(x1, y1), steps=3)
+    tab.wait_until(lambda: band(tab))
+    tab.settle()
+    while_drawn = colours_at_left_edge(tab, (x, y, x1, y1))
+    mouse.up()
+    tab.wait_until(lambda: box(tab) and not band(tab))
+    tab.settle()
+    for colours in (while_drawn, colours_at_left_edge(tab, (x, y, x1, y1))):
+        red, green, blue = colours.T
+        line = (green > 150) & (blue - red > 80)
+        casing = colours.max(axis=1) < 130
+        assert colours[[0, -1]].min() > 180  # the particle
+        assert line.any()
+        assert casing[: line.argmax()].any()
+        assert casing[line.argmax() :].any()
+
+
 def test_whoever_waits_before_dragging_draws_a_box_and_no_point(tab):
     begin_box(tab)
     mouse = tab.page.mouse
@@ -144,6 +178,64 @@ def test_after_a_box_a_drag_moves_the_image_again(tab):
     begin_box(tab)
     tab.drag((100, 100), (140, 140))
     tab.wait_until(lambda: box(tab) and not is_drawing(tab))
+    before = tab.ranges()
+    tab.drag((128, 128), (100, 110))
+    tab.wait_until(lambda: abs(tab.ranges()[0] - before[0] - 28) < 1)
+
+
+def cursor(tab):
+    return tab.figure("getComputedStyle(f.canvas_view.events_el).cursor")
+
+
+def test_a_drag_at_once_after_b_draws_a_box_and_one_at_once_after_escape_moves_the_image(tab):
+    before = tab.ranges()
+    tab.page.mouse.move(*tab.place(60, 50))
+    tab.settle()
+    tab.press("b")
+    tab.drag((60, 50), (100, 80))
+    tab.wait_until(lambda: box(tab))
+    assert (box(tab), tab.ranges()) == (pytest.approx((60, 50, 100, 80), abs=1.01 * pitch(tab)), before)
+    tab.press("b")
+    tab.press("Escape")
+    tab.drag((128, 128), (100, 110))
+    tab.wait_until(lambda: abs(tab.ranges()[0] - before[0] - 28) < 1)
+    assert box(tab) == pytest.approx((60, 50, 100, 80), abs=1.01 * pitch(tab))
+
+
+def test_the_last_of_two_quick_boxes_counts(tab):
+    for corner in (60, 120):
+        tab.press("b")
+        tab.drag((corner, corner), (corner + 40, corner + 40))
+    tab.wait_until(lambda: box(tab) == pytest.approx((120, 120, 160, 160), abs=1.01 * pitch(tab)))
+    assert not is_drawing(tab)
+
+
+def test_clicks_and_keys_do_what_they_always_do_while_the_next_drag_draws_a_box(tab, particle):
+    left, top, right, bottom = particle
+    tab.press("b")
+    tab.wait_for_text("Drag from corner to corner around the object")
+    assert cursor(tab) == "crosshair"
+    tab.click_point((left + right) / 2, (top + bottom) / 2)
+    tab.outlined()
+    tab.press("Enter")
+    tab.wait_for_rows(1)
+    tab.press("Control+z")
+    tab.wait_for_rows(0)
+    tab.click_point(left, top, held=["Shift"])
+    tab.press("Backspace")
+    tab.wait_until(lambda: not tab.points())
+    assert is_drawing(tab)
+    tab.press("Escape")
+    tab.wait_for_text("Click to outline")
+    tab.wait_until(lambda: cursor(tab) != "crosshair" and not is_drawing(tab))
+
+
+def test_b_behind_a_dialog_begins_no_box(tab):
+    tab.press("?")
+    tab.wait_until(tab.dialogs)
+    tab.press("b")
+    tab.wait_until(lambda: not is_drawing(tab))
+    tab.close_all()
     before = tab.ranges()
     tab.drag((128, 128), (100, 110))
     tab.wait_until(lambda: abs(tab.ranges()[0] - before[0] - 28) < 1)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from driver import Tab, opened
+from driver import READY, Tab, opened
 from playwright.sync_api import expect
 from scipy.ndimage import distance_transform_edt
 from skimage.draw import polygon
@@ -218,6 +218,14 @@ def test_a_selected_row_is_highlighted_on_the_image(tab, particles):
     tab.wait_until(lambda: tab.overlay_pixels(1) > 0)
 
 
+@pytest.mark.parametrize("from_the_right", [1, 3, 21, 40])
+def test_a_click_anywhere_on_the_number_of_a_row_selects_it(tab, particles, from_the_right):
+    accept(tab, particles[0])
+    cell = tab.page.locator(".tabulator-row [tabulator-field='#']").bounding_box()
+    tab.page.mouse.click(cell["x"] + cell["width"] - from_the_right, cell["y"] + cell["height"] / 2)
+    tab.wait_until(lambda: tab.selected_rows() == 1)
+
+
 def test_selecting_a_row_shows_the_plane_of_its_object(tab, particles):
     accept(tab, particles[0])
     tab.press("d")
@@ -406,14 +414,36 @@ def test_loading_brings_a_saved_set_back_exactly(tab, drops, particles):
     assert again.read_bytes() == saved.read_bytes()
 
 
+def test_loading_says_what_it_replaces_and_one_click_brings_it_back(tab, app, drops, particles):
+    accept(tab, particles[0])
+    saved = save(tab, drops)
+    accept(tab, particles[1])
+    tab.page.get_by_role("button", name="Load").click()
+    tab.page.get_by_text(saved.name, exact=True).last.click()
+    tab.wait_for_rows(1)
+    said = f"{saved.name} is loaded: 1 object. Ctrl+Z brings back the 2 that were here."
+    tab.wait_for_text(said)
+    tab.page.get_by_role("button", name="Undo", exact=True).last.click()
+    tab.wait_for_rows(2)
+    tab.page.get_by_text(said).wait_for(state="hidden")
+    assert "reference already known" not in app.log()  # the dialog's first click carries all of the dialog
+
+
 def test_masks_are_exported_as_other_programs_want_them(tab, particles, tmp_path):
     accept(tab, particles[0])
     tab.page.get_by_role("button", name="Export").click()
+    paper, content = tab.page.locator(".MuiDialog-paper"), tab.page.locator(".MuiDialogContent-root")
+    sizes = set()
     for suffix in (".csv", ".tif", ".csv"):
         with tab.page.expect_download() as made:
             tab.page.get_by_text(suffix, exact=True).click()
         assert made.value.suggested_filename == f"fib_volume{suffix}"
         made.value.save_as(tmp_path / f"fib_volume{suffix}")
+        tab.wait_for_text(f"fib_volume{suffix} is in your downloads")
+        sizes.add((paper.bounding_box()["width"], paper.bounding_box()["height"]))
+        assert content.evaluate("content => content.scrollHeight <= content.clientHeight")
+    assert len(sizes) == 1
+    assert not tab.page.get_by_text("No file set").count()
     tab.press("Escape")
     tab.page.get_by_role("dialog").wait_for(state="hidden")
     table = pd.read_csv(tmp_path / "fib_volume.csv")
@@ -427,6 +457,47 @@ def test_another_image_opens_by_a_click_and_has_a_list_of_its_own(tab, particles
     tab.wait_for_rows(0)
     tab.show("Battery electrode (FIB-SEM)")
     tab.wait_for_rows(1)
+
+
+WHAT_IS_SEEN = f"""() => {{
+  const pierced = (root, selector) => [...root.querySelectorAll('*')].flatMap((one) =>
+    [...(one.matches(selector) ? [one] : []), ...(one.shadowRoot ? pierced(one.shadowRoot, selector) : [])])
+  globalThis.seen = []
+  const look = () => {{
+    const veil = pierced(document, '.veil').find((one) => one.querySelector('canvas'))
+    const picture = ({READY.strip()})()
+    const now = veil ? veil.textContent : picture ? 'picture' : 'nothing'
+    if (globalThis.seen.at(-1) !== now) globalThis.seen.push(now)
+    requestAnimationFrame(look)
+  }}
+  look()
+}}"""
+"""Notes in every frame of the screen what lies where the image is: the words over the picture before, a picture, or
+nothing."""
+
+
+def test_each_image_goes_on_with_its_own_class(tab, particles):
+    field = tab.page.get_by_label("Class of new objects")
+    field.fill("particle")
+    field.press("Enter")
+    accept(tab, particles[0])
+    tab.show("Coins (photograph)")
+    expect(field).to_have_value("particle")  # without objects the class of the image before is the best guess
+    field.fill("coin")
+    field.press("Enter")
+    tab.show("Battery electrode (FIB-SEM)")
+    expect(field).to_have_value("particle")
+    field.fill("")
+    field.press("Enter")
+
+
+def test_while_another_image_opens_the_picture_before_stays_dimmed_until_the_new_one_is_there(tab):
+    tab.page.evaluate(WHAT_IS_SEEN)
+    tab.show("Coins (photograph)")
+    tab.page.locator(".veil canvas").wait_for(state="detached")
+    seen = tab.page.evaluate("() => globalThis.seen")
+    assert any("Opening Coins (photograph)" in one for one in seen)
+    assert "nothing" not in seen
 
 
 def test_colour_images_open(tab):
@@ -445,5 +516,7 @@ def test_buttons_that_make_no_sense_are_disabled(tab, particles):
 def test_help_opens_and_closes_by_key(tab):
     tab.press("?")
     tab.wait_for_text("Take the last point or box back")
+    content = tab.page.locator(".MuiDialogContent-root").filter(has_text="Wheel")
+    assert content.evaluate("content => content.scrollHeight <= content.clientHeight")  # all of it is in sight
     tab.press("Escape")
     tab.page.get_by_text("Take the last point or box back").wait_for(state="hidden")

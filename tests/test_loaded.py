@@ -1,0 +1,92 @@
+"""Loading a set says what it has taken the place of, until that is no longer what undo brings back."""
+
+import numpy as np
+import pytest
+from builders import square
+
+from seg_app.io import LocalFolder, MaskStore
+from seg_app.models import Session, Volume
+from seg_app.sam import connect_sam
+from seg_app.views import Workbench, load_extensions
+from seg_app.views.loaded import Loaded, load, spoken
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """A workbench with a set of two objects that is saved as array.npz, and no object in the list."""
+    load_extensions()
+    volume = Volume.from_array(np.zeros((1, 64, 96), np.uint8))
+    session = Session(volume, connect_sam("classical:"), store=MaskStore(LocalFolder(tmp_path)))
+    session.masks.add([square(2, 3), square(20, 30)])
+    session.save()
+    session.undo()
+    bench = Workbench(session)
+    yield bench
+    bench.close()
+    bench.worker.close()
+
+
+@pytest.fixture
+def notice(bench):
+    return bench._masklist._saved._loaded
+
+
+def load_set(bench, notice):
+    """Load the set as a click in the dialog does."""
+    (saved,) = bench.session.saved_sets()
+    bench.do("Loading the masks", load, bench.session, saved.path, then=notice.tell)
+    finish(bench)
+
+
+def finish(bench):
+    bench.worker.run("Waiting", lambda: None).result(30)
+
+
+def test_nothing_is_said_where_nothing_was_replaced(bench, notice):
+    load_set(bench, notice)
+    assert len(bench.session.masks.masks) == 2
+    assert not notice._notice.visible
+
+
+def test_nothing_is_said_where_the_same_objects_were_there(bench, notice):
+    bench.session.redo()
+    load_set(bench, notice)
+    assert not notice._notice.visible
+
+
+def test_what_was_replaced_is_said_and_its_button_brings_it_back(bench, notice):
+    (mine,) = bench.session.masks.add([square(40, 5)])
+    load_set(bench, notice)
+    assert notice._notice.visible
+    assert notice._text.text == "array.npz is loaded: 2 objects. Ctrl+Z brings back the one that was here."
+    notice._undo()
+    finish(bench)
+    assert (bench.session.masks.masks, notice._notice.visible) == ((mine,), False)
+
+
+def test_the_next_change_ends_the_notice_for_undo_then_means_that_one(bench, notice):
+    bench.session.masks.add([square(40, 5)])
+    load_set(bench, notice)
+    bench.session.masks.add([square(50, 5)])
+    assert not notice._notice.visible
+
+
+def test_a_notice_that_comes_after_the_next_change_is_not_shown(bench, notice):
+    bench.session.masks.add([square(40, 5)])
+    (saved,) = bench.session.saved_sets()
+    loaded = load(bench.session, saved.path)
+    bench.session.undo()
+    notice.tell(loaded)
+    assert not notice._notice.visible
+
+
+def test_a_set_that_cannot_be_loaded_says_nothing_here(notice):
+    notice.tell(None)
+    assert not notice._notice.visible
+
+
+def test_numbers_are_spoken_as_people_do():
+    one, many = (square(1, 1),), tuple(square(i, 1) for i in range(12))
+    assert spoken(Loaded("coins_1.npz", one, many)) == (
+        "coins_1.npz is loaded: 1 object. Ctrl+Z brings back the 12 that were here."
+    )
