@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.compat import ensure_torchvision
+from seg_app.sam.configs import hydra_config
 
 # SAM 2.1 as in the official configurations, but with one block in each stage and 32 channels: 0.3 s an image.
 TINY = """
@@ -88,11 +90,28 @@ model:
   pred_obj_scores_mlp: true
 """
 
+# What the official configurations have besides, for propagation.
+MEMORY = """
+  sigmoid_scale_for_mem_enc: 20.0
+  sigmoid_bias_for_mem_enc: -10.0
+  use_mask_input_as_output_without_sam: true
+  no_obj_embed_spatial: true
+  use_obj_ptrs_in_encoder: true
+  proj_tpos_enc_in_obj_ptrs: true
+  use_signed_tpos_enc_to_obj_ptrs: true
+  only_obj_ptrs_in_the_past_for_eval: true
+  fixed_no_obj_ptr: true
+  multimask_output_for_tracking: true
+  use_multimask_token_for_obj_ptr: true
+  multimask_min_pt_num: 0
+  use_mlp_for_obj_ptr_proj: true
+"""
 
-def tiny_checkpoint(folder: Path, *, image_size: int = 1024, seed: int = 0) -> Checkpoint:
-    """Write a configuration and random weights for it into a folder."""
+
+def tiny_checkpoint(folder: Path, *, image_size: int = 1024, seed: int = 0, memory: str = "") -> Checkpoint:
+    """Write a configuration and random weights for it into a folder. memory: further lines, as `MEMORY`."""
     config, weights = folder / "tiny.yaml", folder / "tiny.pt"
-    config.write_text(TINY.replace("image_size: 1024", f"image_size: {image_size}"))
+    config.write_text(TINY.replace("image_size: 1024", f"image_size: {image_size}").rstrip() + memory)
     torch.save({"model": bare_model(config, seed=seed).state_dict()}, weights)
     return Checkpoint.at(weights, config=config)
 
@@ -121,3 +140,33 @@ def bare_predictor(checkpoint: Checkpoint):
     # it is written for 1024
     predictor._bb_feat_sizes = [(model.image_size // stride,) * 2 for stride in (4, 8, 16)]
     return predictor
+
+
+def bare_tracker(checkpoint: Checkpoint):
+    """Return a function that carries masks of the first of some images through all, by the package's own predictor.
+
+    It takes images (rows, columns, 3) uint8, the number of planes of the whole volume, and masks by number, and returns
+    the logits (objects, rows, columns) of each plane.
+    """
+    ensure_torchvision()
+    from sam2 import sam2_video_predictor
+    from sam2.build_sam import build_sam2_video_predictor
+    from sam2.utils.transforms import SAM2Transforms
+
+    with hydra_config(str(checkpoint.config)) as name:
+        predictor = build_sam2_video_predictor(name, str(checkpoint.weights), device="cpu")
+    predictor.fill_hole_area = 0  # it takes a CUDA kernel
+
+    def carry(images, n_planes, masks):
+        prepared = SAM2Transforms(predictor.image_size, 0.0).forward_batch(images)
+        with pytest.MonkeyPatch.context() as patch:
+            # it reads JPEG files otherwise, which are not exact
+            patch.setattr(sam2_video_predictor, "load_video_frames", lambda **_: (prepared, *images[0].shape[:2]))
+            state = predictor.init_state("")
+        state["num_frames"] = n_planes
+        for number, mask in masks.items():
+            predictor.add_new_mask(state, 0, number, mask)
+        steps = predictor.propagate_in_video(state, max_frame_num_to_track=len(images) - 1)
+        return {plane: logits[:, 0].numpy() for plane, _, logits in steps}
+
+    return carry

@@ -3,6 +3,7 @@
 from seg_app.io.axes import CHANNEL
 from seg_app.io.inbox import Delivery, Inbox
 from seg_app.io.readers import FORMATS
+from seg_app.models.carrying import Carried, Carrier
 from seg_app.models.desk import Desk
 from seg_app.models.explorer import Explorer, Row
 from seg_app.models.jobs import Latest, Worker
@@ -22,6 +23,8 @@ from seg_app.models.volume import Volume, open_volume
 __all__ = [
     "CHANNEL",
     "FORMATS",
+    "Carried",
+    "Carrier",
     "Change",
     "Delivery",
     "Desk",

@@ -22,13 +22,14 @@ from seg_app.sam.crops import crops_of
 from seg_app.sam.decoding import WindowDecoder
 from seg_app.sam.devices import Device
 from seg_app.sam.loading import device_of, first_line, load, model_key
+from seg_app.sam.propagate import propagate
 from seg_app.sam.protocol import EVERYTHING, Load
-from seg_app.sam.question import check_image, check_prompts
+from seg_app.sam.question import check_image, check_masks, check_prompts
 from seg_app.sam.scheduler import Priority, Scheduler, SupersededError
 from seg_app.sam.together import Together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.checkpoints import Checkpoint
     from seg_app.sam.diskcache import Arrays
+    from seg_app.sam.followed import Planes, Propagation
     from seg_app.sam.protocol import Candidate, Search, Trace
 
 
@@ -184,6 +186,16 @@ class Sam2Segmenter:
         """
         check_image(image)
         return search(image, crops_of(image, options, size=self.input_size), options, open_window=self._decoder_of)
+
+    def propagate(self, planes: Planes, start: int, masks: Mapping[int, NDArray[np.bool_]]) -> Propagation:
+        """Return what becomes of objects before and after the plane that they are given on, see `Follower`.
+
+        The masks are those of the package's video predictor, up to rounding, until the object has ended, see
+        `seg_app.sam.endings`. It lets go of the device between one object and the next. Raises SegmenterError.
+        """
+        check_masks(masks, start, len(planes))
+        turn = partial(self._using_device, Priority.PROPAGATE)
+        return propagate(self._predictor, planes, start, masks, turn=turn)
 
     def _decoder_of(self, window: NDArray[np.uint8]) -> WindowDecoder:
         key, turn = self._key(window), partial(self._using_device, Priority.AUTOMASK)

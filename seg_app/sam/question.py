@@ -10,6 +10,8 @@ import numpy as np
 from seg_app.errors import SegmenterError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from seg_app.records import Box, Prompts
@@ -50,6 +52,27 @@ def _check_mask(mask: NDArray[np.floating]) -> None:
         raise SegmenterError(
             f"A mask of {found} cannot be a prompt. Give (rows, columns) of finite floating-point numbers over the "
             "whole image, above 0 inside the object and below outside, as np.where(bits, 8.0, -8.0)."
+        )
+
+
+def check_masks(masks: Mapping[int, NDArray[np.bool_]], start: int, n_planes: int) -> None:
+    """Raise SegmenterError unless masks give objects on one of some planes, to be followed from there."""
+    if not 0 <= start < n_planes:
+        raise SegmenterError(f"There is no plane {start} to begin with. Give one from 0 to {n_planes - 1}.")
+    shapes = {mask.shape for mask in masks.values()}
+    if len(shapes) > 1 or any(mask.ndim != 2 or mask.dtype != bool for mask in masks.values()):
+        raise SegmenterError("Masks that cannot be followed. Give (rows, columns) bool of one shape for each object.")
+    if empty := [number for number, mask in masks.items() if not mask.any()]:
+        raise SegmenterError(f"Object {empty[0]} is not on plane {start}. Give objects on a plane where they are.")
+
+
+def check_plane(image: NDArray[np.uint8], number: int, shape: tuple[int, ...]) -> None:
+    """Raise SegmenterError unless plane `number` is an image that masks of (rows, columns) lie on."""
+    check_image(image)
+    if image.shape[:2] != shape:
+        raise SegmenterError(
+            f"Plane {number} has {image.shape[0]} × {image.shape[1]} pixels, the masks {shape[0]} × {shape[1]}. "
+            "Give planes and masks of one window."
         )
 
 
