@@ -69,4 +69,15 @@ def test_nothing_is_carried_without_objects(session) -> None:
 def test_a_segmenter_without_a_memory_is_refused_at_once(session) -> None:
     other = Session(session.volume, ClassicalSegmenter())
     with pytest.raises(SegmenterError, match="'Classical · no weights' cannot follow objects"):
-        Carrier(other).carry([mask_of("small", 4)])
+        Carrier(other)
+
+
+def test_objects_of_several_planes_are_refused_at_once(session) -> None:
+    with pytest.raises(SegmenterError, match="on several planes"):
+        Carrier(session).carry([mask_of("small", 4), mask_of("large", 5)])
+
+
+def test_an_object_too_thin_for_its_window_is_not_carried(session) -> None:
+    thin = np.zeros((480, 720), bool)
+    thin[100, 100:600] = True  # on the level where it fits the model sees every fourth row from the third on
+    assert list(Carrier(session).carry([mask_from_bits(thin, z=4)])) == []

@@ -30,6 +30,11 @@ def test_every_object_is_followed_once_with_room_to_grow(masks, size) -> None:
             assert y1 >= min(mask.y1 - 0.5 + more, PLANE[0] - 0.5)
 
 
+def test_objects_of_any_size_share_the_only_window_of_a_small_plane() -> None:
+    shared = shared_windows([square(10, 10, 20), square(60, 50, 40)], (100, 120), size=256)
+    assert shared == {Window(0, 0, 0, 100, 120): [0, 1]}
+
+
 def test_neighbours_share_a_window() -> None:
     assert windows_of(square(500, 500, 60), square(580, 520, 50)) == {Window(0, 384, 384, 640, 640): [0, 1]}
 

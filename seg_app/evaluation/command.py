@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from seg_app.evaluation.labelled import Labelled
     from seg_app.evaluation.trials import Evaluation
+    from seg_app.evaluation.volumes import LabelledVolume, VolumeEvaluation
     from seg_app.sam import Segmenter
 
 BUNDLED = "bundled:"
@@ -23,8 +24,16 @@ BUNDLED = "bundled:"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     add = parser.add_argument
-    add("--images", type=Path, nargs="+", required=True, metavar="DIR", help="folders of images")
-    add("--labels", type=Path, nargs="+", required=True, metavar="DIR", help="folders of their label images")
+    add("--images", type=Path, nargs="+", default=[], metavar="DIR", help="folders of images")
+    add("--labels", type=Path, nargs="+", default=[], metavar="DIR", help="folders of their label images")
+    add("--volumes", type=Path, nargs="+", default=[], metavar="VOLUME", help="volumes whose objects are followed")
+    add("--truths", type=Path, nargs="+", default=[], metavar="TRUTH", help="their labels, one number an object")
+    add(
+        "--plane",
+        type=plane_number,
+        metavar="Z",
+        help="where objects are given, from 0 (default: the middle)",
+    )
     add("--clicks", type=click_counts, default=(1, 3, 5), metavar="N,N", help="after how many (default: 1,3,5)")
     add("--held-out", action="store_true", help="only images that `train-base` never trains on")
     add("--limit", type=positive, metavar="N", help="at most so many images of a folder, spread over it")
@@ -45,6 +54,11 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def plane_number(text: str) -> int:
+    """Return a whole number from 0 of a text. Raises ArgumentTypeError."""
+    return 0 if text.strip() == "0" else positive(text)
+
+
 def run(
     options: argparse.Namespace,
     connect: Callable[[str | None], Segmenter],
@@ -55,12 +69,10 @@ def run(
 
     keep: says of a file name whether the image is wanted. Raises SegAppError.
     """
-    if len(options.images) != len(options.labels):
-        raise SettingsError(
-            f"There are {len(options.images)} folders of images and {len(options.labels)} of labels. Give as many."
-        )
+    _check(options)
     weights = _weights(options.engine, is_held_out=keep is not None) if options.card else None
     from seg_app.evaluation.labelled import labelled_images, spread  # weight: the command line needs none of it
+    from seg_app.evaluation.volumes import LabelledVolume
 
     # before the model is loaded: a wrong folder is said at once
     sets = [
@@ -70,10 +82,27 @@ def run(
         )
         for images, labels in zip(options.images, options.labels, strict=True)
     ]
+    volumes = [
+        (volume.stem, LabelledVolume.from_files(volume, truth, plane=options.plane))
+        for volume, truth in zip(options.volumes, options.truths, strict=True)
+    ]
     with closing(connect(BUNDLED if weights else options.engine)) as segmenter:
         evaluations = list(_evaluations(options, segmenter, sets))
+        followed = list(_volume_evaluations(options, segmenter, volumes))
     if weights:
-        _write_card(options, evaluations, weights)
+        _write_card(options, weights, evaluations, followed)
+
+
+def _check(options: argparse.Namespace) -> None:
+    images, labels, volumes, truths = (
+        len(getattr(options, name)) for name in ("images", "labels", "volumes", "truths")
+    )
+    if images != labels:
+        raise SettingsError(f"There are {images} folders of images and {labels} of labels. Give as many.")
+    if volumes != truths:
+        raise SettingsError(f"There are {volumes} volumes and {truths} truths. Give as many.")
+    if not images + volumes:
+        raise SettingsError("There is nothing to evaluate. Give --images and --labels, or --volumes and --truths.")
 
 
 def _weights(engine: str | None, *, is_held_out: bool) -> Path:
@@ -103,14 +132,31 @@ def _evaluations(
         yield found
 
 
+def _volume_evaluations(
+    options: argparse.Namespace, segmenter: Segmenter, volumes: list[tuple[str, LabelledVolume]]
+) -> Iterator[VolumeEvaluation]:
+    """Yield the evaluation of each named volume; report it as soon as it is there."""
+    from seg_app.evaluation.report import volume_report
+    from seg_app.evaluation.volumes import evaluate_volume
+
+    for data, labelled in volumes:
+        found = evaluate_volume(labelled, segmenter, data=data, objects=options.objects_per_image)
+        sys.stdout.write(volume_report(found) + "\n")
+        sys.stdout.flush()
+        yield found
+
+
 def name_of(folder: Path) -> str:
     """Return what a set of images is called: its folder, or the one above where that is just 'images'."""
     path = folder.expanduser().resolve()
     return path.parent.name if path.name == "images" else path.name
 
 
-def _write_card(options: argparse.Namespace, evaluations: list[Evaluation], weights: Path) -> None:
+def _write_card(
+    options: argparse.Namespace, weights: Path, evaluations: list[Evaluation], volumes: list[VolumeEvaluation]
+) -> None:
     from seg_app.evaluation.report import model_card  # weight: the command line needs none of it
     from seg_app.io.local import write_atomically
 
-    write_atomically(options.card, model_card(evaluations, options.clicks, weights=weights).encode())
+    card = model_card(evaluations, options.clicks, weights=weights, volumes=volumes)
+    write_atomically(options.card, card.encode())

@@ -101,11 +101,11 @@ def _by_colour(pixels: NDArray[Any]) -> NDArray[np.int64]:
     return np.where(opacity[0] > 0, code, 0) if opacity else code
 
 
-def objects_of(labels: NDArray[np.int64]) -> tuple[list[int], int]:
-    """Return the values of the objects, the smallest object first, and how many were left out (`MIN_AREA_PX`)."""
+def objects_of(labels: NDArray[np.int64], *, at_least: int = MIN_AREA_PX) -> tuple[list[int], int]:
+    """Return the values of the objects, the smallest object first, and how many were left out as of fewer pixels."""
     values, areas = np.unique(labels[labels > 0], return_counts=True)
     order = np.argsort(areas, kind="stable")
-    kept = [int(values[i]) for i in order if areas[i] >= MIN_AREA_PX]
+    kept = [int(values[i]) for i in order if areas[i] >= at_least]
     return kept, len(values) - len(kept)
 
 

@@ -10,13 +10,16 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from seg_app.evaluation.courses import followed
 from seg_app.evaluation.figures import by_size, calibration_error, images_of, mean_iou, reliability, timing
 from seg_app.evaluation.labelled import MIN_AREA_PX
+from seg_app.evaluation.volumes import MIN_AREA_PX as SMALLEST_PX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from seg_app.evaluation.trials import Evaluation
+    from seg_app.evaluation.volumes import VolumeEvaluation
 
 CARD = Path(__file__).with_name("model_card.md")
 
@@ -29,18 +32,53 @@ def report(evaluation: Evaluation, clicks: Sequence[int]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def model_card(evaluations: Sequence[Evaluation], clicks: Sequence[int], *, weights: Path) -> str:
+def model_card(
+    evaluations: Sequence[Evaluation],
+    clicks: Sequence[int],
+    *,
+    weights: Path,
+    volumes: Sequence[VolumeEvaluation] = (),
+) -> str:
     """Return the card of weights: what they are, what they are for, and what was measured. Markdown.
 
     Raises OSError when the weights cannot be read.
     """
     content = weights.read_bytes()
+    sections = [*(report(evaluation, clicks) for evaluation in evaluations), *(volume_report(one) for one in volumes)]
     return Template(CARD.read_text(encoding="utf-8")).substitute(
         weights=weights.name,
         megabytes=f"{len(content) / 1e6:.1f}",
         sha256=hashlib.sha256(content).hexdigest(),
-        figures="\n".join(report(evaluation, clicks) for evaluation in evaluations).rstrip(),
+        figures="\n".join(sections).rstrip(),
     )
+
+
+def volume_report(evaluation: VolumeEvaluation) -> str:
+    """Return what came of the objects of a volume as a section of Markdown."""
+    objects = len(next(iter(evaluation.courses.values()), ()))
+    left_out = f"left out, as smaller than {SMALLEST_PX} pixels there: {evaluation.too_small}"
+    counts = f"Engine: {evaluation.engine}. Objects: {objects}; {left_out}."
+    parts = [f"### {evaluation.data}, objects of plane {evaluation.plane} followed", counts]
+    return "\n\n".join([*parts, _followed(evaluation)] if objects else parts) + "\n"
+
+
+def _followed(evaluation: VolumeEvaluation) -> str:
+    rows = [
+        (how, f"{f.mean:.3f}", f"{f.median:.3f}", _number(f.on_planes), _percent(f.given_up), _percent(f.claimed))
+        for how, f in ((how, followed(courses)) for how, courses in evaluation.courses.items())
+    ]
+    head = ("given by", "mean IoU in 3-D", "median", "IoU on other planes", "planes given up", "ended, still claimed")
+    seconds = evaluation.seconds
+    time = "" if seconds is None else f"\n\n{_seconds(seconds)} for an object on a plane ({_machine()})."
+    return table(head, rows) + time
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
 
 
 def _counts(evaluation: Evaluation) -> str:
@@ -86,8 +124,11 @@ def _scores(evaluation: Evaluation) -> str:
 def _times(evaluation: Evaluation) -> str:
     times = timing(evaluation)
     further = "" if times.next_s is None else f", of all others {_seconds(times.next_s)}"
-    machine = f"the program ran on {platform.machine()} with {os.cpu_count()} CPU cores"
-    return f"Median time of the first click on an image {_seconds(times.first_s)}{further} ({machine})."
+    return f"Median time of the first click on an image {_seconds(times.first_s)}{further} ({_machine()})."
+
+
+def _machine() -> str:
+    return f"the program ran on {platform.machine()} with {os.cpu_count()} CPU cores"
 
 
 def _seconds(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,40 +37,40 @@ class Carrier:
     """Asks the segmenter of a session where objects are on the other planes of its volume. Blocking."""
 
     def __init__(self, session: Session):
-        self._session = session
+        """Take the segmenter that the session has now. Raises SegmenterError when it cannot follow objects."""
+        segmenter, name = session.segmenter, session.segmenter.name
+        if not isinstance(segmenter, Follower):
+            raise SegmenterError(f"'{name}' cannot follow objects through planes. Use SAM 2.1 on this machine.")
+        self._session, self._segmenter, self._name = session, segmenter, name
 
     def carry(self, masks: Sequence[Mask]) -> Iterator[Carried]:
-        """Yield what becomes of masks of one plane on the others, as soon as it is found.
+        """Return what becomes of masks of one plane on the others, as soon as it is found.
 
         Window by window; on each the planes after that of the masks, then those before it, each nearest first. What
-        has ended gives no further mask. Closing the iterator ends it. Raises SegAppError, at once when the segmenter
-        cannot follow objects.
+        has ended gives no further mask. What grows beyond its window (see `shared_windows`) is cut there, and what is
+        so thin that no pixel of its window shows it is not carried. Closing the iterator ends it. Raises SegAppError,
+        at once when the masks are of several planes.
         """
-        segmenter = self._session.segmenter
-        if not isinstance(segmenter, Follower):
-            raise SegmenterError(
-                f"'{segmenter.name}' cannot follow objects through planes. Use SAM 2.1 on this machine."
-            )
-        shared = shared_windows(masks, self._session.volume.shape[1:], size=segmenter.input_size)
-        return self._carried(segmenter, masks, shared)
+        if len({mask.z for mask in masks}) > 1:
+            raise SegmenterError("The objects are on several planes. Carry those of one plane at a time.")
+        shared = shared_windows(masks, self._session.volume.shape[1:], size=self._segmenter.input_size)
+        return (one for window, indices in shared.items() for one in self._on(window, indices, masks))
 
-    def _carried(
-        self, segmenter: Follower, masks: Sequence[Mask], shared: dict[Window, list[int]]
-    ) -> Iterator[Carried]:
-        for window, indices in shared.items():
-            given = {index: paste(masks[index], window) for index in indices}
-            for on in segmenter.propagate(Seen(self._session, window), masks[indices[0]].z, given):
+    def _on(self, window: Window, indices: Sequence[int], masks: Sequence[Mask]) -> Iterator[Carried]:
+        given = {index: bits for index in indices if (bits := paste(masks[index], window)).any()}
+        planes = WindowPlanes(self._session, window)
+        with closing(self._segmenter.propagate(planes, masks[indices[0]].z, given)) as steps:
+            for on in steps:
                 for index, found in on.objects.items():
                     if mask := self._mask(found, window, on.plane):
                         yield Carried(index, mask)
 
     def _mask(self, found: Followed, window: Window, z: int) -> Mask | None:
-        made = Provenance(self._session.segmenter.name)
         answer, plane = Candidate(found.logits, found.score), self._session.volume.shape[1:]
-        return windows.to_mask(answer, window, plane, z=z, provenance=made)
+        return windows.to_mask(answer, window, plane, z=z, provenance=Provenance(self._name))
 
 
-class Seen:
+class WindowPlanes:
     """A window of each plane as the segmenter sees it, see `Planes`."""
 
     def __init__(self, session: Session, window: Window) -> None:

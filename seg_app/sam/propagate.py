@@ -52,16 +52,11 @@ def propagate(
 
     turn: has the device for a block, and makes errors of ours of those of the model.
     """
-    memory, prompted = Memory(predictor, len(planes)), {}
     if not masks:
         return
+    memory = Memory(predictor, len(planes))
     read = partial(_read, planes, shape=next(iter(masks.values())).shape)
-    image = read(start)
-    with turn():
-        seen = memory.see(image)
-    for number, mask in masks.items():
-        with turn():
-            prompted[number] = memory.prompted(seen, mask)
+    prompted = _prompted(read(start), masks, memory=memory, turn=turn)
     for way in (range(start + 1, len(planes)), range(start - 1, -1, -1)):
         tracks = {number: Track({0: prompted[number]}, Ending(mask)) for number, mask in masks.items()}
         yield from _along(way, read, tracks, memory=memory, turn=turn)
@@ -71,6 +66,19 @@ def _read(planes: Planes, z: int, *, shape: tuple[int, ...]) -> NDArray[np.uint8
     image = planes[z]
     check_plane(image, z, shape)
     return image
+
+
+def _prompted(
+    image: NDArray[np.uint8], masks: Mapping[int, NDArray[np.bool_]], *, memory: Memory, turn: Turn
+) -> Outputs:
+    """Return what is remembered of each object on the plane that it is given on."""
+    found: Outputs = {}
+    with turn():
+        seen = memory.see(image)
+    for number, mask in masks.items():
+        with turn():
+            found[number] = memory.prompted(seen, mask)
+    return found
 
 
 def _along(way: range, read: Read, tracks: dict[int, Track], *, memory: Memory, turn: Turn) -> Propagation:
@@ -140,8 +148,9 @@ class Memory:
         heads = self._heads(seen, track.step, track.outputs, None)
         track.outputs[track.step] = self._remembered(seen, heads[4], heads)
         self._forget(track)
-        logits = functional.interpolate(heads[3].float(), seen.shape, mode="bilinear", align_corners=False)
-        return Followed(logits[0, 0].cpu().numpy(), float(heads[2].max()), float(heads[6]))
+        logits = functional.interpolate(heads[3], seen.shape, mode="bilinear", align_corners=False)
+        score = float(heads[2].max().clamp(0, 1))
+        return Followed(logits[0, 0].float().cpu().numpy(), score, float(heads[6]))
 
     @property
     def _input_shape(self) -> tuple[int, int]:

@@ -23,9 +23,11 @@ def shared_windows(masks: Sequence[Mask], plane: Shape, *, size: int) -> dict[Wi
     and have room there share it. plane: (rows, columns) at full resolution. size: edge of the model's input in pixels.
     """
     boxes = [_with_room(mask, plane) for mask in masks]
-    edges = [_edge(mask, size) for mask in masks]
-    own = [locate(Prompts(box=box), plane, scale=1.0, size=edge) for box, edge in zip(boxes, edges, strict=True)]
-    scales = [(window.level, edge) for window, edge in zip(own, edges, strict=True)]
+    own = [
+        locate(Prompts(box=box), plane, scale=1.0, size=_edge(mask, size))
+        for box, mask in zip(boxes, masks, strict=True)
+    ]
+    scales = [(window.level, window.shape) for window in own]
     held = [
         {i for i, box in enumerate(boxes) if scales[i] == scale and _holds(window, box)}
         for window, scale in zip(own, scales, strict=True)
