@@ -7,7 +7,7 @@ import pytest
 
 from seg_app.errors import MissingError, SegmenterError, SettingsError, UnreadableError
 from seg_app.evaluation import command
-from seg_app.evaluation.courses import Course, followed
+from seg_app.evaluation.courses import Course, outcome_of
 from seg_app.evaluation.report import model_card, volume_report
 from seg_app.evaluation.volumes import BY_CLICK, BY_MASK, LabelledVolume, VolumeEvaluation, evaluate_volume
 from seg_app.sam import Candidate
@@ -129,14 +129,14 @@ COURSES = (
 
 
 def test_figures_are_those_of_counting() -> None:
-    found = followed(COURSES)
+    found = outcome_of(COURSES)
     assert (found.mean, found.median) == (pytest.approx((13 / 35 + 8 / 12) / 2), pytest.approx((13 / 35 + 8 / 12) / 2))
     assert found.on_planes == pytest.approx((1 / 3 + 0 + 1) / 3)
     assert (found.given_up, found.claimed) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
 
 
 def test_without_such_planes_there_is_no_figure() -> None:
-    found = followed([Course(0, (5,), (5,), (5,))])
+    found = outcome_of([Course(0, (5,), (5,), (5,))])
     assert (found.mean, found.on_planes, found.given_up, found.claimed) == (1.0, None, None, None)
 
 

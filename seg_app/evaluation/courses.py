@@ -50,7 +50,7 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class Outcome:
     """What following the objects of a volume comes to. Planes of all objects are counted together."""
 
     mean: float
@@ -64,12 +64,12 @@ class Followed:
     """The part of the planes without the object on which it was still found; None where it is everywhere."""
 
 
-def followed(courses: Sequence[Course]) -> Followed:
+def outcome_of(courses: Sequence[Course]) -> Outcome:
     """Return what courses come to; there is at least one."""
     ious = [course.iou for course in courses]
     there = [(course.iou_on(z), course.found_px[z]) for course in courses for z in course.there]
     gone = [course.found_px[z] > 0 for course in courses for z in course.gone]
-    return Followed(
+    return Outcome(
         float(np.mean(ious)),
         float(np.median(ious)),
         _mean([iou for iou, _ in there]),

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from seg_app.evaluation.courses import followed
+from seg_app.evaluation.courses import outcome_of
 from seg_app.evaluation.figures import by_size, calibration_error, images_of, mean_iou, reliability, timing
 from seg_app.evaluation.labelled import MIN_AREA_PX
 from seg_app.evaluation.volumes import MIN_AREA_PX as SMALLEST_PX
@@ -65,7 +65,7 @@ def volume_report(evaluation: VolumeEvaluation) -> str:
 def _followed(evaluation: VolumeEvaluation) -> str:
     rows = [
         (how, f"{f.mean:.3f}", f"{f.median:.3f}", _number(f.on_planes), _percent(f.given_up), _percent(f.claimed))
-        for how, f in ((how, followed(courses)) for how, courses in evaluation.courses.items())
+        for how, f in ((how, outcome_of(courses)) for how, courses in evaluation.courses.items())
     ]
     head = ("given by", "mean IoU in 3-D", "median", "IoU on other planes", "planes given up", "ended, still claimed")
     seconds = evaluation.seconds

@@ -190,8 +190,8 @@ class Sam2Segmenter:
     def propagate(self, planes: Planes, start: int, masks: Mapping[int, NDArray[np.bool_]]) -> Propagation:
         """Return what becomes of objects before and after the plane that they are given on, see `Follower`.
 
-        The masks are those of the package's video predictor, up to rounding, until the object has ended, see
-        `seg_app.sam.endings`. It lets go of the device between one object and the next. Raises SegmenterError.
+        Until an object has ended, see `seg_app.sam.endings`, its masks are those of the package's video predictor
+        before that fills small holes. It lets go of the device between one object and the next. Raises SegmenterError.
         """
         check_masks(masks, start, len(planes))
         turn = partial(self._using_device, Priority.PROPAGATE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seg_app.records import Box, Mask, Prompts, Window
-from seg_app.sam.windows import LARGEST_CHEAP, SMALL, locate
+from seg_app.sam.windows import LARGEST_CHEAP, locate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 ROOM = 1.3
 """What an object may grow to and still fits, in its widths on the plane where it is given."""
+
+SMALL = 0.15
+"""An object that, with this room, spans less of a window is followed on a smaller one. Less than for clicks: on two
+planes of the sample volume the mean IoU in 3-D is 0.90 and 0.94, with 0.35 it is 0.89 and 0.91, as objects outgrow
+their windows."""
 
 
 def shared_windows(masks: Sequence[Mask], plane: Shape, *, size: int) -> dict[Window, list[int]]:
