@@ -182,8 +182,9 @@ def test_an_image_larger_than_the_input_is_answered_on_windows_as_in_the_app(tmp
     oracle = Oracle(input_size=64)
     found = evaluate([Labelled(tmp_path / "a.png", tmp_path / "a.png")], oracle, data="large", clicks=1)
     assert [trial.answers[0].iou for trial in found.trials] == [1.0, pytest.approx(1.0, abs=1e-3)]
-    assert {shape for shape, _ in oracle.seen} == {(64, 64, 3)}
-    assert len(oracle.seen) == 1 + 3  # the large one is cut by windows of a pixel and of two
+    # and the small one once more, enlarged
+    assert {shape for shape, _ in oracle.seen} == {(64, 64, 3), (32, 32, 3)}
+    assert len(oracle.seen) == 2 + 3  # the large one is cut by windows of a pixel and of two
 
 
 def test_a_volume_is_no_micrograph(tmp_path, pairs) -> None:
