@@ -157,6 +157,19 @@ def test_who_begins_to_follow_sees_the_last_plane_at_once(desk, clicked, expecte
     assert (session.z, session.follow) == (expected, True)
 
 
+def test_points_delay_following_to_the_planes_that_come_after_them(desk, scan):
+    session = desk.open("scan")
+    session.go_to(0)
+    session.add_point(5, 5)
+    follow(session, wanted=True)
+    session.drop()
+    moved = threading.Event()
+    session.param.watch(lambda _: moved.set(), "z")
+    grown(session, lambda: add_plane(scan, 3))
+    assert moved.wait(WAIT_S)
+    assert session.z == 3
+
+
 def test_masks_are_there_when_the_image_has_grown_while_nobody_looked(desk, scan):
     session = desk.open("scan")
     session.masks.add([square(2, 3)])

@@ -27,18 +27,24 @@ def carry_over(before: Session, after: Session) -> None:
 def grow(session: Session, larger: Opened) -> None:
     """Take over planes that came to the image of a session; the view stays, or follows to the last one if wanted.
 
-    It does not follow away from points that are not accepted yet.
+    It does not follow away from points that are not accepted yet; when these are gone, it does with the next planes.
     """
     was_last = session.z == session.volume.n_planes - 1
     session.volume.grow(larger)
-    if session.follow and was_last and not session.draft.prompts:
-        session.go_to(session.volume.n_planes - 1)
+    if session.follow and (was_last or session.is_late):
+        _go_on(session)
 
 
 def follow(session: Session, *, wanted: bool) -> None:
     """Follow the planes that still come, from the last one that is there on; or stay where the user is."""
     session.follow = wanted
-    if wanted and not session.draft.prompts:
+    if wanted:
+        _go_on(session)
+
+
+def _go_on(session: Session) -> None:
+    session.is_late = bool(session.draft.prompts)
+    if not session.is_late:
         session.go_to(session.volume.n_planes - 1)
 
 

@@ -16,6 +16,9 @@ from seg_app.records import Mask
 
 log = logging.getLogger(__name__)
 
+MOST_IMAGES = 200
+"""Of so many the class is remembered."""
+
 
 class Preferences(param.Parameterized):
     """Kept in a file, which is written at every change; one that cannot be read or written is no reason to stop."""
@@ -23,7 +26,7 @@ class Preferences(param.Parameterized):
     dark = param.Boolean(default=False, doc="Whether the page has the dark theme.")
     preview = param.Boolean(default=False, doc="Whether what a click would outline is shown before it.")
     class_name = param.String(default="", doc="The class that was typed last for the next accepted objects.")
-    class_image = param.String(default="", doc="The path of the image that it was typed for.")
+    classes = param.Dict(default={}, doc="Path of an image -> the class that was typed last for it; the latest last.")
     search = param.Dict(default={}, doc="What a search for all objects looks for: the fields of `Wanted`.")
 
     def __init__(self, path: Path):
@@ -38,7 +41,16 @@ class Preferences(param.Parameterized):
 
         What was typed last for it, else that of its latest object, else what was typed last for any.
         """
-        return self.class_name if image == self.class_image or not masks else masks[-1].class_name
+        typed = self.classes.get(image)
+        if isinstance(typed, str):
+            return typed
+        return masks[-1].class_name if masks else self.class_name
+
+    def type_class(self, image: str, class_name: str) -> None:
+        """Remember what was typed for an image, and for those of which nothing is known."""
+        others = {path: name for path, name in self.classes.items() if path != image}
+        latest = dict([*others.items(), (image, class_name)][-MOST_IMAGES:])
+        self.param.update(class_name=class_name, classes=latest)
 
     @property
     def _names(self) -> list[str]:

@@ -45,6 +45,7 @@ class Session(param.Parameterized):
     )
     segmenter = param.Parameter(instantiate=False, doc="What outlines: a `Segmenter`.")
     follow = param.Boolean(default=False, doc="Whether the view goes on to planes that come, from the last one.")
+    is_late = param.Boolean(default=False, doc="Whether it would have gone on, had there not been points on the plane.")
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
     set_title = param.String(default="", doc="What the next saved set is called besides its image.")
     saved_as = param.String(default="", doc="Where the masks were saved last, or loaded from.")

@@ -16,6 +16,8 @@ AHEAD = 3
 
 def made_ahead(make: Callable[[int], T], steps: range, *, workers: int) -> Iterator[T]:
     """Yield make(step) for all steps in order, made by so many processes, to which `make` is pickled."""
+    if not steps:  # processes would be started all the same
+        return
     yield from DataLoader(
         _Made(make),
         sampler=steps,

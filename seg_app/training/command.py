@@ -96,10 +96,10 @@ def _folders(options: argparse.Namespace) -> list[tuple[Path, Path]]:
 
 
 def _memory(options: argparse.Namespace, real: Sequence[Scene], work: Path) -> None:
-    from seg_app.training.export import averaged
+    from seg_app.training.export import averaged, read_checkpoint
     from seg_app.training.memory import MemoryPlan, MemoryTrainer
 
-    steps = options.memory_steps
+    steps, is_new = options.memory_steps, read_checkpoint(work)["is_new"]
     plan = MemoryPlan(steps=steps, large_from=int(0.7 * steps), objects=6 * options.times, seed=options.seed)
-    trainer = MemoryTrainer(plan, real, work, weights=averaged(work), is_new=not options.origin, device=options.device)
+    trainer = MemoryTrainer(plan, real, work, weights=averaged(work), is_new=is_new, device=options.device)
     trainer.run(workers=options.workers)

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from seg_app.training.auxiliary import DenseHeads
 from seg_app.training.crops import Batch
 from seg_app.training.curriculum import Plan
-from seg_app.training.export import IMAGES, read_checkpoint, read_exported
+from seg_app.training.export import IMAGES, averaged, read_checkpoint, read_exported
 from seg_app.training.lesson import Lesson
 from seg_app.training.model import build, image_parameters, prepare
 from seg_app.training.pictures import Pictures
@@ -50,7 +50,8 @@ class Trainer:
         self.model = build().to(self.device)
         self.heads = DenseHeads(16 + 128).to(self.device)
         self.weights = image_parameters(self.model)
-        self._is_new = origin is None
+        self.is_new = origin is None
+        """Whether it began with random weights."""
         if origin:
             self._inherit(origin)
         self._begin()
@@ -109,7 +110,7 @@ class Trainer:
         stage, over = self.plan.stage_at(self.step)
         torch.manual_seed(self.plan.seed + 7919 * self.step)
         generator = torch.Generator(self.device).manual_seed(self.plan.seed + 104729 * self.step)
-        if self.step == self.plan.first_prompt and self._is_new:
+        if self.step == self.plan.first_prompt and self.is_new:
             with self.device:
                 prepare(self.model)
             self._begin()
@@ -154,6 +155,7 @@ class Trainer:
         """Write everything that is needed to go on, completely or not at all."""
         content = {
             "step": self.step,
+            "is_new": self.is_new,
             "model": self.model.state_dict(),
             "average": self.average,
             "heads": self.heads.state_dict(),
@@ -167,13 +169,12 @@ class Trainer:
         if origin.is_file():  # its heads were thrown away
             self.model.load_state_dict(read_exported(origin))
             return
-        content = read_checkpoint(origin)
-        self.model.load_state_dict({**content["model"], **content["average"]})
-        self.heads.load_state_dict(content["heads"])
+        self.model.load_state_dict(averaged(origin))
+        self.heads.load_state_dict(read_checkpoint(origin)["heads"])
 
     def _resume(self) -> None:
         content = read_checkpoint(self.folder)
-        self.step = content["step"]
+        self.step, self.is_new = content["step"], content["is_new"]
         self.model.load_state_dict(content["model"])
         self.heads.load_state_dict(content["heads"])
         self.optimizer.load_state_dict(content["optimizer"])

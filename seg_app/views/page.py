@@ -47,6 +47,7 @@ class Page(Viewer):
         self._chooser = Chooser(self.worker, courier)
         self._about, self._curtain = About(), Curtain()
         self._is_opening = False
+        self._remembered = ""
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
         self._welcome = Welcome(self.worker, courier, retry=self.start)
         self._main = pmui.Column(self._welcome, sizing_mode="stretch_both", margin=0)
@@ -146,13 +147,15 @@ class Page(Viewer):
     def _remember(self, session: Session) -> None:
         preferences, whole = self._preferences, session.volume.whole
         image = whole.path if whole else session.volume.image.path  # all its times and channels have one class
-        session.class_name = preferences.class_for(image, session.masks.masks)
+        if self._remembered != image:
+            session.class_name = preferences.class_for(image, session.masks.masks)
+        elif self.bench:
+            session.class_name = self.bench.session.class_name
+        self._remembered = image
         session.search.wanted = Wanted.from_json(preferences.search)
         session.preview.is_on = preferences.preview
         session.preview.param.watch(lambda event: preferences.param.update(preview=event.new), "is_on")
-        session.param.watch(
-            lambda event: preferences.param.update(class_name=event.new, class_image=image), "class_name"
-        )
+        session.param.watch(lambda event: preferences.type_class(image, event.new), "class_name")
         session.search.param.watch(lambda event: preferences.param.update(search=asdict(event.new)), "wanted")
 
     def close(self) -> None:
