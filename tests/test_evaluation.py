@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from databars import powder, with_databar
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -21,6 +22,7 @@ from seg_app.evaluation.figures import ScoreBin, by_size, calibration_error, mea
 from seg_app.evaluation.labelled import Labelled, labelled_images, objects_of, read_labels, spread
 from seg_app.evaluation.report import model_card, report, table
 from seg_app.evaluation.trials import Answer, Evaluation, Trial, evaluate, iou
+from seg_app.models import Volume
 from seg_app.records import Point
 from seg_app.sam import Candidate
 from seg_app.sam.checkpoints import Checkpoint
@@ -185,6 +187,16 @@ def test_an_image_larger_than_the_input_is_answered_on_windows_as_in_the_app(tmp
     # and the small one once more, enlarged
     assert {shape for shape, _ in oracle.seen} == {(64, 64, 3), (32, 32, 3)}
     assert len(oracle.seen) == 2 + 3  # the large one is cut by windows of a pixel and of two
+
+
+def test_an_object_is_clicked_where_a_databar_is_suspected(tmp_path) -> None:
+    picture, labels = with_databar(powder(472, 512, seed=472), 30, "zeiss"), np.zeros((472, 512), np.uint8)
+    labels[445:470, 20:60] = 1
+    assert Volume.from_array(picture).is_databar(460)
+    for name, array in (("image", picture), ("labels", labels)):
+        Image.fromarray(array).save(tmp_path / f"{name}.png")
+    found = evaluate([Labelled(tmp_path / "image.png", tmp_path / "labels.png")], Oracle(), data="bar", clicks=1)
+    assert [trial.area_px for trial in found.trials] == [25 * 40]
 
 
 def test_a_volume_is_no_micrograph(tmp_path, pairs) -> None:

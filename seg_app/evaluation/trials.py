@@ -92,6 +92,7 @@ def try_image(
     if volume.n_planes > 1:
         raise UnreadableError(f"'{image.image}' has {volume.n_planes} planes. Give micrographs, or single planes.")
     labels = read_labels(image.labels, (volume.height, volume.width))
+    volume.set_databar(0)  # what has a label is an object, also where a bar is suspected
     session = Session(volume, segmenter, user="evaluate")
     values, too_small = objects_of(labels)
     truths = (labels == value for value in spread(values, objects))
