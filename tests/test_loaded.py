@@ -1,5 +1,7 @@
 """Loading a set says what it has taken the place of, until that is no longer what undo brings back."""
 
+from threading import Event
+
 import numpy as np
 import pytest
 from builders import square
@@ -62,6 +64,31 @@ def test_what_was_replaced_is_said_and_its_button_brings_it_back(bench, notice):
     notice._undo()
     finish(bench)
     assert (bench.session.masks.masks, notice._notice.visible) == ((mine,), False)
+
+
+def test_what_waits_to_be_accepted_is_not_undone_in_place_of_the_loading(bench, notice):
+    mine = bench.session.masks.add([square(40, 5)])
+    load_set(bench, notice)
+    came, answered = bench.session.masks.masks, Event()
+    bench.worker.run("Outlining the object", answered.wait, 30)
+    bench.do("Accepting the object", bench.session.masks.add, [square(50, 5)])
+    notice._undo()
+    answered.set()
+    finish(bench)
+    assert len(bench.session.masks.masks) == len(came) + 1
+    assert "Ctrl+Z goes back step by step" in bench.worker.trouble
+    bench.session.undo()
+    bench.session.undo()
+    assert bench.session.masks.masks == mine
+
+
+def test_two_quick_clicks_undo_the_loading_once_and_complain_of_nothing(bench, notice):
+    mine = bench.session.masks.add([square(40, 5)])
+    load_set(bench, notice)
+    notice._undo()
+    notice._undo()
+    finish(bench)
+    assert (bench.session.masks.masks, bench.worker.trouble) == (mine, "")
 
 
 def test_the_next_change_ends_the_notice_for_undo_then_means_that_one(bench, notice):

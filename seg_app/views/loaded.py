@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import panel_material_ui as pmui
 from panel.viewable import Viewer
 
+from seg_app.errors import SegAppError
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -65,7 +66,18 @@ class LoadedNotice(Viewer):
             self._notice.visible = True
 
     def _undo(self) -> None:
-        self._bench.do("Undoing", self._bench.session.undo)
+        """Undo the loading; where something that was still waiting has changed the objects since, nothing."""
+        if not self._notice.visible:
+            return  # the second of two quick clicks
+        self._hide()
+        came = self._came
+
+        def undo() -> None:
+            if self._masks.masks is not came:
+                raise SegAppError("The objects have changed since the set was loaded. Ctrl+Z goes back step by step.")
+            self._bench.session.undo()
+
+        self._bench.do("Undoing", undo)
 
     def _hide(self) -> None:
         self._notice.visible = False
