@@ -9,7 +9,8 @@ import pytest
 
 from seg_app.models import Session, Volume
 from seg_app.sam import connect_sam
-from seg_app.views import Workbench, load_extensions
+from seg_app.views import Workbench, image, load_extensions
+from seg_app.views.render import BLANK, Viewport
 
 
 @pytest.fixture
@@ -40,3 +41,13 @@ def test_nothing_of_an_image_is_kept_when_another_one_takes_its_place():
     gc.collect()
     assert root
     assert session() is None
+
+
+def test_a_plane_that_cannot_be_read_for_whatever_reason_is_shown_blank_and_said(bench, monkeypatch, caplog):
+    def make_frame(*_):
+        raise LookupError("a bug")
+
+    monkeypatch.setattr(image, "make_frame", make_frame)
+    assert bench.image._read_frame(Viewport((0, 0, 60, 60), 60, 60), 0) is BLANK
+    assert bench.worker.trouble == image.UNFORESEEN
+    assert "LookupError: a bug" in caplog.text

@@ -7,6 +7,10 @@ from panel.custom import JSComponent
 
 from seg_app.views import theme
 
+OPENING = ("Opening ", "Fetching ")
+"""How the words begin for what brings another image: of the data server, or of Drops, from where its file comes first.
+"""
+
 
 class Curtain(JSComponent):
     """A copy of what the canvas shows, in its place on the screen; nothing where there is no canvas.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from collections.abc import Callable
@@ -39,6 +40,8 @@ from seg_app.views.rest import AtRest
 from seg_app.views.square import keep_square
 from seg_app.views.toolbar import keys_by_use
 
+log = logging.getLogger(__name__)
+UNFORESEEN = "The plane cannot be shown for a reason that was not foreseen. The log of the server has the details."
 SETTLING_S = 0.05
 """Width and height change one after the other, then the edges of what is shown: one picture is enough for all."""
 EMPTY_IMAGE = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
@@ -208,7 +211,10 @@ class ImageView(Viewer):
             return make_frame(session.volume, z, viewport, session.limits)
         except SegAppError as error:
             self._worker.complain(str(error))
-            return BLANK_RGB if session.volume.is_rgb else BLANK
+        except Exception:  # the edge of the thread: the page would wait for its picture for ever
+            log.exception("A plane could not be read")
+            self._worker.complain(UNFORESEEN)
+        return BLANK_RGB if session.volume.is_rgb else BLANK
 
     def _show(self, frame: Frame | None, overlay: Overlay | None) -> None:
         if frame:
@@ -284,7 +290,8 @@ class ImageView(Viewer):
         self.readout.rx.value = words
 
     def close(self) -> None:
-        """Stop watching and drawing."""
+        """Stop watching and drawing; a picture that is still on its way is nobody's any more."""
+        self.on_picture = lambda: None
         self._watches.end()
         self._latest.close()
         self._draft.close()

@@ -19,7 +19,7 @@ from seg_app.views.browser import Browser
 from seg_app.views.chooser import Chooser
 from seg_app.views.connection import Connection
 from seg_app.views.courier import Courier, Watches
-from seg_app.views.curtain import Curtain
+from seg_app.views.curtain import OPENING, Curtain
 from seg_app.views.drops import DropsBrowser
 from seg_app.views.reception import Reception
 from seg_app.views.text import Text
@@ -111,6 +111,7 @@ class Page(Viewer):
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         self.bench.heed(self._chooser.dialog)
         self._is_opening, self.bench.image.on_picture = True, self._on_picture
+        self._curtain.words = f"Opening {session.volume.title} …"  # whatever has opened it
         if session.volume.axes:
             self.bench.axes = Axes(session, self._move)
         self._main[:] = [self.bench]
@@ -128,7 +129,7 @@ class Page(Viewer):
 
     def _draw_curtain(self) -> None:
         doing = self.worker.doing
-        if doing.startswith("Opening"):
+        if doing.startswith(OPENING):
             self._curtain.words = f"{doing} …"
         elif not self._is_opening:
             self._curtain.words = ""

@@ -42,6 +42,21 @@ READY = f"""() => {{
   return figure && figure.frame && figure.frame.bbox.width > 20 && figure.model.renderers.length > 3
     && figure.model.renderers[0].data_source.data.image?.[0]?.length > 4
 }}"""
+WHAT_IS_SEEN = f"""() => {{
+  const pierced = (root, selector) => [...root.querySelectorAll('*')].flatMap((one) =>
+    [...(one.matches(selector) ? [one] : []), ...(one.shadowRoot ? pierced(one.shadowRoot, selector) : [])])
+  globalThis.seen = []
+  const look = () => {{
+    const veil = pierced(document, '.veil').find((one) => one.querySelector('canvas'))
+    const picture = ({READY.strip()})()
+    const now = veil ? veil.textContent : picture ? 'picture' : 'nothing'
+    if (globalThis.seen.at(-1) !== now) globalThis.seen.push(now)
+    requestAnimationFrame(look)
+  }}
+  look()
+}}"""
+"""Notes in every frame of the screen what lies where the image is: the words over the picture before, a picture, or
+nothing."""
 
 
 def find_chromium() -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from driver import Tab, opened
+from driver import WHAT_IS_SEEN, Tab, opened
 from drops_server import DropsServer
 from playwright.sync_api import expect
 from skimage.draw import disk
@@ -93,6 +93,22 @@ def test_a_path_leads_to_a_folder_and_the_crumbs_lead_back(tab):
     tab.page.get_by_role("navigation").get_by_text("drops", exact=True).click()
     click(tab, "ada")
     tab.wait_for_text("notes.docx")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [lambda tab: click(tab, "particle.png"), lambda tab: go(tab, "/labdaq/particle.png")],
+    ids=["click", "path"],
+)
+def test_while_an_image_comes_from_drops_the_picture_before_stays_dimmed(tab, act):
+    go(tab, f"/ada/{ODD}")
+    tab.wait_for_text("particle.png")
+    tab.page.evaluate(WHAT_IS_SEEN)
+    open_particle(tab, lambda: act(tab))
+    tab.page.locator(".veil canvas").wait_for(state="detached")
+    seen = tab.page.evaluate("() => globalThis.seen")
+    assert any("ing particle" in one for one in seen)
+    assert "nothing" not in seen
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from driver import READY, Tab, opened
+from driver import WHAT_IS_SEEN, Tab, opened
 from playwright.sync_api import expect
 from scipy.ndimage import distance_transform_edt
 from skimage.draw import polygon
@@ -457,23 +457,6 @@ def test_another_image_opens_by_a_click_and_has_a_list_of_its_own(tab, particles
     tab.wait_for_rows(0)
     tab.show("Battery electrode (FIB-SEM)")
     tab.wait_for_rows(1)
-
-
-WHAT_IS_SEEN = f"""() => {{
-  const pierced = (root, selector) => [...root.querySelectorAll('*')].flatMap((one) =>
-    [...(one.matches(selector) ? [one] : []), ...(one.shadowRoot ? pierced(one.shadowRoot, selector) : [])])
-  globalThis.seen = []
-  const look = () => {{
-    const veil = pierced(document, '.veil').find((one) => one.querySelector('canvas'))
-    const picture = ({READY.strip()})()
-    const now = veil ? veil.textContent : picture ? 'picture' : 'nothing'
-    if (globalThis.seen.at(-1) !== now) globalThis.seen.push(now)
-    requestAnimationFrame(look)
-  }}
-  look()
-}}"""
-"""Notes in every frame of the screen what lies where the image is: the words over the picture before, a picture, or
-nothing."""
 
 
 def test_each_image_goes_on_with_its_own_class(tab, particles):
