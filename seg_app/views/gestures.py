@@ -160,8 +160,9 @@ class Gestures(JSComponent):
         onDrag(e)
       }
       const onDrag = (e) => {
-        if (drag.target === null || !hover.seen) return
+        if (drag.target === null) return
         drag.to = at(e)
+        if (!hover.seen) return
         const a = inData(drag.from), b = inData(drag.to)
         const [left, right] = [a.x, b.x].sort((one, other) => one - other)
         const [top, bottom] = [a.y, b.y].sort((one, other) => one - other)
@@ -177,10 +178,10 @@ class Gestures(JSComponent):
           hide()
           return whenSeen(() => model.send_msg({ kind: 'click', ...inData(from), ...held }))
         }
-        const turned = turn(false)  // its line stays until the server has drawn the box
-        whenSeen(() => {
+        whenSeen(() => {  // else there is no box, and the next drag draws one, as the server thinks too
           const a = inData(from), b = inData(to)
-          model.send_msg({ kind: 'box', x: a.x, y: a.y, x1: b.x, y1: b.y, ...turned })
+          // its line stays until the server has drawn the box
+          model.send_msg({ kind: 'box', x: a.x, y: a.y, x1: b.x, y1: b.y, ...turn(false) })
         })
       }
       const onMouseDown = (e) => drag.target && e.preventDefault()  // else what is beside the canvas is selected
@@ -211,7 +212,9 @@ class Gestures(JSComponent):
       el.addEventListener('mousedown', onMouseDown, true)
       const hear = () => {
         const [drawing, turn] = model.mode
-        if (turn < mode.turn || drawing === mode.drawing) return
+        const isOld = turn < mode.turn
+        mode.turn = Math.max(mode.turn, turn)  // a notebook may show this twice: turns of the other one count on
+        if (isOld || drawing === mode.drawing) return
         setMode(drawing)
         if (!drawing) stop()
       }

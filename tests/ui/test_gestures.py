@@ -202,6 +202,65 @@ def test_a_drag_at_once_after_b_draws_a_box_and_one_at_once_after_escape_moves_t
     assert box(tab) == pytest.approx((60, 50, 100, 80), abs=1.01 * pitch(tab))
 
 
+def press_box_button(tab, *, drawing):
+    """Press the button of the box, and wait until the next drag draws one, or moves the image."""
+    tab.page.get_by_role("button", name="Draw a box").click()
+    tab.wait_until(lambda: bool(is_drawing(tab)) == drawing)
+
+
+HIDE_PLACES = "() => { globalThis.places = __segAppPlaces; delete globalThis.__segAppPlaces }"
+"""As while Bokeh compiles the callback of the first move: nobody hears where the pointer is."""
+
+
+def test_a_drag_before_its_place_is_known_is_a_box_and_no_click(app, open_tab):
+    tab = open_tab(app.url)
+    tab.wait_for_picture()
+    mouse, (x, y) = tab.page.mouse, tab.place(100, 80)
+    tab.page.evaluate(HIDE_PLACES)
+    begin_box(tab)
+    mouse.move(*tab.place(60, 50))
+    mouse.down()
+    mouse.move(x, y, steps=3)
+    tab.page.evaluate("() => { globalThis.__segAppPlaces = places }")
+    mouse.up()
+    mouse.move(x + 9, y)
+    tab.wait_until(lambda: box(tab) or tab.points())
+    assert box(tab) == pytest.approx((60, 50, 100, 80), abs=1.01 * pitch(tab))
+    assert not is_drawing(tab)
+
+
+def test_a_box_that_is_lost_as_its_place_is_never_known_leaves_the_button_at_work(app, open_tab):
+    tab = open_tab(app.url)
+    tab.wait_for_picture()
+    tab.page.evaluate(HIDE_PLACES)
+    begin_box(tab)
+    tab.drag((60, 50), (100, 80))
+    press_box_button(tab, drawing=False)
+    press_box_button(tab, drawing=True)
+    tab.page.evaluate("() => { globalThis.__segAppPlaces = places }")
+    tab.drag((60, 50), (100, 80))
+    tab.wait_until(lambda: box(tab) and not is_drawing(tab))
+    assert box(tab) == pytest.approx((60, 50, 100, 80), abs=1.01 * pitch(tab))
+
+
+MODE = """(mode) => {
+  const found = []
+  for (const view of Bokeh.index.all_views())
+    for (const model of view.model.references()) if (model.data?.attributes?.box_keys) found.push(model.data)
+  if (mode) found[0].setv({ mode }, { sync: false })
+  return found[0].mode
+}"""
+"""Returns what the server says of drawing and of the last turn; or lets it hear of one by another page."""
+
+
+def test_turns_of_the_same_canvas_shown_elsewhere_count_on(app, open_tab):
+    tab = open_tab(app.url)
+    tab.wait_for_picture()
+    tab.page.evaluate(MODE, [False, 7])  # as another cell of a notebook does
+    begin_box(tab)
+    tab.wait_until(lambda: tab.page.evaluate(MODE) == [True, 8])
+
+
 def test_the_last_of_two_quick_boxes_counts(tab):
     for corner in (60, 120):
         tab.press("b")
