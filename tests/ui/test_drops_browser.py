@@ -101,7 +101,7 @@ def test_a_path_leads_to_a_folder_and_the_crumbs_lead_back(tab):
     ids=["click", "path"],
 )
 def test_while_an_image_comes_from_drops_the_picture_before_stays_dimmed(tab, act):
-    go(tab, f"/ada/{ODD}")
+    click(tab, ODD)
     tab.wait_for_text("particle.png")
     tab.page.evaluate(WHAT_IS_SEEN)
     open_particle(tab, lambda: act(tab))
