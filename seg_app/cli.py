@@ -192,7 +192,8 @@ def _sam(settings: Settings, options: argparse.Namespace) -> None:
 def _evaluate(settings: Settings, options: argparse.Namespace) -> None:
     from seg_app.engine import engine_of  # weight: numpy, 0.2 s
 
-    evaluation.run(options, partial(engine_of, settings), keep=held_out if options.held_out else None)
+    forgetful = settings.model_copy(update={"cache_gb": 0.0})  # what was computed yesterday would look fast today
+    evaluation.run(options, partial(engine_of, forgetful), keep=held_out if options.held_out else None)
 
 
 def _is_loopback(host: str) -> bool:

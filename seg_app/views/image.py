@@ -31,6 +31,7 @@ from seg_app.views.render import (
     Frame,
     Overlay,
     Viewport,
+    canvas_options,
     element,
     make_frame,
     make_overlay,
@@ -97,25 +98,8 @@ class ImageView(Viewer):
         furnish = weakref.WeakMethod(self._on_plot)  # HoloViews keeps options in a table of its own, for ever
         height, width = self.session.volume.shape[1:]
         shown = self._begin or Box(-0.5, -0.5, width - 0.5, height - 0.5)
-        common = {
-            "responsive": True,
-            "min_height": 300,
-            "invert_yaxis": True,
-            "xlim": (shown.x0, shown.x1),
-            "ylim": (shown.y0, shown.y1),
-            "xaxis": None,
-            "yaxis": None,
-            "toolbar": None,
-            "border": 0,
-            "bgcolor": theme.CANVAS,
-            "default_tools": ["pan", "wheel_zoom"],
-            "active_tools": ["pan", "wheel_zoom"],
-            "lod": {"timeout": 60},  # Bokeh tells of a wheel only when it ends, 500 ms after the last notch by default
-            "hooks": [lambda plot, _: (on_plot := furnish()) and on_plot(plot)],
-        }
-        if self.session.volume.is_rgb:
-            return hv.opts.RGB(**common)
-        return hv.opts.Image(cmap="gray", clim=(0, 255), **common)
+        hook = lambda plot, _: (on_plot := furnish()) and on_plot(plot)  # noqa: E731
+        return canvas_options(shown, hook, is_rgb=self.session.volume.is_rgb)
 
     # The figure
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import datashader
 import holoviews as hv
@@ -16,8 +16,8 @@ from scipy.ndimage import binary_dilation
 from seg_app.geometry import label_grid
 from seg_app.models.grey import to_uint8
 from seg_app.models.volume import Volume
-from seg_app.records import Mask, Window
-from seg_app.views.theme import COLOURS, code_of
+from seg_app.records import Box, Mask, Window
+from seg_app.views.theme import CANVAS, COLOURS, code_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -202,3 +202,24 @@ def _edges(labels: NDArray[np.int32]) -> NDArray[np.bool_]:
     differs[:, 1:] |= right
     differs[:, :-1] |= right
     return differs & (labels > 0)
+
+
+def canvas_options(shown: Box, on_plot: Callable[[Any, Any], None], *, is_rgb: bool) -> Any:
+    """Return how HoloViews draws the plane: what of it is shown at first, and what is called with every plot."""
+    common = {
+        "responsive": True,
+        "min_height": 300,
+        "invert_yaxis": True,
+        "xlim": (shown.x0, shown.x1),
+        "ylim": (shown.y0, shown.y1),
+        "xaxis": None,
+        "yaxis": None,
+        "toolbar": None,
+        "border": 0,
+        "bgcolor": CANVAS,
+        "default_tools": ["pan", "wheel_zoom"],
+        "active_tools": ["pan", "wheel_zoom"],
+        "lod": {"timeout": 60},  # Bokeh tells of a wheel only when it ends, 500 ms after the last notch by default
+        "hooks": [on_plot],
+    }
+    return hv.opts.RGB(**common) if is_rgb else hv.opts.Image(cmap="gray", clim=(0, 255), **common)
