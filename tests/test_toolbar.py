@@ -1,6 +1,7 @@
 """The table of tools: every verb exists, every key does what it says, and the README knows all of them."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -177,6 +178,18 @@ def test_the_hint_tells_the_score_of_an_outline_and_how_many_sizes_there_are(ses
     session.segmenter = Nested()
     session.click(40, 40)
     assert hints(session).startswith("Score 0.80 · size 2 of 3, G for the next · Enter")
+
+
+def test_the_hint_says_that_nothing_was_found(session):
+    class Blind(Nested):
+        def predict(self, image, prompts, *, previous=None):
+            return [replace(one, logits=-abs(one.logits)) for one in super().predict(image, prompts, previous=previous)]
+
+    session.segmenter = Blind()
+    said = []
+    session.draft.param.watch(lambda _: said.append(hints(session)), "mask", onlychanged=False)
+    assert session.click(40, 40) is None
+    assert said[-1].startswith("Nothing was found there")
 
 
 # The keys

@@ -46,6 +46,11 @@ class Draft(param.Parameterized):
         self._lock = threading.RLock()
 
     @property
+    def is_vain(self) -> bool:
+        """Whether nothing was found for the prompts."""
+        return self.answered and self.mask is None and self.prompts.asks
+
+    @property
     def answered(self) -> bool:
         """Whether `mask` answers `prompts` as they are now."""
         return self._answered is self.prompts
@@ -118,7 +123,10 @@ class Draft(param.Parameterized):
         with self._lock:
             if prompts is not self.prompts:
                 return False
+            was_empty = self.mask is None
             self._set(prompts, *masks)
+            if was_empty and not masks:
+                self.param.trigger("mask")  # that nothing was found is news, too
             return True
 
     def take(self, *, z: int, class_name: str) -> Taken | None:

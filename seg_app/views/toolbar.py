@@ -76,7 +76,7 @@ TOOLS = (
     Tool("size", "Next size of what was clicked", lambda b: b.session.next_size(), ("g",), "zoom_out_map",
          lambda s: s.draft.choice[1] > 1, missing="a single click may have several, this one has not"),
     Tool("accept", "Accept the object", lambda b: b.accept(), ("Enter",), "check",
-         lambda s: s.draft.prompts.asks, "success", missing="click on one first"),
+         lambda s: s.draft.prompts.asks and not s.draft.is_vain, "success", missing="click on one first"),
     Tool("preview", "Preview what a click would outline", lambda b: b.session.preview.switch(), ("v",), "visibility",
          is_on=lambda s: s.preview.is_on),
     Tool("find", "Find all objects", lambda b: b.show_search(), ("a",), "auto_awesome",
@@ -178,6 +178,8 @@ def hints(session: Session) -> str:
         score = "" if mask.score is None else f"Score {mask.score:.2f} · "
         sizes = f"size {place} of {n}, G for the next · " if n > 1 else ""
         return f"{score}{sizes}Enter to accept · Backspace to take the last one back · Esc to drop"
+    if session.draft.is_vain:
+        return "Nothing was found there: zoom in, or click again on the object · Backspace · Esc to drop"
     if session.draft.prompts and not session.draft.prompts.asks:
         return "Only excluded so far: click on the object to include it · Esc to drop"
     return "Click to outline · right-click to exclude · Enter to accept · Esc to drop · ? for all keys"
