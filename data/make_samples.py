@@ -9,16 +9,15 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-from fib_volume import fib_volume
-from photographs import photographs
-from sample import Sample
-from sem_micrograph import sem_micrograph
+from typing import TYPE_CHECKING, NamedTuple
 
 from seg_app.errors import SegAppError
-from seg_app.io.ome_zarr import write
 from seg_app.settings import Settings
+
+if TYPE_CHECKING:
+    from sample import Sample
+
+# Each start of the app comes by here, mostly to find that all is there: what makes the images is imported by need.
 
 
 class Recipe(NamedTuple):
@@ -30,20 +29,38 @@ class Recipe(NamedTuple):
     make_small: Callable[[], dict[str, Sample]]
 
 
+def _volume(shape: tuple[int, int, int]) -> dict[str, Sample]:
+    from fib_volume import fib_volume
+
+    return fib_volume(shape)
+
+
+def _micrograph(shape: tuple[int, int]) -> dict[str, Sample]:
+    from sem_micrograph import sem_micrograph
+
+    return sem_micrograph(shape)
+
+
+def _photographs() -> dict[str, Sample]:
+    from photographs import photographs
+
+    return photographs()
+
+
 RECIPES = (
     Recipe(
         "sample volume",
         ("fib_volume", "fib_volume_truth"),
-        lambda: fib_volume((24, 2048, 2048)),
-        lambda: fib_volume((4, 256, 256)),
+        lambda: _volume((24, 2048, 2048)),
+        lambda: _volume((4, 256, 256)),
     ),
     Recipe(
         "sample micrograph",
         ("sem_micrograph", "sem_micrograph_truth"),
-        lambda: sem_micrograph((4096, 6144)),
-        lambda: sem_micrograph((384, 512)),
+        lambda: _micrograph((4096, 6144)),
+        lambda: _micrograph((384, 512)),
     ),
-    Recipe("photographs", ("coins", "cell", "gravel", "immunohistochemistry"), photographs, photographs),
+    Recipe("photographs", ("coins", "cell", "gravel", "immunohistochemistry"), _photographs, _photographs),
 )
 
 
@@ -68,6 +85,8 @@ def _path(folder: Path, name: str) -> Path:
 
 
 def _write(path: Path, sample: Sample) -> None:
+    from seg_app.io.ome_zarr import write
+
     write(
         path,
         sample.planes,

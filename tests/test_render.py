@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from builders import square
+from datashader import resampling
 
 from seg_app.models import Volume
 from seg_app.records import Window
@@ -67,6 +68,11 @@ def test_the_value_under_the_pointer_is_the_pixels_own(volume):
 def test_there_is_no_value_outside_of_a_frame(volume):
     frame = render.make_frame(volume, 0, around(0, 0, width=10, height=10, scale=1), (0, 1))
     assert frame.value_at(-3, 0) is None
+
+
+def test_what_shrinks_is_compiled_once_and_kept_for_the_next_start():
+    render.resample(np.zeros((8, 8)), 2)
+    assert resampling._downsample_2d_mean.stats.cache_path
 
 
 def test_shrinking_keeps_the_mean():

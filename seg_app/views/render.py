@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import datashader
+import datashader.resampling
 import holoviews as hv
 import numpy as np
 import xarray as xr
@@ -31,6 +33,11 @@ HEADROOM = 0.5
 
 SELECTED_EDGE = 3
 """Screen pixels of the edge around a selected object, drawn inside it."""
+
+for _loop in ("_get_dimensions", "_downsample_2d_mean"):
+    # Compiling them takes Numba 2 s of each start unless it keeps them on disk; Datashader does not ask for that.
+    with suppress(AttributeError, RuntimeError):  # of another Datashader; where nothing may be kept
+        getattr(datashader.resampling, _loop).enable_caching()
 
 Extent = tuple[float, float, float, float]
 """Outer edges (x0, y0, x1, y1) in full-resolution pixels, whose centres are at integers."""
