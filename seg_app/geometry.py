@@ -149,6 +149,11 @@ def outline(mask: Mask, *, tolerance: float = 0.0) -> list[NDArray[np.float64]]:
     return [ring[:, ::-1] + offset for ring in kept]
 
 
+def load_outlining() -> None:
+    """Import what `outline` needs: that takes half a second, for which no click should wait."""
+    from skimage.measure import approximate_polygon, find_contours  # noqa: F401
+
+
 def label_grid(masks: Sequence[Mask], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.int32]:
     """Return labels on a grid of rows × columns, which are indices of the full-resolution plane in rising order.
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -267,3 +269,20 @@ def test_masks_that_are_nearly_the_same_are_one():
     ten, nearly, other = square(size=20), square(size=19), square(size=10)
     assert distinct([ten, nearly, other]) == [ten, other]
     assert distinct([nearly, ten]) == [nearly]
+
+
+LOADED_BEFORE = """
+import sys
+import numpy as np
+from seg_app.geometry import load_outlining, mask_from_bits, outline
+mask = mask_from_bits(np.ones((4, 4), bool), y0=0, x0=0)
+load_outlining()
+before = set(sys.modules)
+assert outline(mask)
+print(*(set(sys.modules) - before))
+"""
+
+
+def test_an_outline_loads_nothing_more_once_outlining_is_loaded():
+    done = subprocess.run([sys.executable, "-c", LOADED_BEFORE], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -51,3 +51,15 @@ def test_a_plane_that_cannot_be_read_for_whatever_reason_is_shown_blank_and_said
     assert bench.image._read_frame(Viewport((0, 0, 60, 60), 60, 60), 0) is BLANK
     assert bench.worker.trouble == image.UNFORESEEN
     assert "LookupError: a bug" in caplog.text
+
+
+def test_at_rest_everything_is_loaded_that_the_first_outline_needs(bench, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(image, "load_outlining", lambda: loaded.append("outlining"))
+    bench.image._prepare()
+    assert loaded == ["outlining"]
+
+
+def test_without_a_graphics_card_no_frame_waits_for_webgl(bench):
+    bench.image._pane.get_root()
+    assert bench.image._figure.output_backend == "canvas"

@@ -16,6 +16,7 @@ from holoviews.streams import Pipe
 from panel.viewable import Viewer
 
 from seg_app.errors import SegAppError
+from seg_app.geometry import load_outlining
 from seg_app.models import Latest, Session, Worker
 from seg_app.records import Box
 from seg_app.views import theme
@@ -114,6 +115,8 @@ class ImageView(Viewer):
     def _furnish(self, figure: Any) -> None:
         figure.stylesheets = [*figure.stylesheets, theme.FIGURE_CSS]
         figure.outline_line_color = None  # the dark theme would draw one
+        # Not WebGL, as HoloViews asks for: without a graphics card a copy of its canvas takes 30 ms of each frame.
+        figure.output_backend = "canvas"
         keep_square(figure, self.session.volume.shape[1:], moved=self._begin is not None)
         for side in ("inner_width", "inner_height"):
             figure.on_change(side, lambda attr, old, new: self._on_size())  # noqa: ARG005 - Bokeh checks the signature
@@ -265,6 +268,7 @@ class ImageView(Viewer):
     def _prepare(self) -> None:
         self.session.outliner.prepare()
         self._courier(self._glance.on_prepared)
+        load_outlining()
 
     def _describe(self) -> None:
         """Say what is under the pointer, also when another plane comes under it."""
