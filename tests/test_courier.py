@@ -52,16 +52,53 @@ def test_without_page_and_loop_a_change_is_made_at_once():
     assert seen == [1, 2]
 
 
+def served_page(*roots):
+    """A courier of a page that is served, and what keeps that alive."""
+    document = Document()
+    for root in roots:
+        document.add_root(root)
+    context = BokehSessionContext("one", None, document)
+    document._session_context = weakref.ref(context)
+    context._set_session(ServerSession("one", document, io_loop=IOLoop.current()))
+    with set_curdoc(document):
+        courier = Courier()
+    courier._on_load()
+    return courier, context
+
+
+def test_what_is_asked_for_soon_comes_once_and_after_what_is_done_now():
+    async def page():
+        courier, context = served_page()
+        done, seen = asyncio.get_running_loop().create_future(), []
+
+        def refresh():
+            seen.append("refreshed")
+            done.set_result(context)
+
+        def click():
+            courier.soon(refresh)
+            courier.soon(refresh)
+            seen.append("clicked")
+
+        courier(click)
+        await asyncio.wait_for(done, 30)
+        await asyncio.sleep(0)
+        return seen
+
+    assert asyncio.run(page()) == ["clicked", "refreshed"]
+
+
+def test_without_a_page_what_is_asked_for_soon_is_done_at_once():
+    seen = []
+    courier = Courier()
+    courier.soon(lambda: seen.append(1))
+    assert seen == [1]
+
+
 def test_what_the_thread_of_a_page_changes_without_holding_the_document_is_changed_while_it_is_held():
     async def page():
-        document, source = Document(), ColumnDataSource(data={"x": []})
-        document.add_root(source)
-        context = BokehSessionContext("one", None, document)
-        document._session_context = weakref.ref(context)
-        context._set_session(ServerSession("one", document, io_loop=IOLoop.current()))
-        with set_curdoc(document):
-            courier = Courier()
-        courier._on_load()
+        source = ColumnDataSource(data={"x": []})
+        courier, context = served_page(source)
         done = asyncio.get_running_loop().create_future()
 
         def change():
@@ -69,6 +106,7 @@ def test_what_the_thread_of_a_page_changes_without_holding_the_document_is_chang
             done.set_result(source.data["x"])
 
         courier(change)
+        assert context.session
         return source.data["x"], await asyncio.wait_for(done, 30)
 
     assert asyncio.run(page()) == ([], [1])

@@ -46,6 +46,7 @@ class Courier:
         self._loop = None if self.is_served else _running_loop()
         self._waiting: list[Callable[[], object]] | None = []
         self._is_carrying = False
+        self._soon: set[Callable[[], object]] = set()
         self._lock = threading.Lock()
         self.on_error: Callable[[str], None] = lambda _: None
         self.pushed: list[pn.pane.HoloViews] = []
@@ -80,6 +81,23 @@ class Courier:
         else:
             change()
             self._push()
+
+    def soon(self, change: Callable[[], object]) -> None:
+        """Call `change` after what the page does now: once, however often that asks for it."""
+        with self._lock:
+            if change in self._soon:
+                return
+            self._soon.add(change)
+
+        def due() -> None:
+            with self._lock:
+                self._soon.discard(change)
+            change()
+
+        if self._waiting is None and self._doc and self.is_served:
+            self._doc.add_next_tick_callback(lambda: self._carry_out(due))
+        else:
+            self(due)
 
     def later(self, wait_s: float, change: Callable[[], object]) -> None:
         """Call `change` after a while; at once where there is nothing to wait for, or no page."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.util import edit_readonly
 from panel.viewable import Viewer
 
 from seg_app.models import Desk, Explorer, Preferences, Session, Wanted, Worker
@@ -61,7 +62,11 @@ class Page(Viewer):
             main=[self._main, self._chooser.dialog, self._curtain],
             theme_config=theme.THEME,
             dark_theme=preferences.dark,
+            busy_indicator=None,  # what takes long is said in words
         )
+        with edit_readonly(self._page):
+            # Else it follows each event, twice, and Panel looks through the whole page for each change of it.
+            self._page.busy = False
         self._page.param.watch(lambda event: preferences.param.update(dark=event.new), "dark_theme")
         self.worker.param.watch(lambda _: courier(self._draw_curtain), "doing")
         self.start()

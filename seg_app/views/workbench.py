@@ -55,7 +55,7 @@ class Workbench(Viewer):
 
     def _watch(self) -> None:
         session = self.session
-        refresh = lambda *_: self.courier(self._refresh)  # noqa: E731 - one name for all the watchers
+        refresh = lambda *_: self.courier.soon(self._refresh)  # noqa: E731 - one name for all the watchers
         self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo"], refresh)
         self.watches.add(session.draft, ["prompts", "mask", "include", "drawing"], refresh)
         self.watches.add(session, ["z", "limits", "saved_as", "kept", "set_title"], refresh)
