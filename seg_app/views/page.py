@@ -9,7 +9,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.util import edit_readonly
+from panel.util.parameters import edit_readonly
 from panel.viewable import Viewer
 
 from seg_app.models import Desk, Explorer, Preferences, Session, Wanted, Worker
