@@ -114,12 +114,50 @@ def test_small_objects_are_dropped(session):
 
 def test_only_what_is_on_screen_is_searched(session):
     session.param.update(view=Box(99.5, 99.5, 239.5, 199.5), scale=0.25)
-    (mask,) = session.search.run(Wanted())
+    (mask,) = session.search.run(Wanted(with_cut=True))
     assert session.segmenter.asked[0][0] == (100, 140, 3)
     assert np.array_equal(inside(mask), inside(mask) & (plane() > 127))
     assert mask.area == (plane()[100:, 100:] > 127).sum()
     point = mask.prompts.points[0]
     assert (point.x, point.y) == (mask.x0, mask.y0)
+
+
+def test_what_the_edge_of_the_screen_cuts_is_left_out_and_counted(session):
+    session.param.update(view=Box(19.5, 19.5, 139.5, 239.5), scale=1)  # the large disc goes on to the right
+    (mask,) = session.search.run(Wanted())
+    assert (mask.y0, mask.x0, session.search.left_out) == (31, 41, 1)
+    assert len(session.search.run(Wanted(with_cut=True))) == 1
+    assert session.search.left_out == 0
+
+
+@pytest.mark.parametrize("gap", [0, 1])
+def test_an_object_that_ends_a_pixel_before_the_edge_of_the_screen_is_cut_there(session, gap):
+    session.param.update(view=Box(40.5 - gap, -0.5, 239.5, 199.5), scale=1)
+    assert 41 not in {mask.x0 for mask in session.search.run(Wanted())}
+
+
+def test_the_edge_of_the_plane_cuts_nothing():
+    cornered = np.full((1, 200, 240), 20, np.uint8)
+    cornered[0, :40, 200:] = cornered[0, 160:, :40] = 220
+    session = Session(Volume.from_array(cornered, name="samples/corners"), Regions())
+    session.param.update(view=Box(-50, -50, 300, 300), scale=1)
+    assert len(session.search.run(Wanted())) == 2
+
+
+@pytest.mark.parametrize("level", [0, 2])
+def test_where_one_object_fills_the_screen_nothing_is_accepted_and_it_is_counted(level):
+    pixels = np.full((1, 1600, 1600), 220, np.uint8)
+    pixels[0, :200] = 20
+    full = Session(Volume.from_array(pixels, name="samples/full"), Regions())
+    full.param.update(view=Box(399.5, 399.5, 1199.5, 1199.5), scale=2**level)
+    assert (full.search.run(Wanted()), full.search.left_out) == ((), 1)
+
+
+def test_an_accepted_object_that_the_edge_cuts_is_not_left_out_once_more(session):
+    session.search.run(WHOLE)
+    session.param.update(view=Box(99.5, 99.5, 239.5, 199.5), scale=1)
+    session.search.run(Wanted())
+    assert session.search.left_out == 0
 
 
 def test_a_zoomed_out_search_gives_masks_of_full_resolution():

@@ -18,7 +18,7 @@ from seg_app.records import Mask, Provenance, Window
 from seg_app.sam import AutoOptions, Candidate, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from seg_app.models.session import Session
 
@@ -27,7 +27,9 @@ LARGEST_PIXELS = 36_000_000
 SAME_PART = 0.5
 """What shares more of its area with an accepted object is that object again."""
 
-
+CUT_PX = 2
+"""What is drawn nearer to the edge of what was searched, in pixels of the level, is cut by it. Of the particles of the
+powder sample, those that the edge cuts were all drawn up to it, and whole ones ended three pixels before it or more."""
 STABILITY = 0.8
 """Least stability of a mask. The package's 0.95 leaves nearly nothing of what the bundled model finds; with 0.8 it
 finds 84 % of the particles on a piece of the powder sample."""
@@ -56,6 +58,10 @@ class Wanted:
     """Points along 512 pixels of what is searched."""
     at_spots: bool = False
     """Whether dark and bright spots are asked, in place of a grid of points."""
+    with_cut: bool = False
+    """Whether objects are kept that the edge of the screen cuts. Nobody knows how large they are: who counts or
+    measures leaves them out (ISO 13322-1). Those at the edge of the plane are kept: no other view shows more of them.
+    """
 
     @classmethod
     def from_json(cls, values: Any) -> Wanted:
@@ -72,6 +78,7 @@ class Search(param.Parameterized):
     is_running = param.Boolean(default=False)
     done = param.Number(default=0.0, bounds=(0, None), doc="0 to 1.")
     found = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="What was found so far, not accepted yet.")
+    left_out = param.Integer(default=0, doc="Of the present search or the last: objects that the screen's edge cuts.")
 
     def __init__(self, session: Session):
         super().__init__()
@@ -87,7 +94,7 @@ class Search(param.Parameterized):
         if self.is_running:
             raise SegAppError("A search is on its way already. Wait for it, or end it.")
         self.ending = None
-        self.param.update(is_running=True, done=0.0, found=())
+        self.param.update(is_running=True, done=0.0, found=(), left_out=0)
         try:
             sieve = self._look(wanted or self.wanted)
             return () if self.ending is Ending.DISCARD else self._session.keep_all(sieve.still_new(self.found))
@@ -102,10 +109,11 @@ class Search(param.Parameterized):
         session, z = self._session, self._session.z
         window = window_of(session, wanted)
         image = session.outliner.as_seen(window, z)
-        sieve = _Sieve(session, window, z, wanted.least_area)
+        sieve = _Sieve(session, window, z, wanted)
         with closing(session.segmenter.automask(image, self._options(wanted, window))) as steps:
             for step in steps:
-                self.param.update(done=step.done, found=sieve.sifted(auto.mask for auto in step.masks))
+                found = sieve.sifted([auto.mask for auto in step.masks])
+                self.param.update(done=step.done, found=found, left_out=sieve.left_out)
                 if self.ending:
                     break
         return sieve
@@ -134,16 +142,21 @@ def _points_per_side(wanted: Wanted, edge: int) -> int:
 class _Sieve:
     """Turns what was found on a window into masks of the plane, each once, and drops what nobody wants."""
 
-    def __init__(self, session: Session, window: Window, z: int, least_area: int):
-        self._window, self._z, self._least_area = window, z, least_area
-        self._plane = session.volume.shape[1:]
+    def __init__(self, session: Session, window: Window, z: int, wanted: Wanted):
+        self._window, self._z, self._wanted = window, z, wanted
+        self._plane, self._level = session.volume.shape[1:], session.volume.level_shape(window.level)
         self._session, self._accepted = session, session.masks.on_plane(z)
         self._made = Provenance(session.segmenter.name)
         self._known: dict[str, Mask | None] = {}
+        self._cut: set[str] = set()
+        self.left_out = 0
+        """How many of what was sifted last would be wanted, were they not cut."""
 
-    def sifted(self, found: Iterable[Mask]) -> Masks:
+    def sifted(self, found: Sequence[Mask]) -> Masks:
         masks = (self._known[mask.id] if mask.id in self._known else self._new(mask) for mask in found)
-        return tuple(mask for mask in masks if mask)
+        kept = tuple(mask for mask in masks if mask)
+        self.left_out = sum(mask.id in self._cut for mask in found)
+        return kept
 
     def still_new(self, found: Masks) -> Masks:
         """Return what is found, without what was accepted by hand meanwhile."""
@@ -153,9 +166,24 @@ class _Sieve:
 
     def _new(self, mask: Mask) -> Mask | None:
         placed = self._placed(replace(mask, provenance=self._made))
-        is_wanted = placed and placed.area >= self._least_area and not self._is_known(placed)
+        is_wanted = placed and placed.area >= self._wanted.least_area and not self._is_known(placed)
+        if is_wanted and not self._wanted.with_cut and self._is_cut(mask):
+            self._cut.add(mask.id)
+            is_wanted = False
         self._known[mask.id] = placed if is_wanted else None
         return self._known[mask.id]
+
+    def _is_cut(self, mask: Mask) -> bool:
+        """Say whether a mask of the window touches an edge of it that is no edge of the plane."""
+        window, (rows, columns) = self._window, self._level
+        below, beside = window.shape[0] - mask.y1, window.shape[1] - mask.x1
+        sides = (
+            (window.y0 > 0, mask.y0),
+            (window.x0 > 0, mask.x0),
+            (window.y1 < rows, below),
+            (window.x1 < columns, beside),
+        )
+        return any(within and gap < CUT_PX for within, gap in sides)
 
     def _is_known(self, mask: Mask) -> bool:
         return any(overlap(mask, other) > SAME_PART * mask.area for other in self._accepted)

@@ -21,6 +21,8 @@ PLACES = {"On screen": False, "Whole plane": True}
 SEEDS = {"Grid": False, "Spots": True}
 NOTHING = "Nothing was found. Try a lower score, or zoom so that the objects are larger on the screen."
 
+WAY_OUT = "zoom out, or search the whole plane."
+
 
 class SearchForm(Viewer):
     """The dialog that says what to look for; it remembers what was wanted the last time."""
@@ -44,11 +46,15 @@ class SearchForm(Viewer):
         self._points = pmui.IntSlider(
             label="Points along 512 pixels", start=8, end=64, step=4, value=wanted.points, **common
         )
+        self._cut = pmui.Checkbox(
+            label="Also objects that the edge of the screen cuts", value=wanted.with_cut, size="small", margin=(0, 0)
+        )
+        self._place.param.watch(lambda _: self._refresh(), "value")
         self._seeds.param.watch(lambda _: self._refresh(), "value")
         self._refresh()
         find = pmui.Button(label="Find", icon="auto_awesome", margin=(12, 8, 8, 8), on_click=lambda _: self._on_find())
         self.dialog = make_dialog(
-            *(Text(text="Where", kind="caption", margin=(4, 8, 0, 8)), self._place, self._score, self._area),
+            *(Text(text="Where", kind="caption", margin=(4, 8, 0, 8)), self._place, self._cut, self._score, self._area),
             *(Text(text="Where the model is asked", kind="caption", margin=(8, 8, 0, 8)), self._seeds, self._points),
             find,
             title="Find all objects",
@@ -56,6 +62,7 @@ class SearchForm(Viewer):
 
     def _refresh(self) -> None:
         self._points.disabled = SEEDS[self._seeds.value]
+        self._cut.disabled = PLACES[self._place.value]
 
     def _on_find(self) -> None:
         self._bench.session.search.wanted = Wanted(
@@ -64,6 +71,7 @@ class SearchForm(Viewer):
             least_area=self._area.value or 0,
             points=self._points.value,
             at_spots=SEEDS[self._seeds.value],
+            with_cut=self._cut.value,
         )
         self.dialog.open = False
         self._bench.find_all()
@@ -110,9 +118,7 @@ class SearchProgress(Viewer):
         self._arrange(is_running=True)
 
     def _on_end(self, accepted: tuple[Mask, ...] | None) -> None:
-        count = len(accepted or ())
-        objects = "object was" if count == 1 else "objects were"
-        self._text.text = f"{count} {objects} found and accepted. Undo takes them away again." if count else NOTHING
+        self._text.text = outcome(accepted or (), self._search.left_out)
         self._arrange(is_running=False)
         # of what went wrong the line of errors speaks, and who discarded knows that nothing was kept
         self._paper.visible = accepted is not None and self._search.ending is not Ending.DISCARD
@@ -132,6 +138,21 @@ class SearchProgress(Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._paper
+
+
+def outcome(accepted: tuple[Mask, ...], left_out: int) -> str:
+    """Return what a search has brought, how many objects it left out at the edge of the screen, and what to do."""
+    count, parts = len(accepted), []
+    if count:
+        objects = "object was" if count == 1 else "objects were"
+        parts.append(f"{count} {objects} found and accepted. Undo takes them away again.")
+    elif not left_out:
+        return NOTHING
+    if left_out:
+        cut = "object is" if left_out == 1 else "objects are"
+        were = "was" if left_out == 1 else "were"
+        parts.append(f"{left_out} {cut} cut by the edge of the screen and {were} left out: {WAY_OUT}")
+    return " ".join(parts)
 
 
 def _name_of(names: dict[str, bool], value: bool) -> str:

@@ -315,6 +315,19 @@ def test_theme_and_class_are_found_again_after_a_reload(tab):
     tab.page.wait_for_function(f"() => {paper} === '{light}'")
 
 
+def on_screen(tab) -> tuple[slice, slice]:
+    """Return which rows and columns of the plane are on screen."""
+    left, right, top, bottom = (max(round(edge), 0) for edge in tab.ranges())
+    return slice(top, bottom), slice(left, right)
+
+
+def whole_ones(labels, rows, columns) -> set[int]:
+    """Return the labels that are on a part of a plane, and nowhere else on it."""
+    shown, elsewhere = labels[rows, columns], labels.copy()
+    elsewhere[rows, columns] = 0
+    return set(shown.ravel().tolist()) - set(elsewhere.ravel().tolist()) - {0}
+
+
 def find(tab, *, at_leisure=False):
     """Begin a search; at leisure, one that asks in as many places as can be."""
     tab.press("a")
@@ -325,14 +338,25 @@ def find(tab, *, at_leisure=False):
 
 def test_all_objects_on_screen_are_found_and_accepted_as_one_change(tab, truth, particles):
     _, x, y = particles[0]
-    tab.wheel(x, y, 6)  # little is on screen: it does not take long
+    tab.wheel(x, y, 2)  # a part of the plane is on screen, with whole particles in it
     find(tab)
     tab.wait_until(lambda: tab.page.get_by_text("found and accepted. Undo").is_visible(), timeout_s=60)
-    left, right, top, bottom = tab.ranges()
-    shown = truth[Z][max(round(top), 0) : round(bottom), max(round(left), 0) : round(right)]
-    tab.wait_until(lambda: len(tab.rows()) >= len(np.unique(shown)) / 2)
+    whole = whole_ones(truth[Z], *on_screen(tab))
+    assert whole
+    tab.wait_until(lambda: len(tab.rows()) >= len(whole) / 2)
     tab.press("Control+z")
     tab.wait_for_rows(0)
+    tab.page.get_by_role("button", name="OK").click()
+
+
+def test_where_one_object_fills_the_screen_a_search_says_what_was_left_out_and_what_to_do(tab, particles):
+    _, x, y = particles[0]
+    tab.wheel(x, y, 12)
+    find(tab)
+    tab.wait_for_text(
+        "1 object is cut by the edge of the screen and was left out: zoom out, or search the whole plane."
+    )
+    assert not tab.rows()
     tab.page.get_by_role("button", name="OK").click()
 
 
