@@ -169,6 +169,55 @@ def test_a_point_where_nothing_is_gives_no_object(session):
     assert session.accept() is None
 
 
+def test_the_next_click_after_one_that_found_nothing_begins_anew(session):
+    session.click(5, 5)
+    assert is_disc(session.click(60, 50), *DISCS[0])
+    assert session.draft.prompts == Prompts((Point(60, 50),))
+    assert session.take_back() is None
+    assert not session.draft.prompts
+
+
+def test_a_box_after_a_click_that_found_nothing_begins_anew(session):
+    session.click(5, 5)
+    session.add_box(Box(40, 30, 80, 70))
+    assert session.draft.prompts == Prompts((), Box(40, 30, 80, 70))
+
+
+def test_points_that_found_something_before_are_kept_when_nothing_is_left(session):
+    session.click(60, 50)
+    assert session.click(60, 50, include=False) is None
+    assert is_disc(session.click(150, 140), *DISCS[1])
+    assert len(session.draft.prompts.points) == 3
+
+
+def test_an_excluding_click_does_not_begin_anew(session):
+    session.click(5, 5)
+    session.click(9, 9, include=False)
+    assert session.draft.prompts == Prompts((Point(5, 5), Point(9, 9, include=False)))
+    session.take_back()
+    assert session.draft.is_useless
+
+
+def test_what_was_found_for_dropped_points_says_nothing_of_the_next_ones(session):
+    session.click(60, 50)
+    session.drop()
+    session.click(5, 5)
+    assert session.draft.is_useless
+
+
+def test_a_click_that_was_not_answered_yet_is_joined_by_the_next(session):
+    session.add_point(5, 5)
+    session.click(60, 50)
+    assert len(session.draft.prompts.points) == 2
+
+
+def test_a_taken_object_for_which_nothing_is_found_comes_back_and_is_known_to_be_none(session):
+    session.add_point(5, 5)
+    assert session.accept() is None
+    assert session.draft.prompts == Prompts((Point(5, 5),))
+    assert session.draft.is_useless
+
+
 @pytest.mark.parametrize("pixel", [(-1, 5), (5, -0.6), (239.5, 5), (5, 199.5), (float("nan"), 5)])
 def test_a_point_off_the_plane_is_refused_and_changes_nothing(session, pixel):
     with pytest.raises(SegAppError, match=r"240 × 200 pixels\. Choose a point inside it"):

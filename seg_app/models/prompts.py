@@ -43,12 +43,18 @@ class Draft(param.Parameterized):
         self._answered = self.prompts
         self._earlier: tuple[Prompts, ...] = ()
         self._choices: tuple[Mask, ...] = ()
+        self._has_found = False
         self._lock = threading.RLock()
 
     @property
     def is_vain(self) -> bool:
         """Whether nothing was found for the prompts."""
         return self.answered and self.mask is None and self.prompts.asks
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether nothing was found for the prompts, nor for those that they began with."""
+        return self.is_vain and not self._has_found
 
     @property
     def answered(self) -> bool:
@@ -69,13 +75,16 @@ class Draft(param.Parameterized):
                 self.mask = self._choices[place % n]
 
     def add(self, point: Point) -> Prompts:
-        """Add a point; return all prompts."""
+        """Add a point; return all prompts. An included one takes the place of prompts that are useless."""
         with self._lock:
+            if point.include:
+                self.drop_useless()
             return self._go_on(self.prompts.with_point(point))
 
     def draw(self, box: Box) -> Prompts:
-        """Set the box, in place of the one that was there, and draw no more; return all prompts."""
+        """Set the box, in place of the one that was there or of useless prompts, and draw no more; return all."""
         with self._lock:
+            self.drop_useless()
             prompts = self._go_on(self.prompts.with_box(box))
             self.drawing = False
             return prompts
@@ -101,6 +110,12 @@ class Draft(param.Parameterized):
         with self._lock:
             self._earlier = ()
             self._set(Prompts())
+
+    def drop_useless(self) -> None:
+        """Drop prompts for which nothing was ever found: what comes next is for another object."""
+        with self._lock:
+            if self.is_useless:
+                self.clear()
 
     def drop(self) -> None:
         """Draw no box any more; where none was to be drawn, drop everything."""
@@ -151,6 +166,7 @@ class Draft(param.Parameterized):
 
     def _set(self, prompts: Prompts, *masks: Mask) -> None:
         self._answered, self._choices = prompts, tuple(sorted(masks, key=lambda mask: mask.area))
+        self._has_found = bool(masks) or (self._has_found and bool(prompts))
         # Param takes an equal value for a change, and the page would paint the points once more before the outline.
         changed = {} if prompts is self.prompts else {"prompts": prompts}
         self.param.update(mask=masks[0] if masks else None, **changed)

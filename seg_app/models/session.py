@@ -160,6 +160,8 @@ class Session(param.Parameterized):
         finally:
             if not accepted and taken.z == self.z:
                 self.draft.put_back(taken)
+        if mask is None:
+            self.draft.answer(taken.prompts, ())  # which is said, and the next click begins anew
         return accepted[0] if accepted else None
 
     def keep_all(self, masks: Masks) -> Masks:

@@ -259,7 +259,9 @@ class ImageView(Viewer):
         if not session.is_on_plane(gesture.x, gesture.y) or self.measures.take_click(gesture.y):
             return
         plain = gesture.kind == "click" and not (gesture.ctrl or gesture.shift)
-        if plain and not session.draft.prompts and session.select_at(gesture.x, gesture.y):
+        is_free = not session.draft.prompts or session.draft.is_useless
+        if plain and is_free and session.select_at(gesture.x, gesture.y):
+            session.draft.drop_useless()
             return
         exclude = gesture.kind == "right-click" or gesture.ctrl or (plain and not session.draft.include)
         session.add_point(gesture.x, gesture.y, include=not exclude)

@@ -178,8 +178,10 @@ def hints(session: Session) -> str:
         score = "" if mask.score is None else f"Score {mask.score:.2f} · "
         sizes = f"size {place} of {n}, G for the next · " if n > 1 else ""
         return f"{score}{sizes}Enter to accept · Backspace to take the last one back · Esc to drop"
+    if session.draft.is_useless:
+        return "Nothing was found there: zoom in, or click elsewhere on the object, which begins anew · Esc to drop"
     if session.draft.is_vain:
-        return "Nothing was found there: zoom in, or click again on the object · Backspace · Esc to drop"
+        return "With all of these nothing is found: Backspace to take the last one back · Esc to drop"
     if session.draft.prompts and not session.draft.prompts.asks:
         return "Only excluded so far: click on the object to include it · Esc to drop"
     return "Click to outline · right-click to exclude · Enter to accept · Esc to drop · ? for all keys"

@@ -166,6 +166,36 @@ def test_backspace_takes_the_last_point_back_and_escape_drops_all(tab):
     tab.wait_until(lambda: not tab.points() and not tab.outline())
 
 
+def click_in_vain(tab):
+    """Click where the model finds nothing: on one of the places of a grid, whatever the weights."""
+    for x, y in [(x, y) for y in range(33, 250, 31) for x in range(33, 250, 31)]:
+        tab.click_point(x, y, held=["Shift"])
+        said = tab.page.get_by_text("Nothing was found there")
+        tab.wait_until(lambda said=said: tab.outline() or said.count())
+        if said.count():
+            return
+        tab.drop_points()
+        tab.wait_until(lambda: not tab.outline())
+    raise AssertionError("The model finds something everywhere.")
+
+
+def test_a_point_that_found_nothing_goes_away_with_the_next_click(tab, particles):
+    click_in_vain(tab)
+    _, x, y = particles[0]
+    tab.click(x, y)
+    tab.outlined()
+    assert [point[:2] for point in tab.points()] == [pytest.approx((x, y), abs=1)]
+    tab.press("Backspace")
+    tab.wait_until(lambda: not tab.points() and not tab.outline())
+
+
+def test_an_accepted_object_is_selected_by_a_click_after_one_that_found_nothing(tab, particles):
+    accept(tab, particles[0])
+    click_in_vain(tab)
+    tab.click(*particles[0][1:])
+    tab.wait_until(lambda: tab.selected_rows() == 1 and not tab.points())
+
+
 def test_the_outline_is_that_of_the_particle(tab, truth, particles):
     label, x, y = particles[0]
     tab.click_point(x, y)
