@@ -75,6 +75,19 @@ def test_the_first_volume_is_opened_before_any_micrograph(desk):
     assert (desk.path, session.volume.shape) == ("b_volume", (3, 20, 30))
 
 
+def test_an_image_that_is_opened_again_knows_that_it_is_saved_until_it_changes(desk_of):
+    session = desk_of().open("samples/b_volume")
+    session.masks.add([square(2, 3)])
+    session.set_title = "pores"
+    path = session.save()
+    again = desk_of().open("samples/b_volume")
+    assert (again.saved_as, again.set_title, again.unsaved, again.has_news) == (path, "pores", False, False)
+    again.masks.add([square(9, 3)])
+    changed = again.unsaved
+    again.undo()
+    assert (changed, again.unsaved) == (True, False)
+
+
 def test_a_photograph_is_not_taken_for_a_volume(desk):
     below(desk, "colour").open_first()
     assert desk.path == "b_volume"

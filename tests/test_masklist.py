@@ -217,7 +217,8 @@ def test_where_masks_go_is_said_then_where_they_are_then_that_they_changed(liste
     said.append(listed._saved._where.text)
     bench.session.undo()
     said.append(listed._saved._where.text)
-    assert said == [f"Saves to {bench.session.store.where}", "Saved as array.npz", "Changed since array.npz"]
+    first = f"Not saved yet. Saves to {bench.session.store.where}"
+    assert said == [first, "Saved as array.npz", "Unsaved changes since array.npz"]
 
 
 def test_loading_the_same_set_again_says_that_it_is_saved(listed, bench):

@@ -1,5 +1,7 @@
 """The mask set: every change can be undone, survives a crash, and is seen by a second tab."""
 
+from dataclasses import replace
+
 import pytest
 from builders import IMAGE, square
 from hypothesis import given
@@ -7,6 +9,10 @@ from hypothesis import strategies as st
 
 from seg_app.errors import StorageError
 from seg_app.models import Journal, MaskSet
+from seg_app.models.journal import Saving
+from seg_app.records import Calibration
+
+SAVED = Saving("masks/tiny.npz", "pores", Calibration((None, 2.5, 2.5), "user"))
 
 
 @pytest.fixture
@@ -108,7 +114,61 @@ def test_two_tabs_see_each_others_changes(tmp_path):
     assert numbers(first) == numbers(second) == [1, 2]
 
 
-VERBS = st.sampled_from(["add", "remove", "classify", "load", "undo", "redo"])
+@pytest.fixture
+def twice(tmp_path):
+    """Two sets over one journal, which has two masks; the first has been saved."""
+    first, second = (MaskSet(Journal.of_image(tmp_path, IMAGE)) for _ in range(2))
+    first.add([square(0), square(30)])
+    first.note_saved(SAVED, first.masks)
+    second.refresh()
+    return first, second
+
+
+def test_what_was_saved_is_known_when_the_image_is_opened_again(twice, tmp_path):
+    again = MaskSet(Journal.of_image(tmp_path, IMAGE))
+    assert again.saved == twice[0].saved
+    assert (again.saved.saving, again.saved.masks) == (SAVED, again.masks)
+
+
+def test_what_was_saved_stays_known_whatever_changes_then(twice):
+    first, second = twice
+    saved = first.masks
+    first.add([square(60)])
+    first.undo()
+    first.remove([saved[0].id])
+    second.refresh()
+    assert first.saved.masks == second.saved.masks == saved
+
+
+@pytest.mark.parametrize("change", ["add", "undo"])
+def test_masks_that_have_changed_while_they_were_saved_are_found_again(twice, tmp_path, change):
+    first, second = twice
+    saved = first.masks
+    act(second, change)
+    first.note_saved(replace(SAVED, path="later.npz"), saved)
+    again = MaskSet(Journal.of_image(tmp_path, IMAGE))
+    assert (again.saved.saving.path, again.saved.masks) == ("later.npz", saved)
+    assert again.masks == second.masks
+
+
+def test_undo_is_not_held_up_by_what_another_tab_has_saved(twice):
+    first, second = twice
+    first.note_saved(SAVED, first.masks)
+    second.undo()
+    assert second.masks == ()
+
+
+def test_a_journal_that_cannot_be_written_does_not_make_a_saving_fail(two, monkeypatch, caplog):
+    def refuse(*_):
+        raise StorageError("full")
+
+    monkeypatch.setattr(MaskSet, "_commit", refuse)
+    two.note_saved(SAVED, two.masks)
+    assert two.saved.masks == two.masks
+    assert "full" in caplog.text
+
+
+VERBS = st.sampled_from(["add", "remove", "classify", "load", "undo", "redo", "save"])
 
 
 def act(masks, verb):
@@ -119,6 +179,7 @@ def act(masks, verb):
         "load": lambda: masks.load([square(50)]),
         "undo": masks.undo,
         "redo": masks.redo,
+        "save": lambda: masks.note_saved(SAVED, masks.masks),
     }[verb]()
 
 
@@ -130,6 +191,7 @@ def test_a_reopened_journal_gives_the_same_masks_undo_and_redo(tmp_path_factory,
         act(masks, verb)
     again = MaskSet(Journal.of_image(folder, IMAGE))
     assert (again.masks, again.can_undo, again.can_redo) == (masks.masks, masks.can_undo, masks.can_redo)
+    assert again.saved == masks.saved
     masks.undo()
     again.refresh()
     assert again.masks == masks.masks

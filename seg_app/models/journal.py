@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from seg_app.errors import StorageError
-from seg_app.records import ImageId, Mask
+from seg_app.records import Calibration, ImageId, Mask
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +26,29 @@ VOID = b" cut off\n"
 
 
 @dataclass(frozen=True, slots=True)
+class Saving:
+    """Where masks were saved, or loaded from."""
+
+    path: str
+    title: str = ""
+    calibration: Calibration = field(default_factory=Calibration)
+    """With which they were saved."""
+    steps_back: int = 0
+    """How many changes before they were the masks; negative: how many redos lead to them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One line of a journal.
 
     add: `masks` are appended. remove: those of `ids` go. edit: `masks` take the place of those with the same id.
-    load: `masks` replace all. undo and redo need neither.
+    load: `masks` replace all. undo and redo need neither. save: the masks stay; `saving` says where they are, too.
     """
 
-    op: Literal["add", "remove", "edit", "load", "undo", "redo"]
+    op: Literal["add", "remove", "edit", "load", "undo", "redo", "save"]
     masks: tuple[Mask, ...] = ()
     ids: tuple[str, ...] = ()
+    saving: Saving | None = None
 
 
 _CHANGE = TypeAdapter(Change)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import param
 
+from seg_app.errors import StorageError
 from seg_app.geometry import contains
-from seg_app.models.journal import Change, Journal
+from seg_app.models.journal import Change, Journal, Saving
 from seg_app.records import Mask
+
+log = logging.getLogger(__name__)
 
 UNDO_STEPS = 200
 
@@ -21,20 +24,43 @@ Masks = tuple[Mask, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """Masks that are kept elsewhere, too, and where."""
+
+    saving: Saving = field(default_factory=lambda: Saving(path=""))
+    masks: Masks = ()
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """The masks now, and the sets that undo and redo return to."""
+    """The masks now, the sets that undo and redo return to, and the one that was saved or loaded last."""
 
     masks: Masks = ()
     past: tuple[Masks, ...] = ()
     future: tuple[Masks, ...] = ()
+    saved: Saved = field(default_factory=Saved)
 
     def after(self, change: Change) -> History:
         """Return the history after one more change; an undo without a past changes nothing."""
+        if change.op == "save":
+            return self._with_saved(change.saving)
         if change.op == "undo":
-            return History(self.past[-1], self.past[:-1], (*self.future, self.masks)) if self.past else self
+            return self._at(self.past[-1], self.past[:-1], (*self.future, self.masks)) if self.past else self
         if change.op == "redo":
-            return History(self.future[-1], (*self.past, self.masks), self.future[:-1]) if self.future else self
-        return History(EDITS[change.op](self.masks, change), (*self.past, self.masks)[-UNDO_STEPS:])
+            return self._at(self.future[-1], (*self.past, self.masks), self.future[:-1]) if self.future else self
+        return self._at(EDITS[change.op](self.masks, change), (*self.past, self.masks)[-UNDO_STEPS:])
+
+    def _at(self, masks: Masks, past: tuple[Masks, ...], future: tuple[Masks, ...] = ()) -> History:
+        return History(masks, past, future, self.saved)
+
+    def _with_saved(self, saving: Saving | None) -> History:
+        masks = self.states().get(saving.steps_back) if saving else None
+        return self if saving is None or masks is None else replace(self, saved=Saved(saving, masks))
+
+    def states(self) -> dict[int, Masks]:
+        """Return the masks by how many changes ago they were there, the present ones first; negative: after redos."""
+        past = dict(enumerate([self.masks, *reversed(self.past)]))
+        return past | {-i: masks for i, masks in enumerate(reversed(self.future), start=1)}
 
 
 def _edited(masks: Masks, change: Change) -> Masks:
@@ -60,6 +86,7 @@ class MaskSet(param.Parameterized):
 
     masks = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="All masks, in the order of acceptance.")
     selected = param.ClassSelector(class_=tuple, default=cast("tuple[str, ...]", ()), doc="Ids of the selected masks.")
+    saved = param.ClassSelector(class_=Saved, default=Saved(), doc="What was saved or loaded last; no path: nothing.")
     can_undo = param.Boolean(default=False)
     can_redo = param.Boolean(default=False)
 
@@ -92,7 +119,7 @@ class MaskSet(param.Parameterized):
         """Give masks a class. Raises StorageError."""
         masks = [mask for id_ in ids if (mask := self.get(id_)) and mask.class_name != class_name]
         if masks:
-            new = tuple(dataclasses.replace(mask, class_name=class_name) for mask in masks)
+            new = tuple(replace(mask, class_name=class_name) for mask in masks)
             self._commit(lambda _: Change("edit", masks=new))
 
     def load(self, masks: Iterable[Mask]) -> Masks:
@@ -100,6 +127,24 @@ class MaskSet(param.Parameterized):
         with self._lock:
             self._commit(lambda _: Change("load", masks=tuple(masks)))
             return self._history.past[-1]
+
+    def note_saved(self, saving: Saving, masks: Masks) -> None:
+        """Remember where masks of this set were saved, or loaded from, also when the image is opened again.
+
+        A journal that cannot be written is no reason to stop: they are saved all the same.
+        """
+
+        def note(_: bool) -> Change | None:
+            steps = next((steps for steps, state in self._history.states().items() if state == masks), None)
+            return None if steps is None else Change("save", saving=replace(saving, steps_back=steps))
+
+        with self._lock:
+            try:
+                self._commit(note)
+            except StorageError as error:
+                log.warning("It will not be remembered that '%s' was saved: %s", saving.path, error)
+            self._history = replace(self._history, saved=Saved(saving, masks))
+            self._show()
 
     def undo(self) -> None:
         """Return to the masks before the last change; one of others that was never shown here is shown instead.
@@ -128,7 +173,7 @@ class MaskSet(param.Parameterized):
         history = self._history
         seen = (history.masks, *history.past, *history.future)
         top = max((mask.number for state in seen for mask in state), default=0)
-        return tuple(dataclasses.replace(mask, number=top + i) for i, mask in enumerate(masks, start=1))
+        return tuple(replace(mask, number=top + i) for i, mask in enumerate(masks, start=1))
 
     def _commit(self, decide: Callable[[bool], Change | None]) -> Change | None:
         """Read what others did, decide on a change, write it, then show all of it."""
@@ -143,7 +188,7 @@ class MaskSet(param.Parameterized):
         news = self._journal.read_new() if self._journal else []
         for change in news:
             self._history = self._history.after(change)
-        change = decide(bool(news))
+        change = decide(any(new.op != "save" for new in news))
         if change:
             if self._journal:
                 self._journal.append(change)
@@ -152,7 +197,10 @@ class MaskSet(param.Parameterized):
 
     def _show(self) -> None:
         history, ids = self._history, {mask.id for mask in self._history.masks}
+        # Param takes an equal value for a change
+        saved = {} if history.saved is self.saved else {"saved": history.saved}
         self.param.update(
+            **saved,
             masks=history.masks,
             selected=tuple(id_ for id_ in self.selected if id_ in ids),
             can_undo=bool(history.past),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import getpass
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import param
 
 from seg_app.errors import SegAppError
 from seg_app.io.registry import encode_masks
+from seg_app.models.journal import Saving
 from seg_app.models.maskset import Masks, MaskSet
 from seg_app.models.outbox import Delivery, Outbox
 from seg_app.models.outliner import Outliner
@@ -48,8 +49,6 @@ class Session(param.Parameterized):
     is_late = param.Boolean(default=False, doc="Whether it would have gone on, had there not been points on the plane.")
     class_name = param.String(default="", doc="The class that the next accepted objects get.")
     set_title = param.String(default="", doc="What the next saved set is called besides its image.")
-    saved_as = param.String(default="", doc="Where the masks were saved last, or loaded from.")
-    kept = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="The masks as they were saved or loaded.")
 
     def __init__(
         self,
@@ -68,8 +67,7 @@ class Session(param.Parameterized):
         self.user = user or getpass.getuser()
         self.outliner = Outliner(self)
         self.search, self.preview = Search(self), Preview(self)
-        self._kept_at = volume.calibration
-        self._kept_title = ""
+        self.set_title = self.masks.saved.saving.title
         if isinstance(store, Outbox):
             store.follow(self._on_delivery)
 
@@ -213,12 +211,18 @@ class Session(param.Parameterized):
     @property
     def unsaved(self) -> bool:
         """Whether the masks, or the size of their pixels, are others than those that were saved or loaded."""
-        return (self.masks.masks, self.volume.calibration) != (self.kept, self._kept_at)
+        masks, saved = self.masks.masks, self.masks.saved
+        return masks != saved.masks or (bool(masks) and self.volume.calibration != saved.saving.calibration)
+
+    @property
+    def saved_as(self) -> str:
+        """Where the masks were saved last, or loaded from; empty: nowhere yet."""
+        return self.masks.saved.saving.path
 
     @property
     def has_news(self) -> bool:
         """Whether there are masks that are not saved, or not under their present title."""
-        return bool(self.masks.masks) and (self.unsaved or self.set_title.strip() != self._kept_title)
+        return bool(self.masks.masks) and (self.unsaved or self.set_title.strip() != self.masks.saved.saving.title)
 
     def save(self) -> str:
         """Store the masks under the next free name and return where; nothing new is not stored again.
@@ -236,15 +240,13 @@ class Session(param.Parameterized):
         return self.saved_as
 
     def _keep(self, path: str, file: MaskFile, title: str) -> None:
-        self._kept_title, self._kept_at = title, file.calibration
-        self.param.update(saved_as=path, kept=file.masks)
+        self.masks.note_saved(Saving(path, title, file.calibration), file.masks)
 
     def goes_on_from(self, before: Session) -> None:
-        """Call the next set as it was called in the session before; of the same image go on from what was saved."""
-        self.set_title = before.set_title
-        if before.volume.image.path == self.volume.image.path:  # as another channel, which shares the masks
-            self._kept_title, self._kept_at = before._kept_title, before._kept_at
-            self.param.update(saved_as=before.saved_as, kept=before.kept)
+        """Call the next set as it was called in the session before, unless it is of a place that was saved already."""
+        same_place = before.volume.image.path == self.volume.image.path  # as another channel, which shares the masks
+        if same_place or not self.saved_as:
+            self.set_title = before.set_title
 
     def _on_delivery(self, delivery: Delivery) -> None:
         """Hear that a set which had to wait has arrived: it may be what is on the page."""

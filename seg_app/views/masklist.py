@@ -242,11 +242,7 @@ class SavedSets(Viewer):
         self._save.param.update(disabled=bool(reason), description=f"Save the masks (Ctrl+S){reason}")
         self._load.disabled = session.store is None
         self.export.refresh()
-        if session.saved_as:
-            name = session.saved_as.rpartition("/")[2]
-            self._where.text = f"Changed since {name}" if session.unsaved else f"Saved as {name}"
-        else:
-            self._where.text = f"Saves to {session.store.where}" if session.store else ""
+        self._where.text = where_it_is(session)
 
     def _on_load(self, _: Any) -> None:
         self._bench.do("Looking for saved masks", self._bench.session.saved_sets, then=self._show)
@@ -281,6 +277,16 @@ def _why_not_saved(session: Session) -> str:
     if not session.masks.masks:
         return ": there are none yet"
     return "" if session.has_news else ": nothing has changed since"
+
+
+def where_it_is(session: Session) -> str:
+    """Return whether what is in the list is saved, and where it is or goes to."""
+    if session.saved_as:
+        name = session.saved_as.rpartition("/")[2]
+        return f"Unsaved changes since {name}" if session.unsaved else f"Saved as {name}"
+    if session.store is None:
+        return ""
+    return f"{'Not saved yet. ' if session.unsaved else ''}Saves to {session.store.where}"
 
 
 def about(saved: SavedSet) -> str:

@@ -56,9 +56,9 @@ class Workbench(Viewer):
     def _watch(self) -> None:
         session = self.session
         refresh = lambda *_: self.courier.soon(self._refresh)  # noqa: E731 - one name for all the watchers
-        self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo"], refresh)
+        self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo", "saved"], refresh)
         self.watches.add(session.draft, ["prompts", "mask", "include", "drawing"], refresh)
-        self.watches.add(session, ["z", "limits", "saved_as", "kept", "set_title"], refresh)
+        self.watches.add(session, ["z", "limits", "set_title"], refresh)
         self.watches.add(session.search, "is_running", refresh)
         self.watches.add(session.preview, "is_on", refresh)
         self.watches.add(session.volume, ["calibration", "said_databar"], refresh)
