@@ -112,6 +112,53 @@ def test_small_objects_are_dropped(session):
     assert len(session.search.run(Wanted(whole_plane=True, least_area=1000))) == 2
 
 
+@pytest.mark.parametrize(("least_area", "areas"), [(None, [36]), (1, [16, 36]), (0, [16, 36]), (37, [])])
+def test_without_a_wish_slivers_are_dropped(least_area, areas):
+    pixels = np.full((1, 200, 240), 20, np.uint8)
+    pixels[0, 20:36, 20] = pixels[0, 60:66, 60:66] = 220
+    session = Session(Volume.from_array(pixels, name="samples/slivers"), Regions())
+    found = session.search.run(Wanted(whole_plane=True, least_area=least_area))
+    assert [mask.area for mask in found] == areas
+
+
+@pytest.mark.parametrize(("scale", "least"), [(0.5, 32), (1, 32), (2, 128), (5, 512)])
+def test_what_is_a_sliver_follows_the_zoom(scale, least):
+    session = Session(Volume.from_array(np.zeros((1, 1600, 1600), np.uint8), name="samples/big"), Regions())
+    session.param.update(view=Box(-0.5, -0.5, 1599.5, 1599.5), scale=scale)
+    assert session.search.least_area() == least
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ({"least_area": 0}, Wanted()),
+        ({"least_area": 40, "with_cut": True}, Wanted(least_area=40, with_cut=True)),
+        ({"least_area": None, "points": "7"}, Wanted()),
+        ({"least_area": 2.5, "other": 1}, Wanted()),
+        ([], Wanted()),
+    ],
+)
+def test_what_was_wanted_is_read_again_and_nonsense_is_left_out(values, wanted):
+    assert Wanted.from_json(values) == wanted
+
+
+class Crumbly(Regions):
+    """Finds the large disc, and with it the small one."""
+
+    def automask(self, image, options):  # noqa: ARG002 - everything is asked
+        bits = image[..., 0] > 127
+        bits[:, :100] = False
+        prompts = Prompts((Point(150.0, 140.0),))
+        yield AutoProgress(1.0, (AutoMask(mask_from_bits(bits, score=0.9, prompts=prompts), None),))
+
+
+def test_an_object_has_no_crumbs_elsewhere(session):
+    session.segmenter = Crumbly()
+    (mask,) = session.search.run(WHOLE)
+    assert mask.area == disk((140, 150), 30)[0].size
+    assert (mask.score, mask.prompts.points) == (0.9, (Point(150.0, 140.0),))
+
+
 def test_only_what_is_on_screen_is_searched(session):
     session.param.update(view=Box(99.5, 99.5, 239.5, 199.5), scale=0.25)
     (mask,) = session.search.run(Wanted(with_cut=True))

@@ -1,9 +1,47 @@
-"""What is said of a search."""
+"""What a search is asked, and what is said of it."""
 
+import numpy as np
 import pytest
 from builders import square
 
+from seg_app.models import Session, Volume
+from seg_app.records import Box
+from seg_app.sam import connect_sam
+from seg_app.views import Workbench, load_extensions
 from seg_app.views.search import NOTHING, outcome
+
+
+@pytest.fixture
+def bench():
+    load_extensions()
+    volume = Volume.from_array(np.zeros((1, 1600, 1600), np.uint8))
+    bench = Workbench(Session(volume, connect_sam("classical:")))
+    yield bench
+    bench.close()
+    bench.worker.close()
+
+
+def test_the_class_of_what_was_found_is_said():
+    assert outcome((square(class_name="pore"),), 0).startswith("1 object was found and accepted as “pore”. Undo")
+
+
+@pytest.mark.parametrize(("class_name", "said"), [("pore", "gets the class “pore”"), ("", "gets no class")])
+def test_the_dialog_says_which_class_is_given_and_what_is_too_small(bench, class_name, said):
+    bench.session.class_name = class_name
+    bench.session.param.update(view=Box(-0.5, -0.5, 1599.5, 1599.5), scale=2)
+    form = bench._search
+    form.ask()
+    assert said in form._class.text
+    assert form._area.label == "Smallest area, pixels (0: 128, by the zoom)"
+    form._place.value = "Whole plane"
+    assert "(0: 32, by" in form._area.label
+
+
+@pytest.mark.parametrize(("typed", "least_area"), [(None, None), (0, None), (50, 50)])
+def test_an_empty_field_or_0_leaves_the_smallest_area_to_the_zoom(bench, typed, least_area):
+    bench._search._area.value = typed
+    bench._search._on_find()
+    assert bench.session.search.wanted.least_area == least_area
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewer
 
+from seg_app.errors import SegAppError
 from seg_app.models import Ending, Wanted, Worker
 from seg_app.views import theme
 from seg_app.views.dialog import make_dialog
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from seg_app.records import Mask
     from seg_app.views.workbench import Workbench
 
+AREA = "Smallest area, pixels"
 PLACES = {"On screen": False, "Whole plane": True}
 SEEDS = {"Grid": False, "Spots": True}
 NOTHING = "Nothing was found. Try a lower score, or zoom so that the objects are larger on the screen."
@@ -37,9 +40,7 @@ class SearchForm(Viewer):
         self._score = pmui.FloatSlider(
             label="Score at least", start=0, end=1, step=0.05, value=wanted.least_score, **common
         )
-        self._area = pmui.IntInput(
-            label="Smallest area, pixels", value=wanted.least_area, start=0, size="small", **common
-        )
+        self._area = pmui.IntInput(label=AREA, value=wanted.least_area or 0, start=0, size="small", **common)
         self._seeds = pmui.RadioButtonGroup(
             options=list(SEEDS), value=_name_of(SEEDS, wanted.at_spots), size="small", margin=(8, 8)
         )
@@ -51,16 +52,26 @@ class SearchForm(Viewer):
         )
         self._place.param.watch(lambda _: self._refresh(), "value")
         self._seeds.param.watch(lambda _: self._refresh(), "value")
+        self._class = Text(kind="caption", margin=(8, 8, 0, 8))
         self._refresh()
         find = pmui.Button(label="Find", icon="auto_awesome", margin=(12, 8, 8, 8), on_click=lambda _: self._on_find())
         self.dialog = make_dialog(
             *(Text(text="Where", kind="caption", margin=(4, 8, 0, 8)), self._place, self._cut, self._score, self._area),
             *(Text(text="Where the model is asked", kind="caption", margin=(8, 8, 0, 8)), self._seeds, self._points),
-            find,
+            *(self._class, find),
             title="Find all objects",
         )
 
+    def ask(self) -> None:
+        """Open, with what follows from the zoom and the class of now."""
+        self._refresh()
+        self.dialog.open = True
+
     def _refresh(self) -> None:
+        session, whole_plane = self._bench.session, PLACES[self._place.value]
+        self._class.text = class_told(session.class_name)
+        with suppress(SegAppError):  # nothing is on screen: the search says so
+            self._area.label = f"{AREA} (0: {session.search.least_area(whole_plane=whole_plane)}, by the zoom)"
         self._points.disabled = SEEDS[self._seeds.value]
         self._cut.disabled = PLACES[self._place.value]
 
@@ -68,7 +79,7 @@ class SearchForm(Viewer):
         self._bench.session.search.wanted = Wanted(
             whole_plane=PLACES[self._place.value],
             least_score=self._score.value,
-            least_area=self._area.value or 0,
+            least_area=self._area.value or None,
             points=self._points.value,
             at_spots=SEEDS[self._seeds.value],
             with_cut=self._cut.value,
@@ -113,7 +124,8 @@ class SearchProgress(Viewer):
         if not self._search.is_running:
             return
         done = min(round(100 * self._search.done), 100)
-        self._text.text = f"Finding all objects: {done} % · {len(self._search.found)} so far"
+        as_what = spoken_class(self._bench.session.class_name)
+        self._text.text = f"Finding all objects: {done} % · {len(self._search.found)} so far{as_what}"
         self._bar.value = done
         self._arrange(is_running=True)
 
@@ -145,7 +157,8 @@ def outcome(accepted: tuple[Mask, ...], left_out: int) -> str:
     count, parts = len(accepted), []
     if count:
         objects = "object was" if count == 1 else "objects were"
-        parts.append(f"{count} {objects} found and accepted. Undo takes them away again.")
+        as_what = spoken_class(accepted[0].class_name)
+        parts.append(f"{count} {objects} found and accepted{as_what}. Undo takes them away again.")
     elif not left_out:
         return NOTHING
     if left_out:
@@ -153,6 +166,17 @@ def outcome(accepted: tuple[Mask, ...], left_out: int) -> str:
         were = "was" if left_out == 1 else "were"
         parts.append(f"{left_out} {cut} cut by the edge of the screen and {were} left out: {WAY_OUT}")
     return " ".join(parts)
+
+
+def spoken_class(class_name: str) -> str:
+    """Return as what objects are found; nothing where no class is given."""
+    return f" as “{class_name}”" if class_name else ""
+
+
+def class_told(class_name: str) -> str:
+    """Return which class the found objects will get, and where it is changed."""
+    gets = f"the class “{class_name}”" if class_name else "no class"
+    return f"What is found gets {gets}, as “Class of new objects” above the list says."
 
 
 def _name_of(names: dict[str, bool], value: bool) -> str:

@@ -114,7 +114,7 @@ class Workbench(Viewer):
 
     def show_search(self) -> None:
         """Ask what to look for, then `find_all`."""
-        self.courier(lambda: setattr(self._search.dialog, "open", True))
+        self.courier(self._search.ask)
 
     def find_all(self) -> None:
         """Find all objects that the search of the session wants, and accept them."""
