@@ -226,23 +226,3 @@ def test_loading_the_same_set_again_says_that_it_is_saved(listed, bench):
     bench.session.undo()
     bench.session.load(path)
     assert listed._saved._where.text == "Saved as array.npz"
-
-
-def test_saved_sets_are_offered_and_the_chosen_one_is_loaded(listed, bench):
-    bench.session.save()
-    bench.session.undo()
-    listed._saved._on_load(None)
-    finish(bench)
-    (item,) = listed._saved._sets.items
-    listed._saved._on_choice(item)
-    finish(bench)
-    assert (item["label"], listed._saved.dialog.open, len(bench.session.masks.masks)) == ("array.npz", False, 3)
-
-
-def test_without_any_saved_set_the_list_says_so(listed, bench):
-    listed._saved._on_load(None)
-    finish(bench)
-    (item,) = listed._saved._sets.items
-    listed._saved._on_choice(item)
-    assert item["label"] == "Nothing saved yet"
-    assert bench.worker.trouble == ""

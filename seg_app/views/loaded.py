@@ -36,7 +36,7 @@ def load(session: Session, path: str) -> Loaded:
 class LoadedNotice(Viewer):
     """A few lines below the list, until its objects change; nothing where nothing was replaced.
 
-    No question before: undo brings all back, also tomorrow, for each change is in the journal.
+    Undo brings all back, also tomorrow, for each change is in the journal.
     """
 
     def __init__(self, bench: Workbench):

@@ -14,14 +14,13 @@ from panel.viewable import Viewer
 from seg_app.models import Outbox
 from seg_app.records import Mask
 from seg_app.views import theme
-from seg_app.views.dialog import make_dialog
 from seg_app.views.export import Export
-from seg_app.views.loaded import LoadedNotice, load
+from seg_app.views.loaded import LoadedNotice
+from seg_app.views.loading import LoadDialog
 from seg_app.views.outbox import OutboxNotice
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
-    from seg_app.io.maskstore import SavedSet
     from seg_app.models import Session, Volume
     from seg_app.views.workbench import Workbench
 
@@ -217,10 +216,12 @@ class SavedSets(Viewer):
             label="Save", icon="save", variant="contained", size="small", margin=(8, 6, 8, 12),
             on_click=lambda _: bench.save(), sx=theme.WITH_TIP,
         )  # fmt: skip
-        self._load = pmui.Button(
-            label="Load", icon="folder_open", variant="outlined", size="small", margin=(8, 6), on_click=self._on_load
-        )
         self.export, self._loaded = Export(bench), LoadedNotice(bench)
+        self.loading = LoadDialog(bench, then=self._loaded.tell)
+        self._load = pmui.Button(
+            label="Load", icon="folder_open", variant="outlined", size="small", margin=(8, 6),
+            on_click=lambda _: self.loading.ask(),
+        )  # fmt: skip
         store = bench.session.store
         self._notices = [OutboxNotice(bench, store)] if isinstance(store, Outbox) else []
         self._title = pmui.TextInput(
@@ -229,11 +230,7 @@ class SavedSets(Viewer):
         )  # fmt: skip
         self._title.param.watch(lambda event: setattr(bench.session, "set_title", event.new), "value")
         self._where = Text(kind="caption", margin=(0, 12, 8, 12), sizing_mode="stretch_width")
-        self._sets = pmui.MenuList(items=[], sizing_mode="stretch_width")
-        self._sets.on_click(self._on_choice)
-        self.dialog = make_dialog(self._sets, title="Saved masks of this image")
-        self.dialogs = (self.dialog, self.export.dialog, *(notice.dialog for notice in self._notices))
-        self._paths: list[str] = []
+        self.dialogs = (self.loading.dialog, self.export.dialog, *(notice.dialog for notice in self._notices))
 
     def refresh(self) -> None:
         """Enable what makes sense, and say where the masks are."""
@@ -244,30 +241,11 @@ class SavedSets(Viewer):
         self.export.refresh()
         self._where.text = where_it_is(session)
 
-    def _on_load(self, _: Any) -> None:
-        self._bench.do("Looking for saved masks", self._bench.session.saved_sets, then=self._show)
-
-    def _show(self, sets: list[SavedSet] | None) -> None:
-        if sets is None:
-            return
-        self._paths = [saved.path for saved in sets]
-        self._sets.items = [{"label": saved.name, "secondary": about(saved), "icon": "layers"} for saved in sets] or [
-            {"label": "Nothing saved yet", "selectable": False}
-        ]
-        self.dialog.open = True
-
-    def _on_choice(self, item: Any) -> None:
-        names = [entry["label"] for entry in self._sets.items]
-        self.dialog.open = False
-        if self._paths:
-            path = self._paths[names.index(item["label"])]
-            self._bench.do("Loading the masks", load, self._bench.session, path, then=self._loaded.tell)
-
     def __panel__(self) -> pn.viewable.Viewable:
         buttons = pmui.Row(self._save, self._load, self.export, margin=0)
         notices = (self._loaded, *self._notices)
         return pmui.Column(
-            self._title, buttons, self._where, *notices, self.dialog, sizing_mode="stretch_width", margin=0
+            self._title, buttons, self._where, *notices, self.loading, sizing_mode="stretch_width", margin=0
         )
 
 
@@ -287,9 +265,3 @@ def where_it_is(session: Session) -> str:
     if session.store is None:
         return ""
     return f"{'Not saved yet. ' if session.unsaved else ''}Saves to {session.store.where}"
-
-
-def about(saved: SavedSet) -> str:
-    """Return in one line what a set is called, when it was saved, its size, and where it is."""
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(saved.modified_s))
-    return " · ".join(filter(None, (saved.title, when, f"{saved.size / 1000:.1f} kB", saved.where)))

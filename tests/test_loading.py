@@ -1,0 +1,101 @@
+"""The dialog of saved sets: what is there, and what loading one would replace."""
+
+import numpy as np
+import pytest
+from builders import square
+
+from seg_app.io import LocalFolder, MaskStore
+from seg_app.models import Session, Volume
+from seg_app.sam import connect_sam
+from seg_app.views import Workbench, load_extensions
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """A workbench with two objects that are not saved."""
+    load_extensions()
+    volume = Volume.from_array(np.zeros((1, 64, 96), np.uint8))
+    session = Session(volume, connect_sam("classical:"), store=MaskStore(LocalFolder(tmp_path)))
+    session.masks.add([square(2, 3), square(20, 30)])
+    bench = Workbench(session)
+    yield bench
+    bench.close()
+    bench.worker.close()
+
+
+@pytest.fixture
+def loading(bench):
+    return bench._masklist._saved.loading
+
+
+def finish(bench):
+    bench.worker.run("Waiting", lambda: None).result(30)
+
+
+def choose(bench, loading):
+    """Ask what there is, and click on the only entry; return it."""
+    loading.ask()
+    finish(bench)
+    (item,) = loading._sets.items
+    loading._on_choice(item)
+    finish(bench)
+    return item["label"]
+
+
+def state(bench, loading):
+    return loading.dialog.open, loading._question.visible, len(bench.session.masks.masks)
+
+
+def test_where_nothing_is_lost_the_chosen_set_is_loaded_at_once(bench, loading):
+    bench.session.save()
+    bench.session.undo()
+    assert choose(bench, loading) == "array.npz"
+    assert state(bench, loading) == (False, False, 2)
+
+
+def test_without_any_saved_set_the_list_says_so(bench, loading):
+    assert choose(bench, loading) == "Nothing saved yet"
+    assert state(bench, loading) == (False, False, 2)
+    assert bench.worker.trouble == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (1, "array.npz replaces 1 unsaved object (undo brings it back)."),
+        (3, "array.npz replaces 3 unsaved objects (undo brings them back)."),
+    ],
+)
+def test_it_is_said_how_many_unsaved_objects_would_be_replaced_before_they_are(bench, loading, more, said):
+    bench.session.save()
+    bench.session.masks.add([square(40, 5)] * more)
+    choose(bench, loading)
+    assert (loading._loss.text, loading._sets.visible, state(bench, loading)) == (said, False, (True, True, 2 + more))
+    loading._load()
+    finish(bench)
+    assert state(bench, loading)[::2] == (False, 2)
+
+
+def test_whoever_goes_back_keeps_all_and_sees_the_sets_again(bench, loading):
+    bench.session.save()
+    bench.session.masks.add([square(40, 5)])
+    choose(bench, loading)
+    loading._ask_again()
+    assert (loading._sets.visible, state(bench, loading)) == (True, (True, False, 3))
+
+
+def test_an_object_that_has_another_class_than_the_saved_one_is_unsaved(bench, loading):
+    bench.session.save()
+    bench.session.masks.classify([bench.session.masks.masks[0].id], "pore")
+    choose(bench, loading)
+    assert "replaces 1 unsaved object" in loading._loss.text
+
+
+def test_a_question_that_was_closed_is_not_asked_when_the_dialog_opens_again(bench, loading):
+    bench.session.save()
+    bench.session.masks.add([square(40, 5)])
+    choose(bench, loading)
+    loading.dialog.open = False
+    loading.ask()
+    finish(bench)
+    assert (loading._sets.visible, state(bench, loading)) == (True, (True, False, 3))
