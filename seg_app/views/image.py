@@ -20,6 +20,7 @@ from seg_app.geometry import load_outlining
 from seg_app.models import Latest, Session, Worker
 from seg_app.records import Box
 from seg_app.views import theme
+from seg_app.views.backdrop import keep_colour
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.drafted import DraftLayer
 from seg_app.views.gestures import Gesture, Gestures
@@ -117,6 +118,7 @@ class ImageView(Viewer):
         figure.outline_line_color = None  # the dark theme would draw one
         # Not WebGL, as HoloViews asks for: without a graphics card a copy of its canvas takes 30 ms of each frame.
         figure.output_backend = "canvas"
+        keep_colour(figure)
         keep_square(figure, self.session.volume.shape[1:], moved=self._begin is not None)
         for side in ("inner_width", "inner_height"):
             figure.on_change(side, lambda attr, old, new: self._on_size())  # noqa: ARG005 - Bokeh checks the signature

@@ -63,6 +63,7 @@ class Page(Viewer):
             theme_config=theme.THEME,
             dark_theme=preferences.dark,
             busy_indicator=None,  # what takes long is said in words
+            raw_css=[theme.first_paint(dark=preferences.dark)],
         )
         with edit_readonly(self._page):
             # Else it follows each event, twice, and Panel looks through the whole page for each change of it.

@@ -64,10 +64,11 @@ SWITCHED_ON = {"backgroundColor": "primary.main", "color": "primary.contrastText
                "&:hover": {"backgroundColor": "primary.dark"}}  # fmt: skip
 """A button of the toolbar that is a switch, and on."""
 PAPER = {"overflow": "hidden", "border": "1px solid", "borderColor": "divider"}
-FIGURE_CSS = """
-.bk-Canvas { --outline-width: 0px; }
+FIGURE_CSS = f"""
+.bk-Canvas {{ --outline-width: 0px; background: {CANVAS}; }}
 """
-"""Bokeh marks a focused figure by a dotted frame; the canvas has the focus all the time."""
+"""Bokeh marks a focused figure by a dotted frame; the canvas has the focus all the time. What is seen through it, while
+it is cleared for another theme, has its colour."""
 PEN_CSS = "* { cursor: crosshair !important; }"
 TABLE_CSS = """
 .tabulator { font-size: 13px !important; border: none !important; }
@@ -100,6 +101,17 @@ th { text-align: left; }
 td, th { border: none; border-bottom: 1px solid rgba(128, 128, 128, 0.25); padding: 3px 16px 3px 0; }
 td:first-child { white-space: nowrap; font-weight: 600; }
 """
+
+
+def first_paint(*, dark: bool) -> str:
+    """Return the style of the page until its scripts have come: without it a dark page begins white.
+
+    It has the names of Material's own colours, which take its place then.
+    """
+    colour, text = THEME["dark" if dark else "light"]["palette"]["background"]["default"], "#fff" if dark else "#000"
+    scheme = "dark" if dark else "light"
+    names = f"--mui-palette-background-default: {colour}; --mui-palette-text-primary: {text};"
+    return f":root {{ {names} color-scheme: {scheme}; }}"
 
 
 def colour_of(number: int) -> str:

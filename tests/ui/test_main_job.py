@@ -345,6 +345,36 @@ def test_theme_and_class_are_found_again_after_a_reload(tab):
     tab.page.wait_for_function(f"() => {paper} === '{light}'")
 
 
+CORNER = """() => {
+  const pierced = (root) => [...root.querySelectorAll('*')].flatMap((node) =>
+    node.tagName === 'CANVAS' ? [node] : node.shadowRoot ? pierced(node.shadowRoot) : [])
+  const layer = pierced(document).find((one) => one.offsetWidth > 0)
+  return [...layer.getContext('2d').getImageData(2, 2, 1, 1).data]
+}"""
+"""The colour of the canvas beside the image."""
+FIRST_COLOUR = """document.addEventListener('DOMContentLoaded', () => {
+  globalThis.firstColour = getComputedStyle(document.body).backgroundColor
+})"""
+
+
+def test_a_dark_page_is_dark_from_the_beginning_and_the_canvas_keeps_its_colour(tab):
+    paper, corner = "getComputedStyle(document.body).backgroundColor", tab.page.evaluate(CORNER)
+    light = tab.page.evaluate(paper)
+    tab.page.get_by_label("Toggle theme").click()
+    tab.page.wait_for_function(f"() => {paper} !== '{light}'")
+    dark = tab.page.evaluate(paper)
+    tab.wait_until(lambda: tab.page.evaluate(CORNER) == corner)
+    tab.page.add_init_script(FIRST_COLOUR)
+    tab.page.reload()
+    tab.wait_for_picture()
+    assert (tab.page.evaluate("globalThis.firstColour"), tab.page.evaluate(CORNER)) == (dark, corner)
+    tab.page.get_by_label("Toggle theme").click()
+    tab.page.wait_for_function(f"() => {paper} === '{light}'")
+    tab.page.reload()
+    tab.wait_for_picture()
+    assert tab.page.evaluate("globalThis.firstColour") == light
+
+
 def on_screen(tab) -> tuple[slice, slice]:
     """Return which rows and columns of the plane are on screen."""
     left, right, top, bottom = (max(round(edge), 0) for edge in tab.ranges())
