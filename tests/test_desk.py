@@ -12,7 +12,7 @@ from seg_app.errors import MissingError, SegAppError, SegmenterError, Unreadable
 from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, ome_zarr, register_folder
 from seg_app.io.pyramid import Workshop
 from seg_app.models import Desk
-from seg_app.records import Window
+from seg_app.records import Box, Window
 from seg_app.sam import Offer, Shelf, Stock, connect_sam
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.diskcache import DiskCache
@@ -86,6 +86,34 @@ def test_an_image_that_is_opened_again_knows_that_it_is_saved_until_it_changes(d
     changed = again.unsaved
     again.undo()
     assert (changed, again.unsaved) == (True, False)
+
+
+def test_coming_back_to_an_image_shows_the_plane_the_zoom_and_the_contrast_of_before(desk):
+    desk.open("samples/b_volume").go_to(2)
+    desk.session.param.update(view=Box(2, 3, 12, 13), scale=0.5, limits=(5.0, 6.0))
+    other = desk.open("samples/a_micrograph")
+    assert (other.z, other.view) == (0, None)
+    back = desk.open("samples/b_volume")
+    assert (back.z, back.view, back.scale, back.limits) == (2, Box(2, 3, 12, 13), 0.5, (5.0, 6.0))
+
+
+def test_a_view_of_the_whole_plane_is_fitted_anew_when_one_comes_back(desk):
+    desk.open("samples/b_volume").view = Box(-8, -0.5, 38, 19.5)
+    desk.open("samples/a_micrograph")
+    assert desk.open("samples/b_volume").view is None
+
+
+def test_images_of_one_name_in_two_folders_have_places_of_their_own(desk):
+    desk.open("samples/b_volume").go_to(2)
+    assert desk.open("colour/b_volume").z == 1
+
+
+def test_the_images_that_were_left_longest_ago_are_forgotten(desk, monkeypatch):
+    monkeypatch.setattr("seg_app.models.places.MOST", 1)
+    desk.open("samples/b_volume").go_to(2)
+    desk.open("colour/b_volume").go_to(0)
+    desk.open("samples/a_micrograph")
+    assert [desk.open(path).z for path in ("samples/b_volume", "colour/b_volume")] == [1, 1]
 
 
 def test_a_photograph_is_not_taken_for_a_volume(desk):

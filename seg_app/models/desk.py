@@ -20,6 +20,7 @@ from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
 from seg_app.models.neighbours import carry_over, grow
 from seg_app.models.notes import Notes
+from seg_app.models.places import Places
 from seg_app.models.session import Session
 from seg_app.models.volume import Volume
 from seg_app.sam import Stock, get_ready
@@ -66,6 +67,7 @@ class Desk(param.Parameterized):
         self.inbox: Inbox | None = None
         """Where files go that the user hands over; None: none are taken."""
         self._growth: Growth | None = None
+        self._places = Places()
 
     def browse(self, path: str = "") -> list[Entry]:
         """List a folder of the data server, of all inboxes the user's own only. Raises SourceError."""
@@ -111,8 +113,12 @@ class Desk(param.Parameterized):
         volume.keep_notes(Notes.of_image(self._journals, _whole(volume)))  # the databar first: contrast leaves it out
         masks = MaskSet(Journal.of_image(self._journals, volume.image))
         session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
+        if self.session:
+            self._places.leave(self.session)
         if after:
             carry_over(after, session)
+        else:
+            self._places.return_to(session)
         if self.session:
             self.session.volume.close()
         if self.workshop:

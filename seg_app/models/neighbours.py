@@ -17,7 +17,7 @@ def carry_over(before: Session, after: Session) -> None:
 
     Within a channel also at the same contrast. What was saved, and how the next set is called, see `goes_on_from`.
     """
-    after.param.update(scale=before.scale, view=_moved_view(before), class_name=before.class_name, follow=before.follow)
+    after.param.update(scale=before.scale, view=moved_view(before), class_name=before.class_name, follow=before.follow)
     after.go_to(before.z)
     if before.volume.index.get(CHANNEL) == after.volume.index.get(CHANNEL):
         after.limits = before.limits
@@ -48,7 +48,7 @@ def _go_on(session: Session) -> None:
         session.go_to(session.volume.n_planes - 1)
 
 
-def _moved_view(session: Session) -> Box | None:
+def moved_view(session: Session) -> Box | None:
     """Return what is on screen, unless it is the whole plane, which is fitted anew."""
     view, (rows, columns) = session.view, session.volume.shape[1:]
     if view and view.x0 <= 0 and view.y0 <= 0 and view.x1 >= columns - 1 and view.y1 >= rows - 1:

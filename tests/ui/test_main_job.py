@@ -568,6 +568,17 @@ def test_another_image_opens_by_a_click_and_has_a_list_of_its_own(tab, particles
     tab.wait_for_rows(1)
 
 
+def test_coming_back_to_an_image_shows_the_same_part_of_the_same_plane(tab):
+    tab.press("d")
+    tab.wait_for_text(f"Plane: {Z}")
+    tab.wheel(90, 70, 4)
+    before = tab.ranges()
+    tab.show("Coins (photograph)")
+    tab.show("Battery electrode (FIB-SEM)")
+    assert tab.plane() == Z
+    assert tab.ranges() == pytest.approx(before, abs=0.5)
+
+
 def test_each_image_goes_on_with_its_own_class(tab, particles):
     field = tab.page.get_by_label("Class of new objects")
     field.fill("particle")
