@@ -34,9 +34,10 @@ def measurements(file: MaskFile, *, picture: Any = None) -> pd.DataFrame:
 
     picture: the image, (planes, rows, columns[, colours]), an array or what is indexed like one; with it the mean and
     the standard deviation of the grey values are measured. Columns end in their unit: `_px`, `_px2`, and where the
-    pixel size is known `_um`, `_um2`; angles are degrees counter-clockwise from the x axis; places are centres of
-    pixels. `circularity` is 4π area / perimeter², in pixels; it and `perimeter_um` are empty where pixels are not
-    square. Objects that touch the border of the image are smaller than they are: `touches_border` says which.
+    pixel size is known `_um`, `_um2`; `z` is the index of the plane in the array, from 0, and `plane` its number on the
+    page, from 1; angles are degrees counter-clockwise from the x axis; places are centres of pixels. `circularity` is
+    4π area / perimeter², in pixels; it and `perimeter_um` are empty where pixels are not square. Objects that touch the
+    border of the image are smaller than they are: `touches_border` says which.
     """
     rows = [
         {**_said(mask), **_sizes(mask, file), **_greys(mask, picture), **_origin(mask, file)}
@@ -47,11 +48,12 @@ def measurements(file: MaskFile, *, picture: Any = None) -> pd.DataFrame:
 
 
 def _columns_of_nothing(file: MaskFile) -> Iterator[str]:
-    yield from ("number", "id", "class", "z", "score", "area_px2", *_origin(None, file))
+    yield from ("number", "id", "class", "z", "plane", "score", "area_px2", *_origin(None, file))
 
 
 def _said(mask: Mask) -> dict[str, Any]:
-    return {"number": mask.number, "id": mask.id, "class": mask.class_name, "z": mask.z, "score": mask.score}
+    place = {"z": mask.z, "plane": mask.z + 1}
+    return {"number": mask.number, "id": mask.id, "class": mask.class_name, **place, "score": mask.score}
 
 
 def _sizes(mask: Mask, file: MaskFile) -> dict[str, Any]:

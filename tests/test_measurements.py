@@ -35,6 +35,11 @@ def test_a_disc_has_the_measures_of_a_disc(disc):
     assert (row.centroid_x_px, row.centroid_y_px) == pytest.approx((30, 30))
 
 
+def test_z_counts_planes_from_0_as_arrays_do_and_plane_from_1_as_the_page_does():
+    row = row_of(square(z=2))
+    assert (row.z, row["plane"]) == (2, 3)
+
+
 def test_micrometres_are_pixels_times_their_size(disc):
     row = row_of(disc, SQUARE_UM)
     assert row.area_um2 == row.area_px2 / 4

@@ -558,6 +558,7 @@ def test_masks_are_exported_as_other_programs_want_them(tab, particles, tmp_path
     table = pd.read_csv(tmp_path / "fib_volume.csv")
     (mask,) = load_masks(tmp_path / "fib_volume.tif").masks
     assert (mask.z, mask.area) == (Z, table["area_px2"].item())
+    assert (table["z"].item(), table["plane"].item()) == (Z, Z + 1)
 
 
 def test_another_image_opens_by_a_click_and_has_a_list_of_its_own(tab, particles):
