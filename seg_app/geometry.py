@@ -119,8 +119,7 @@ def overlap(a: Mask, b: Mask) -> int:
 def iou(a: Mask, b: Mask) -> float:
     """Return intersection over union of two masks of one plane, 0 to 1 (Jaccard index)."""
     common = overlap(a, b)
-    union = a.area + b.area - common
-    return common / union if union else 0.0
+    return common / (a.area + b.area - common) if common else 0.0
 
 
 def distinct(masks: Sequence[Mask], *, alike: float = 0.9) -> list[Mask]:

@@ -159,6 +159,23 @@ def test_an_object_has_no_crumbs_elsewhere(session):
     assert (mask.score, mask.prompts.points) == (0.9, (Point(150.0, 140.0),))
 
 
+class Doubling(Regions):
+    """Finds everything twice, the second time without its first row."""
+
+    def automask(self, image, options):
+        for step in super().automask(image, options):
+            masks = [auto.mask for auto in step.masks]
+            seconds = [mask_from_bits(bits_of(m)[1:], y0=m.y0 + 1, x0=m.x0, prompts=m.prompts) for m in masks]
+            yield AutoProgress(step.done, tuple(AutoMask(mask, None) for mask in (*masks, *seconds)))
+
+
+def test_each_object_is_accepted_and_counted_once(session):
+    session.segmenter = Doubling()
+    session.param.update(view=Box(19.5, 19.5, 139.5, 239.5), scale=1)
+    assert (len(session.search.run(Wanted())), session.search.left_out) == (1, 1)
+    assert len(session.search.run(WHOLE)) == 2
+
+
 def test_only_what_is_on_screen_is_searched(session):
     session.param.update(view=Box(99.5, 99.5, 239.5, 199.5), scale=0.25)
     (mask,) = session.search.run(Wanted(with_cut=True))

@@ -12,7 +12,7 @@ import numpy as np
 import param
 
 from seg_app.errors import SegAppError
-from seg_app.geometry import bits_of, mask_from_bits, overlap
+from seg_app.geometry import bits_of, distinct, mask_from_bits, overlap
 from seg_app.models.maskset import Masks
 from seg_app.records import Mask, Provenance, Window
 from seg_app.sam import AutoOptions, Candidate, windows
@@ -27,6 +27,8 @@ LARGEST_PIXELS = 36_000_000
 """A whole plane that is larger is searched on a coarser level: the segmenter gets it in one piece."""
 SAME_PART = 0.5
 """What shares more of its area with an accepted object is that object again."""
+ALIKE = 0.7
+"""Two masks with a larger IoU are one object, as in the package; that compares their boxes, which differ by crumbs."""
 
 LEAST_SEEN_PX = 32
 """Of the level that is searched, so that it follows the zoom: what is smaller has two cells of the grid of 4 × 4 pixels
@@ -104,6 +106,7 @@ class Search(param.Parameterized):
         self.param.update(is_running=True, done=0.0, found=(), left_out=0)
         try:
             sieve = self._look(wanted or self.wanted)
+            self.left_out = sieve.left_out
             return () if self.ending is Ending.DISCARD else self._session.keep_all(sieve.still_new(self.found))
         finally:
             self.param.update(is_running=False, found=())
@@ -127,8 +130,7 @@ class Search(param.Parameterized):
         sieve = _Sieve(session, window, z, wanted)
         with closing(session.segmenter.automask(image, self._options(wanted, window))) as steps:
             for step in steps:
-                found = sieve.sifted([auto.mask for auto in step.masks])
-                self.param.update(done=step.done, found=found, left_out=sieve.left_out)
+                self.param.update(done=step.done, found=sieve.sifted([auto.mask for auto in step.masks]))
                 if self.ending:
                     break
         return sieve
@@ -164,28 +166,31 @@ class _Sieve:
         self._session, self._accepted = session, session.masks.on_plane(z)
         self._made = Provenance(session.segmenter.name)
         self._known: dict[str, Mask | None] = {}
-        self._cut: set[str] = set()
-        self.left_out = 0
-        """How many of what was sifted last would be wanted, were they not cut."""
+        self._cut: dict[str, Mask] = {}
+        self._last: Sequence[Mask] = ()
 
     def sifted(self, found: Sequence[Mask]) -> Masks:
         masks = (self._known[mask.id] if mask.id in self._known else self._new(mask) for mask in found)
-        kept = tuple(mask for mask in masks if mask)
-        self.left_out = sum(mask.id in self._cut for mask in found)
-        return kept
+        self._last = found
+        return tuple(mask for mask in masks if mask)
+
+    @property
+    def left_out(self) -> int:
+        """How many objects of what was sifted last would be wanted, were they not cut."""
+        return len(distinct([self._cut[mask.id] for mask in self._last if mask.id in self._cut], alike=ALIKE))
 
     def still_new(self, found: Masks) -> Masks:
-        """Return what is found, without what was accepted by hand meanwhile."""
+        """Return what is found, each object once, without what was accepted by hand meanwhile."""
         self._session.masks.refresh()
         self._accepted = self._session.masks.on_plane(self._z)
-        return tuple(mask for mask in found if not self._is_known(mask))
+        return tuple(mask for mask in distinct(found, alike=ALIKE) if not self._is_known(mask))
 
     def _new(self, found: Mask) -> Mask | None:
         mask = without_crumbs(found)
         placed = self._placed(replace(mask, provenance=self._made))
         is_wanted = placed and placed.area >= self._least_area and not self._is_known(placed)
-        if is_wanted and not self._wanted.with_cut and self._is_cut(mask):
-            self._cut.add(found.id)
+        if placed and is_wanted and not self._wanted.with_cut and self._is_cut(mask):
+            self._cut[found.id] = placed
             is_wanted = False
         self._known[found.id] = placed if is_wanted else None
         return self._known[found.id]

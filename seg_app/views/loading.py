@@ -30,7 +30,7 @@ class LoadDialog(Viewer):
         self._sets = pmui.MenuList(items=[], sizing_mode="stretch_width")
         self._sets.on_click(self._on_choice)
         self._loss = Text(margin=0, sizing_mode="stretch_width")
-        replace = pmui.Button(label="Replace them", size="small", margin=(12, 8, 0, 0), on_click=lambda _: self._load())
+        replace = pmui.Button(label="Replace", size="small", margin=(12, 8, 0, 0), on_click=lambda _: self._load())
         back = pmui.Button(
             label="Back", variant="text", size="small", margin=(12, 8, 0, 0), on_click=lambda _: self._ask_again()
         )

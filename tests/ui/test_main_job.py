@@ -528,7 +528,7 @@ def test_loading_says_what_it_replaces_and_one_click_brings_it_back(tab, app, dr
     tab.page.get_by_text(saved.name, exact=True).last.click()
     tab.wait_for_text(f"{saved.name} replaces 1 unsaved object (undo brings it back).")
     assert len(tab.rows()) == 2
-    tab.page.get_by_role("button", name="Replace them").click()
+    tab.page.get_by_role("button", name="Replace", exact=True).click()
     tab.wait_for_rows(1)
     said = f"{saved.name} is loaded: 1 object. Ctrl+Z brings back the 2 that were here."
     tab.wait_for_text(said)
