@@ -139,12 +139,14 @@ class MaskSet(param.Parameterized):
             return None if steps is None else Change("save", saving=replace(saving, steps_back=steps))
 
         with self._lock:
+            noted = None
             try:
-                self._commit(note)
+                noted = self._commit(note)
             except StorageError as error:
                 log.warning("It will not be remembered that '%s' was saved: %s", saving.path, error)
-            self._history = replace(self._history, saved=Saved(saving, masks))
-            self._show()
+            if noted is None:
+                self._history = replace(self._history, saved=Saved(saving, masks))
+                self._show()
 
     def undo(self) -> None:
         """Return to the masks before the last change; one of others that was never shown here is shown instead.
