@@ -26,6 +26,7 @@ from seg_app.io import (
     register_folder,
     register_paths,
 )
+from seg_app.io.beside import Beside
 from seg_app.io.drops_images import DropsImages
 from seg_app.io.inbox import INBOX, Inbox
 from seg_app.io.maskstore import encoded
@@ -46,7 +47,7 @@ log = logging.getLogger(__name__)
 class Lab:
     """What all users of one server process share."""
 
-    source: TiledSource
+    source: TiledSource | Beside
     shelf: Shelf
     store: MaskStore
     home: Path
@@ -91,14 +92,24 @@ def warm_up(connect: Callable[[], object], then: Callable[[], object]) -> None:
     threading.Thread(target=quietly, name="seg-app-warm-up", daemon=True).start()
 
 
-def data_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource:
-    """Connect to the lab's Tiled server, or start the embedded one with the samples and `shown` files in it.
+def data_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource | Beside:
+    """Connect to the lab's Tiled server, where it is set, and start the embedded one with what is here beside it.
 
     Raises SegAppError.
     """
-    if settings.data_tiled_uri:
-        key = settings.data_tiled_api_key
-        return TiledSource.connect(settings.data_tiled_uri, api_key=key.get_secret_value() if key else None)
+    if not settings.data_tiled_uri:
+        return embedded_of(settings, shown)
+    key = settings.data_tiled_api_key
+    lab = TiledSource.connect(settings.data_tiled_uri, api_key=key.get_secret_value() if key else None)
+    try:
+        return Beside(lab, embedded_of(settings, shown), here_first=bool(shown))
+    except BaseException:
+        lab.close()
+        raise
+
+
+def embedded_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource:
+    """Start the embedded Tiled server with the samples and `shown` files in it. Raises SegAppError."""
     samples = settings.home / "samples"
     try:
         samples.mkdir(parents=True, exist_ok=True)
@@ -165,7 +176,7 @@ def page(settings: Settings, shown: tuple[Shown, ...] = (), reception: Reception
         desk.workshop = lab.workshop
         desk.drops = lab.drops
         if reception:
-            desk.inbox = Inbox.of(lab.home, user, shown=not settings.data_tiled_uri)
+            desk.inbox = Inbox.of(lab.home, user)
             desk.show_inbox()
         return desk
 

@@ -47,9 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--verbose", action="store_true", help="say more in the log")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve the app; settings come from the environment and .env")
-    serve.add_argument(
-        "paths", nargs="*", metavar="PATH", help="images, and folders of images, to show beside the samples"
-    )
+    serve.add_argument("paths", nargs="*", metavar="PATH", help="images, and folders of images, to show as well")
     serve.set_defaults(command=_serve)
     for command, port in ((serve, None), (commands.add_parser("sam", help="serve SAM 2.1 to other processes"), 8001)):
         command.add_argument(
@@ -72,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(settings: Settings, options: argparse.Namespace) -> None:
     host, port = options.host or settings.host, settings.port if options.port is None else options.port
-    shown = _shown(settings, options.paths)
+    shown = _shown(options.paths)
     _check_address(host, port)
     login = _login(settings)
     gc.disable()  # what is made until the first picture stays: looking through it again and again costs 1.5 s
@@ -101,12 +99,10 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
     )
 
 
-def _shown(settings: Settings, paths: Sequence[str]) -> tuple[Shown, ...]:
-    """Return what to show of the files here. Raises MissingError, or SettingsError beside the data of a lab."""
+def _shown(paths: Sequence[str]) -> tuple[Shown, ...]:
+    """Return what to show of the files here. Raises MissingError."""
     if not paths:
         return ()
-    if settings.data_tiled_uri:
-        raise SettingsError("Files here cannot be shown beside the lab's data. Unset DATA_TILED_URI, or name no files.")
     from seg_app.io import shown_folders  # weight: numpy, 0.2 s
 
     return tuple(shown_folders(paths))

@@ -156,7 +156,19 @@ def test_the_servers_of_the_lab_are_used(settings_of, lab, home):
     source = data_of(settings_of(DATA_TILED_URI=lab.source.uri, DATA_TILED_API_KEY=key))
     assert source.name == lab.source.uri
     assert [entry.path for entry in source.browse("samples")] == ["samples/tiny"]
+    assert [entry.path for entry in source.browse()] == ["samples", "#here"]
     source.close()
+
+
+def test_files_that_were_named_are_shown_beside_the_data_of_a_lab_and_opened_first(settings_of, lab, home, tmp_path):
+    key = (home / "tiled" / "api_key").read_text()
+    np.save(tmp_path / "mine.npy", np.zeros((20, 30), np.uint8))
+    settings = settings_of(DATA_TILED_URI=lab.source.uri, DATA_TILED_API_KEY=key)
+    tab = page(settings, tuple(shown_folders([tmp_path / "mine.npy"])))
+    for _ in range(2):  # "Starting" asks for "Opening the first image"
+        tab.worker.run("Waiting", lambda: None).result()
+    assert tab.bench.session.volume.title == "mine"
+    tab.close()
 
 
 @pytest.mark.parametrize("key", ["wrong", ""])

@@ -164,14 +164,9 @@ def test_a_file_that_is_not_there_is_one_line(monkeypatch, capsys, tmp_path):
     assert "nothing.tif" in line
 
 
-def test_files_here_are_not_shown_beside_the_data_of_a_lab(capsys, tmp_path):
-    assert main(["serve", str(tmp_path)]) == 1
-    (line,) = error_of(capsys)
-    assert "DATA_TILED_URI" in line
-
-
-def test_files_that_are_named_are_what_the_app_shows(monkeypatch, tmp_path):
-    monkeypatch.delenv("DATA_TILED_URI")
+@pytest.mark.parametrize("beside", ["", "http://127.0.0.1:1"])
+def test_files_that_are_named_are_what_the_app_shows_also_beside_the_data_of_a_lab(monkeypatch, tmp_path, beside):
+    monkeypatch.setenv("DATA_TILED_URI", beside)
     monkeypatch.setattr("panel.serve", lambda *_, **__: None)
     monkeypatch.setattr("seg_app.app.lab_of", lambda _, shown: asked.append(shown))
     asked: list[tuple[Shown, ...]] = []

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from builders import square
 
-from seg_app.io import LocalFolder, MaskStore
+from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, Shown, register_paths
+from seg_app.io.beside import Beside
 from seg_app.io.inbox import Inbox
+from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk
 from seg_app.sam import connect_sam
 
@@ -21,10 +23,10 @@ STACK = np.arange(3 * 20 * 30, dtype=np.uint8).reshape(3, 20, 30)
 def desk_of(source, embedded, tmp_path):
     """Return a function that gives the desk of a user, with an inbox that the embedded server may show."""
 
-    def desk_of(user="ada", *, shown=True):
+    def desk_of(user="ada"):
         store = MaskStore(LocalFolder(tmp_path / "masks"))
         desk = Desk(source, connect_sam("classical:"), store=store, journals=tmp_path / "journals", user=user)
-        desk.inbox = Inbox.of(embedded[1] / tmp_path.name, user, shown=shown)
+        desk.inbox = Inbox.of(embedded[1] / tmp_path.name, user)
         return desk
 
     return desk_of
@@ -77,7 +79,78 @@ def test_a_name_is_no_obstacle(desk_of, name):
     assert desk.open_delivered(hand_over(desk, name)).volume.shape == (3, 20, 30)
 
 
-def test_beside_the_data_of_a_lab_a_file_is_opened_where_it_lies(desk_of):
-    desk = desk_of(shown=False)
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The server of a lab, which has one image and, by chance, a container that is called like an inbox."""
+    server = EmbeddedTiled.start(tmp_path_factory.mktemp("lab"))
+    source = TiledSource.connect(server.url, api_key=server.api_key)
+    source.client.write_array(STACK, key="scan", dims=("z", "y", "x"))
+    source.client.create_container("inbox-of-the-lab")
+    yield source
+    source.close()
+    server.stop()
+
+
+@pytest.fixture
+def beside(desk_of, lab, source):
+    """Return a function that gives a desk in the lab, with the embedded server beside it."""
+
+    def desk(user="ada", **options):
+        desk = desk_of(user)
+        desk.source = Beside(lab, source, **options)
+        return desk
+
+    return desk
+
+
+def listed(desk, path=""):
+    return [entry.title for entry in desk.browse(path)]
+
+
+def test_beside_the_data_of_a_lab_a_file_is_listed_on_this_computer(beside):
+    desk = beside()
     session = desk.open_delivered(hand_over(desk))
-    assert (session.volume.shape, session.volume.image.source, desk.path) == ((3, 20, 30), "local", None)
+    assert (session.volume.shape, session.volume.image.source) == ((3, 20, 30), "embedded")
+    assert desk.path == f"#here/{desk.inbox.key}/grain/grain.npy"
+    assert [listed(desk, path) for path in ("", "#here", f"#here/{desk.inbox.key}")] == [
+        ["inbox-of-the-lab", "scan", "On this computer"],
+        ["Files of ada"],
+        ["grain"],
+    ]
+
+
+def test_beside_the_data_of_a_lab_a_file_is_found_again_with_its_masks(beside, desk_of):
+    desk = beside()
+    desk.open_delivered(hand_over(desk)).masks.add([square(2, 3)])
+    path, later = desk.path, beside()
+    later.show_inbox()
+    assert len(later.open(path).masks.masks) == 1
+    assert len(desk_of().open(path.removeprefix("#here/")).masks.masks) == 1  # also when the lab is not set any more
+
+
+def test_beside_the_data_of_a_lab_nobody_sees_the_files_of_others(beside):
+    ada, bob = beside("ada"), beside("bob")
+    ada.open_delivered(hand_over(ada))
+    assert (listed(ada, "#here"), listed(bob, "#here")) == (["Files of ada"], [])
+    assert bob.browse(f"#here/{ada.inbox.key}") == []
+
+
+def test_images_of_the_lab_keep_its_name_and_its_news(beside, lab):
+    desk = beside()
+    session = desk.open("scan")
+    assert (session.volume.image.source, desk.source.name, desk.source.uri) == (lab.uri,) * 3
+    assert desk.source.subscription("scan") is not None
+    desk.close()
+
+
+def test_the_first_image_is_the_labs_unless_files_here_were_named(beside, embedded, tmp_path):
+    folder = embedded[1] / tmp_path.name / "mine"
+    folder.mkdir(parents=True)
+    np.save(folder / "mine.npy", STACK)
+    opened = []
+    for named in (False, True):
+        desk = beside(here_first=named)
+        register_paths(embedded[0], [Shown(folder)])
+        opened.append(desk.open_first().volume.image.source)
+        desk.close()
+    assert opened == [desk.source.lab.uri, "embedded"]

@@ -9,12 +9,13 @@ import tifffile
 
 from seg_app.errors import SegAppError, StorageError, UnreadableError, UnsafeNameError
 from seg_app.io import inbox as module
-from seg_app.io.inbox import Inbox, first_image, safe_name
+from seg_app.io.folders import look_into
+from seg_app.io.inbox import Inbox, safe_name
 
 
 @pytest.fixture
 def inbox(tmp_path):
-    return Inbox.of(tmp_path, "ada", shown=True)
+    return Inbox.of(tmp_path, "ada")
 
 
 @pytest.fixture
@@ -55,9 +56,9 @@ def test_the_same_name_again_gets_another_name(inbox, image):
 
 def test_numbered_files_of_one_delivery_are_a_volume_and_of_several_are_not(inbox, image):
     folder, _ = hand_over(inbox, s_1__tif=image, s_2__tif=image, s_3__tif=image)
-    assert first_image(folder).files == tuple(folder / f"s_{n}.tif" for n in (1, 2, 3))
+    assert [place.files for place in look_into(folder).values()] == [tuple(folder / f"s_{n}.tif" for n in (1, 2, 3))]
     single, _ = hand_over(inbox, s_4__tif=image)
-    assert first_image(single).path == single / "s_4.tif"
+    assert [place.path for place in look_into(single).values()] == [single / "s_4.tif"]
 
 
 def test_what_cannot_be_read_says_why_and_is_not_kept(inbox):
@@ -157,7 +158,7 @@ def test_what_a_crash_left_half_received_goes_after_a_day(inbox):
 
 
 def test_two_users_have_two_inboxes_whatever_they_are_called(tmp_path):
-    inboxes = [Inbox.of(tmp_path, user, shown=True) for user in ("ada", "bob", "../ada", "a/da")]
+    inboxes = [Inbox.of(tmp_path, user) for user in ("ada", "bob", "../ada", "a/da")]
     assert len({inbox.folder for inbox in inboxes}) == len({inbox.key for inbox in inboxes}) == 4
     assert {inbox.folder.parent for inbox in inboxes} == {tmp_path / "inbox"}
 
@@ -165,4 +166,4 @@ def test_two_users_have_two_inboxes_whatever_they_are_called(tmp_path):
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "inbox").write_text("in the way")
     with pytest.raises(SegAppError, match="SEG_APP_HOME"):
-        Inbox.of(tmp_path, "ada", shown=True).receive()
+        Inbox.of(tmp_path, "ada").receive()

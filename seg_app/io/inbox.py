@@ -53,18 +53,18 @@ TEXTS = frozenset({".txt", ".hdr"})
 class Inbox:
     """What one user has handed over. Blocking, and safe to use from several threads."""
 
-    def __init__(self, folder: Path, *, key: str = "") -> None:
+    def __init__(self, folder: Path, *, key: str) -> None:
         """Keep everything below `folder`, which is made when the first file comes.
 
-        key: the container of the embedded Tiled that shows it; without one, files are opened where they lie.
+        key: the container of the embedded Tiled that shows it.
         """
         self.folder, self.key = folder, key
 
     @classmethod
-    def of(cls, home: Path, user: str, *, shown: bool) -> Inbox:
-        """Return the inbox of a user below the app's home; `shown` where the embedded Tiled serves files of it."""
+    def of(cls, home: Path, user: str) -> Inbox:
+        """Return the inbox of a user below the app's home."""
         name = encoded(user)  # it may have slashes, and must not lead elsewhere
-        return cls(home / INBOX / name, key=f"{INBOX}-{sha256(name.encode()).hexdigest()[:8]}" if shown else "")
+        return cls(home / INBOX / name, key=f"{INBOX}-{sha256(name.encode()).hexdigest()[:8]}")
 
     def receive(self) -> Delivery:
         """Begin to receive files; what others left half received long ago is removed. Raises StorageError."""
@@ -143,13 +143,6 @@ class Delivery:
         with self._lock:
             self._closed = True
             shutil.rmtree(self._draft, ignore_errors=True)
-
-
-def first_image(folder: Path) -> Place:
-    """Return the first image of what was handed over together. Raises UnreadableError when there is none."""
-    for found in look_into(folder).values():
-        return next(iter(parts_of(found).values()), found)
-    raise UnreadableError(f"There is no image in {folder.name}. Open it again.")
 
 
 def safe_name(name: str) -> str:

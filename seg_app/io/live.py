@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from seg_app.errors import SourceError
 
 if TYPE_CHECKING:
+    from seg_app.io.beside import Beside
     from seg_app.io.levels import Opened, Whole
     from seg_app.io.tiled import TiledSource
 
@@ -37,7 +38,9 @@ PATIENCE = 60
 class Growth:
     """Watches one image in threads of its own, until `close`."""
 
-    def __init__(self, source: TiledSource, path: str, known: Whole, on_grown: Callable[[Opened], None]) -> None:
+    def __init__(
+        self, source: TiledSource | Beside, path: str, known: Whole, on_grown: Callable[[Opened], None]
+    ) -> None:
         """on_grown: called, in a thread of this, with what the image has become; what it raises ends the watching."""
         self._source, self.path, self._known, self._on_grown = source, path, known, on_grown
         self._news, self._closed = threading.Event(), threading.Event()

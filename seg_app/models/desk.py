@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import param
 
 from seg_app.errors import MissingError, SettingsError
+from seg_app.io.beside import HERE, here_of
 from seg_app.io.copies import Tell, unheard
 from seg_app.io.folders import key_of
-from seg_app.io.inbox import INBOX, first_image
+from seg_app.io.inbox import INBOX
 from seg_app.io.live import Growth
 from seg_app.io.maskstore import encoded
 from seg_app.io.tiled_folders import register_inbox
@@ -26,6 +27,7 @@ from seg_app.models.volume import Volume
 from seg_app.sam import Stock, get_ready
 
 if TYPE_CHECKING:
+    from seg_app.io.beside import Beside
     from seg_app.io.drops_images import DropsImages
     from seg_app.io.inbox import Inbox
     from seg_app.io.levels import Opened
@@ -45,7 +47,7 @@ class Desk(param.Parameterized):
 
     def __init__(
         self,
-        source: TiledSource,
+        source: TiledSource | Beside,
         segmenter: Segmenter,
         *,
         store: MaskStore | Outbox,
@@ -71,22 +73,24 @@ class Desk(param.Parameterized):
 
     def browse(self, path: str = "") -> list[Entry]:
         """List a folder of the data server, of all inboxes the user's own only. Raises SourceError."""
-        own = self.inbox.key if self.inbox else ""
+        inboxes, own = f"{here_of(self.source)[1]}{INBOX}-", self.inbox_path or None
         entries = self.source.browse(path)
-        return [one for one in entries if path or one.path == own or not one.path.startswith(f"{INBOX}-")]
+        return [one for one in entries if not one.path.startswith(inboxes) or (own and one.path.startswith(own))]
+
+    @property
+    def inbox_path(self) -> str:
+        """Where the data server lists what the user has handed over; '' where nothing is taken."""
+        return f"{here_of(self.source)[1]}{self.inbox.key}" if self.inbox else ""
 
     def show_inbox(self) -> None:
         """Let the embedded server show what the user has handed over. Raises SourceError."""
-        if self.inbox and self.inbox.key and self.inbox.folder.exists():
-            register_inbox(self.source, self.inbox, title=f"Files of {self.user}")
+        if self.inbox and self.inbox.folder.exists():
+            register_inbox(here_of(self.source)[0], self.inbox, title=f"Files of {self.user}")
 
     def open_delivered(self, folder: Path) -> Session:
         """Open the first image in a folder of the inbox. Raises SegAppError."""
-        if not (self.inbox and self.inbox.key):  # the lab's server cannot see files that are here
-            place = first_image(folder)
-            return self._show(Volume.from_file(place.path, part=place.part or None))
         self.show_inbox()
-        first = next(self._images(f"{self.inbox.key}/{key_of(folder.name)}", depth=1), None)
+        first = next(self._images(f"{self.inbox_path}/{key_of(folder.name)}", depth=1), None)
         if first is None:
             raise MissingError(f"There is no image in '{folder.name}'. Open it again.")
         return self.open(first.path)
@@ -178,9 +182,12 @@ class Desk(param.Parameterized):
 
     def _groups(self) -> Iterator[list[Entry]]:
         entries = self.browse("")
+        folders = [entry.path for entry in entries if entry.kind == "folder"]
+        if entries and entries[0].path == HERE:  # above all, for somebody has named files there
+            yield list(self._images(folders.pop(0), depth=1))
         yield [entry for entry in entries if entry.kind == "image" and not entry.problem]
-        for folder in (entry for entry in entries if entry.kind == "folder"):
-            yield list(self._images(folder.path, depth=1))
+        for folder in folders:
+            yield list(self._images(folder, depth=1))
 
     def _images(self, folder: str, depth: int) -> Iterator[Entry]:
         entries = self.browse(folder)

@@ -26,6 +26,7 @@ from seg_app.records import Axis, ImageId, Window
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from seg_app.io.beside import Beside
     from seg_app.io.drops_images import DropsImages
     from seg_app.io.tiled import TiledSource
 
@@ -44,7 +45,7 @@ class Volume(ImageFacts):
     _sampled_without: int | None = None
 
     @classmethod
-    def from_tiled(cls, source: TiledSource, path: str) -> Volume:
+    def from_tiled(cls, source: TiledSource | Beside, path: str) -> Volume:
         """Open an image on a Tiled server. Raises SourceError."""
         return cls._from(source.open(path))
 

@@ -8,6 +8,11 @@ import pytest
 import tifffile
 from playwright.sync_api import expect
 
+from seg_app.io import EmbeddedTiled
+
+# Tiled's own Alembic configuration is of the style before path_separator.
+pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
+
 DROP = """([name, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), files = new DataTransfer()
   files.items.add(new File([bytes], name))
@@ -80,3 +85,28 @@ def test_a_second_file_is_listed_beside_the_first_one(tab, tmp_path):
         if name == first:
             tab.page.get_by_role("treeitem", name="Files of ada").locator("svg").first.click()  # its arrow
         expect(tab.page.get_by_text(name, exact=True)).to_be_visible()
+
+
+@pytest.fixture
+def lab_tab(open_tab, start_app, tmp_path):
+    """A tab of an app whose images are those of a lab."""
+    server = EmbeddedTiled.start(tmp_path / "lab")
+    source = server.connect()
+    source.client.write_array(np.arange(64 * 96, dtype=np.uint16).reshape(64, 96), key="scan")
+    app = start_app(tmp_path / "home", DATA_TILED_URI=server.url, DATA_TILED_API_KEY=server.api_key)
+    yield open_tab(app.url)
+    source.close()
+    server.stop()
+
+
+def test_beside_the_images_of_a_lab_a_file_is_listed_also_after_a_reload(lab_tab, grain):
+    tab = lab_tab
+    tab.wait_for_picture()
+    tab.page.locator("input[type=file]").set_input_files(grain)
+    soon(tab, "grain · 3100 × 3000")
+    tab.page.reload()
+    tab.wait_for_picture()
+    tab.wait_for_text("On this computer")
+    for folder in ("Files of local", "grain"):
+        tab.page.get_by_role("treeitem").filter(has_text=folder).last.locator("svg").first.click()  # its arrow
+    tab.open_by(tab.page.get_by_text("3100 × 3000").click, "grain")
