@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import tifffile
 from builders import square
 
 from seg_app.app import data_of, lab_of, page, store_of, warm_up, workshop_of
@@ -105,6 +106,35 @@ def test_all_pages_of_a_lab_share_its_workshop(settings, lab):
         tab.worker.run("Waiting", lambda: None).result()
     assert tab.bench.session.volume._pyramid.workshop is lab.workshop
     tab.close()
+
+
+def test_what_was_accepted_before_another_time_was_asked_for_belongs_to_the_time_of_before(settings_of):
+    settings, waiting = settings_of(), threading.Event()
+    write_film(settings.home / "samples")
+    tab = page(settings)
+    for _ in range(2):  # "Starting" asks for "Opening the first image"
+        tab.worker.run("Waiting", lambda: None).result()
+    session = tab.bench.session
+    session.click(15, 10)
+    tab.worker.run("Something slow", waiting.wait, 30)
+    tab._move({"t": 1})
+    tab.bench.accept()  # after the slider was moved, and before the worker has come to it
+    waiting.set()
+    for _ in range(3):
+        tab.worker.run("Waiting", lambda: None).result()
+    assert (session.index, session.masks.masks) == ({"t": 1}, ())
+    tab._move({"t": 0})
+    tab.worker.run("Waiting", lambda: None).result()
+    assert (session.index, len(session.masks.masks)) == ({"t": 0}, 1)
+    tab.close()
+
+
+def write_film(folder):
+    """Write a film of two times, of three planes with a bright square each."""
+    film = np.zeros((2, 3, 20, 30), np.uint16)
+    film[:, :, 5:15, 10:20] = 1000
+    folder.mkdir(parents=True)
+    tifffile.imwrite(folder / "film.ome.tif", film, ome=True, photometric="minisblack", metadata={"axes": "TZYX"})
 
 
 def test_a_lab_is_connected_to_once(settings, lab):

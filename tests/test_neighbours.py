@@ -1,5 +1,7 @@
 """From one time or channel of an image to another: the view stays, masks belong to times, and channels share them."""
 
+import threading
+
 import numpy as np
 import pytest
 from builders import square
@@ -7,8 +9,10 @@ from builders import square
 from seg_app.errors import MissingError
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk
-from seg_app.records import Box, Calibration
+from seg_app.models.search import Wanted
+from seg_app.records import Box, Calibration, Prompts, Window
 from seg_app.sam import connect_sam
+from seg_app.sam.classical import ClassicalSegmenter
 
 # Tiled's own Alembic configuration is of the style before path_separator.
 pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
@@ -61,9 +65,65 @@ def test_each_channel_has_its_own_contrast(desk):
     assert desk.move(c=1).limits == desk.session.volume.percentiles()
 
 
-def test_a_view_of_the_whole_plane_is_fitted_anew(desk):
-    desk.session.view = Box(-8, -0.499999, 38, 19.5)
-    assert desk.move(t=1).view is None
+def test_it_stays_the_same_session_and_volume_so_that_whoever_looks_need_not_begin_anew(desk):
+    session, volume, masks = desk.session, desk.session.volume, desk.session.masks
+    later = desk.move(t=1, c=1)
+    assert (later is session, later.volume is volume, later.masks is masks) == (True, True, True)
+    assert (later.index, volume.index) == ({"t": 1, "c": 1},) * 2
+    assert volume.read(2, Window(0, 4, 5, 5, 6)).tolist() == [[FILM[1, 1, 2, 4, 5]]]
+
+
+def test_points_that_are_not_accepted_are_dropped(desk):
+    desk.session.click(20, 10)
+    draft = desk.move(t=1).draft
+    assert (draft.prompts, draft.mask) == (Prompts(), None)
+
+
+def test_an_undo_at_one_time_changes_nothing_at_another(desk):
+    desk.session.masks.add([square(2, 3)])
+    desk.move(t=1).masks.add([square(5, 6)])
+    desk.session.undo()
+    assert desk.session.masks.masks == ()
+    assert (len(desk.move(t=0).masks.masks), desk.session.masks.can_undo) == (1, True)
+
+
+def test_the_model_sees_the_pixels_of_the_time_that_is_on_view(desk):
+    session, window = desk.session, Window(0, 0, 0, 20, 30)
+    session.limits = (0.0, float(FILM.max()))
+    seen = [session.outliner.as_seen(window, 1)]
+    desk.move(t=1)
+    seen.append(session.outliner.as_seen(window, 1))
+    assert seen[1].min() > seen[0].max()
+
+
+class Slow(ClassicalSegmenter):
+    """A segmenter whose search goes on when it may."""
+
+    def __init__(self):
+        super().__init__()
+        self.has_begun, self.may_go_on = threading.Event(), threading.Event()
+
+    def automask(self, image, options):
+        for step in super().automask(image, options):
+            self.has_begun.set()
+            self.may_go_on.wait(30)
+            yield step
+
+
+def test_what_a_search_of_one_time_still_finds_is_not_accepted_at_another(desk):
+    desk.session.use(slow := Slow())
+    searching = threading.Thread(target=desk.session.search.run, args=(Wanted(whole_plane=True, least_score=0.0),))
+    searching.start()
+    slow.has_begun.wait(30)
+    going = threading.Thread(target=desk.move, kwargs={"t": 1})
+    going.start()
+    going.join(0.2)  # it waits for the search
+    index = dict(desk.session.index)
+    slow.may_go_on.set()
+    going.join(30)
+    searching.join(30)
+    assert (index, desk.session.index) == ({"t": 0, "c": 0}, {"t": 1, "c": 0})
+    assert (desk.session.masks.masks, desk.session.search.found, desk.move(t=0).masks.masks) == ((), (), ())
 
 
 def test_saved_sets_belong_to_the_time_and_to_all_channels(desk):
@@ -102,9 +162,13 @@ def test_another_scale_than_the_saved_one_is_unsaved_in_the_other_channel_too(de
 
 def test_a_place_that_cannot_be_read_leaves_the_open_one(desk, source):
     session = desk.session
+    session.masks.add([square(2, 3)])
+    session.click(20, 10)
+    before = (session.volume.image, session.index, session.draft.prompts, session.masks.masks)
     source.client.delete_contents("film", external_only=False)
     with pytest.raises(MissingError):
         desk.move(t=1)
+    assert (session.volume.image, session.index, session.draft.prompts, session.masks.masks) == before
     assert desk.session is session
 
 

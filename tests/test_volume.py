@@ -14,7 +14,8 @@ from seg_app.io import ome_zarr
 from seg_app.io.tiled_folders import register_folder
 from seg_app.io.tiled_server import EmbeddedTiled
 from seg_app.models.grey import to_uint8
-from seg_app.models.volume import Volume, open_volume
+from seg_app.models.opening import open_volume
+from seg_app.models.volume import Volume
 from seg_app.records import ImageId, Window
 
 pytestmark = [

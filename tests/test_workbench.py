@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from seg_app.models import Session, Volume
+from seg_app.io import LocalFolder, MaskStore
+from seg_app.models import Desk, Session, Volume
 from seg_app.sam import connect_sam
 from seg_app.views import Workbench, load_extensions
 
@@ -46,3 +47,35 @@ def test_auto_says_why_the_image_cannot_be_read_and_leaves_the_contrast(bench, s
     press_auto(bench)
     assert "dark" in bench.worker.trouble
     assert bench.session.limits == (3.0, 900.0)
+
+
+FILM = np.arange(2 * 2 * 3 * 20 * 30, dtype=np.uint16).reshape(2, 2, 3, 20, 30)
+
+
+@pytest.fixture
+def film_bench(source, tmp_path):
+    """The desk of a film of two times and two channels, and the workbench of its session."""
+    load_extensions()
+    source.client.write_array(FILM, key="film", dims=tuple("tczyx"))
+    store = MaskStore(LocalFolder(tmp_path / "masks"))
+    desk = Desk(source, connect_sam("classical:"), store=store, journals=tmp_path / "journals")
+    bench = Workbench(desk.open("film"))
+    yield desk, bench
+    desk.close()
+    bench.close()
+    bench.worker.close()
+
+
+def test_the_contrast_has_the_range_of_the_channel_that_is_on_view(film_bench):
+    desk, bench = film_bench
+    slider = bench._contrast._slider
+    before = (slider.start, slider.end)
+    desk.move(c=1)
+    assert (slider.start, slider.end) == desk.session.volume.data_range() != before
+    assert slider.value == desk.session.limits
+
+
+def test_another_time_brings_no_planes_to_follow(film_bench):
+    desk, bench = film_bench
+    desk.move(t=1)
+    assert not bench._plane._follow.visible

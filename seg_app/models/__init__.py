@@ -11,6 +11,7 @@ from seg_app.models.journal import Change, Journal
 from seg_app.models.maskset import MaskSet
 from seg_app.models.neighbours import follow
 from seg_app.models.notes import Notes
+from seg_app.models.opening import open_volume
 from seg_app.models.outbox import Outbox
 from seg_app.models.outboxes import Outboxes
 from seg_app.models.preferences import Preferences
@@ -18,7 +19,7 @@ from seg_app.models.preview import Preview
 from seg_app.models.prompts import Draft
 from seg_app.models.search import Ending, Search, Wanted
 from seg_app.models.session import Session
-from seg_app.models.volume import Volume, open_volume
+from seg_app.models.volume import Volume
 
 __all__ = [
     "CHANNEL",

@@ -74,10 +74,15 @@ class WindowPlanes:
     """A window of each plane as the segmenter sees it, see `Planes`."""
 
     def __init__(self, session: Session, window: Window) -> None:
-        self._session, self._window = session, window
+        self._session, self._window, self._index = session, window, session.index
 
     def __len__(self) -> int:
         return self._session.volume.n_planes
 
     def __getitem__(self, z: int) -> NDArray[np.uint8]:
-        return self._session.outliner.as_seen(self._window, z)
+        seen = self._session.outliner.as_seen(self._window, z)
+        if self._session.index != self._index:
+            raise SegmenterError(
+                "Objects cannot be followed any further: another time is shown now. Go back to theirs."
+            )
+        return seen

@@ -19,7 +19,7 @@ from seg_app.io.maskstore import encoded
 from seg_app.io.tiled_folders import register_inbox
 from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
-from seg_app.models.neighbours import carry_over, grow
+from seg_app.models.neighbours import grow, move
 from seg_app.models.notes import Notes
 from seg_app.models.places import Places
 from seg_app.models.session import Session
@@ -108,21 +108,24 @@ class Desk(param.Parameterized):
     def move(self, **index: int) -> Session | None:
         """Show the open image at another place of its axes, as `t=3`, with the masks that were accepted there.
 
-        Points that are not accepted yet are dropped. Returns None when nothing is open. Raises SegAppError.
+        It stays the same session. Points that are not accepted yet are dropped. Returns None when nothing is open.
+        Raises SegAppError, and then nothing has changed.
         """
-        before = self.session
-        return self._show(before.volume.at(**index), self.path, after=before) if before else None
+        if self.session:
+            self.session.volume.refresh_notes()
+            move(self.session, index, self._masks_of)
+        return self.session
 
-    def _show(self, volume: Volume, path: str | None = None, *, after: Session | None = None) -> Session:
+    def _masks_of(self, image: ImageId) -> MaskSet:
+        return MaskSet(Journal.of_image(self._journals, image))
+
+    def _show(self, volume: Volume, path: str | None = None) -> Session:
         volume.keep_notes(Notes.of_image(self._journals, _whole(volume)))  # the databar first: contrast leaves it out
-        masks = MaskSet(Journal.of_image(self._journals, volume.image))
+        masks = self._masks_of(volume.image)
         session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
         if self.session:
             self._places.leave(self.session)
-        if after:
-            carry_over(after, session)
-        else:
-            self._places.return_to(session)
+        self._places.return_to(session)
         if self.session:
             self.session.volume.close()
         if self.workshop:

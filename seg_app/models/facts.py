@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +124,12 @@ class ImageFacts(param.Parameterized):
         if self.said_databar is not None:
             return self.said_databar
         return self._filed_databar or self._found_databar
+
+    def agree_with(self, other: ImageFacts) -> None:
+        """Take over what is known of another place of the same image."""
+        self.param.update(calibration=other.calibration, said_databar=other.said_databar)
+        with suppress(KeyError):  # nobody has looked for it
+            self._found_databar = other.__dict__["_found_databar"]
 
     def look_for_databar(self) -> None:
         """Look at the image where no header tells of a databar: now and here, not where it is asked for first."""

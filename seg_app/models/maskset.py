@@ -97,6 +97,13 @@ class MaskSet(param.Parameterized):
         self._lock = threading.RLock()
         self.refresh()
 
+    def become(self, other: MaskSet) -> None:
+        """Be the masks of another image from now on, as another set has them; nothing is selected then."""
+        with self._lock:
+            self._journal, self._history = other._journal, other._history
+            self.selected = ()
+            self._show()
+
     def refresh(self) -> None:
         """Take over what others wrote into the journal."""
         self._commit(lambda _: None)

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from seg_app.io.axes import CHANNEL
 from seg_app.models.session import Session
-from seg_app.records import Box
 
 if TYPE_CHECKING:
     from seg_app.io.levels import Opened
+    from seg_app.models.maskset import MaskSet
+    from seg_app.records import Box, ImageId
 
 
-def carry_over(before: Session, after: Session) -> None:
-    """Show in a new session what was on view in the one before: the same plane, and the same part of it.
+def move(session: Session, index: dict[str, int], masks_of: Callable[[ImageId], MaskSet]) -> None:
+    """Go to another place of the axes of a session's volume: the same plane, and the same part of it, is on view.
 
-    Within a channel also at the same contrast. What was saved, and how the next set is called, see `goes_on_from`.
+    Within a channel also at the same contrast. The masks are those of there, see `masks_of`. Points that are not
+    accepted yet, and what a search has found so far, are dropped. Raises SegAppError, and then nothing has changed.
     """
-    after.param.update(scale=before.scale, view=moved_view(before), class_name=before.class_name, follow=before.follow)
-    after.go_to(before.z)
-    if before.volume.index.get(CHANNEL) == after.volume.index.get(CHANNEL):
-        after.limits = before.limits
-    after.goes_on_from(before)
+    other, before = session.volume.looked_at(**index), session.volume.image.path
+    is_same = other.image.path == before  # as another channel, which shares the masks
+    masks = session.masks if is_same else masks_of(other.image)
+    session.search.give_up()  # what it would still accept belongs to the place of before
+    session.draft.clear()
+    session.volume.become(other)
+    session.outliner.forget()
+    if not is_same:
+        session.masks.become(masks)
+        if session.saved_as:  # the masks of there have a name already
+            session.set_title = session.masks.saved.saving.title
+    if session.index.get(CHANNEL) != other.index.get(CHANNEL):
+        session.limits = other.percentiles()
+    session.index = other.index
 
 
 def grow(session: Session, larger: Opened) -> None:

@@ -51,6 +51,12 @@ class Outliner:
         """Correct none of the answers so far: another model gave them."""
         self._corrections = Corrections()
 
+    def forget(self) -> None:
+        """Forget what was seen, and answered: the volume is at another place now."""
+        # a new one, for what is being read in another thread is kept in the one of before
+        self._seen = Recent(SEEN_BYTES, weigh=lambda image: image.nbytes)
+        self.forget_answers()
+
     def _answers(self, prompts: Prompts, z: int) -> tuple[Window, list[Candidate]]:
         """Return the window that shows the object well, and the answers there, best first."""
         plane, size = self._session.volume.shape[1:], self._session.segmenter.input_size

@@ -16,7 +16,10 @@ from seg_app.sam.pieces import clicked
 if TYPE_CHECKING:
     from seg_app.models.session import Session
 
-CHANGES = {"session": ["z", "limits", "scale", "view", "segmenter"], "draft": ["prompts", "drawing", "include"]}
+CHANGES = {
+    "session": ["z", "index", "limits", "scale", "view", "segmenter"],
+    "draft": ["prompts", "drawing", "include"],
+}
 
 
 class Preview(param.Parameterized):

@@ -44,6 +44,7 @@ class Draft(param.Parameterized):
         self._earlier: tuple[Prompts, ...] = ()
         self._choices: tuple[Mask, ...] = ()
         self._has_found = False
+        self._in_hand: set[int] = set()
         self._lock = threading.RLock()
 
     @property
@@ -151,8 +152,18 @@ class Draft(param.Parameterized):
             if not self.prompts.asks or (self.answered and mask is None):
                 return None
             taken = Taken(self.prompts, mask, z, class_name, self._earlier)
+            self._in_hand.add(id(taken))
             self.clear()
             return taken
+
+    @property
+    def is_in_hand(self) -> bool:
+        """Whether an object was taken and is not kept yet: it is of the image as it is now."""
+        return bool(self._in_hand)
+
+    def let_go(self, taken: Taken) -> None:
+        """Say that an object is kept, or cannot be."""
+        self._in_hand.discard(id(taken))
 
     def put_back(self, taken: Taken) -> bool:
         """Return an object to the draft, unless another one is begun there; say whether it was put back."""

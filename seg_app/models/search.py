@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from enum import Enum
@@ -42,6 +43,10 @@ STABILITY = 0.8
 finds 84 % of the particles on a piece of the powder sample."""
 FEWEST_POINTS, MOST_POINTS = 8, 64
 """Along a side of what the model sees at once."""
+
+
+PATIENCE_S = 30.0
+"""So long may a step of a search take that is to end."""
 
 
 class Ending(Enum):
@@ -92,6 +97,8 @@ class Search(param.Parameterized):
     def __init__(self, session: Session):
         super().__init__()
         self._session = session
+        self._idle = threading.Event()
+        self._idle.set()
         self.ending: Ending | None = None
         """How the search was ended, the last one too; None: it was not."""
 
@@ -103,6 +110,7 @@ class Search(param.Parameterized):
         if self.is_running:
             raise SegAppError("A search is on its way already. Wait for it, or end it.")
         self.ending = None
+        self._idle.clear()
         self.param.update(is_running=True, done=0.0, found=(), left_out=0)
         try:
             sieve = self._look(wanted or self.wanted)
@@ -110,10 +118,17 @@ class Search(param.Parameterized):
             return () if self.ending is Ending.DISCARD else self._session.keep_all(sieve.still_new(self.found))
         finally:
             self.param.update(is_running=False, found=())
+            self._idle.set()
 
     def end(self, ending: Ending) -> None:
         """End the search at its next step; without one nothing happens."""
         self.ending = ending
+
+    def give_up(self) -> None:
+        """Forget what is being found, and return when nothing is searched any more. Raises SegAppError."""
+        self.end(Ending.DISCARD)
+        if not self._idle.wait(PATIENCE_S):
+            raise SegAppError("The search for all objects does not end. Wait until it has, then try again.")
 
     def least_area(self, *, whole_plane: bool = False) -> int:
         """Return the smallest area, in pixels of full resolution, that a search now keeps where none is wished.

@@ -39,6 +39,7 @@ class Session(param.Parameterized):
     """
 
     z = param.Integer(default=0, doc="The plane on view, from 0.")
+    index = param.Dict(default={}, doc="Where the volume is along its further axes; masks are those of there.")
     limits = param.Tuple(default=(0.0, 1.0), length=2, doc="Contrast: the data values shown as black and white.")
     scale = param.Number(default=1.0, bounds=(0, None), doc="Full-resolution pixels that a screen pixel shows.")
     view = param.ClassSelector(
@@ -60,7 +61,7 @@ class Session(param.Parameterized):
         user: str = "",
     ):
         volume.look_for_databar()
-        super().__init__(z=volume.n_planes // 2, limits=volume.percentiles())
+        super().__init__(z=volume.n_planes // 2, limits=volume.percentiles(), index=volume.index)
         self.volume, self.segmenter, self.store = volume, segmenter, store
         self.masks = masks or MaskSet()
         self.draft = Draft()
@@ -156,6 +157,7 @@ class Session(param.Parameterized):
             mask = taken.mask or next(iter(self.outliner.outlines(taken.prompts, taken.z)), None)
             accepted = self.masks.add([self._signed(mask, taken.class_name)]) if mask else ()
         finally:
+            self.draft.let_go(taken)
             if not accepted and taken.z == self.z:
                 self.draft.put_back(taken)
         if mask is None:
@@ -241,12 +243,6 @@ class Session(param.Parameterized):
 
     def _keep(self, path: str, file: MaskFile, title: str) -> None:
         self.masks.note_saved(Saving(path, title, file.calibration), file.masks)
-
-    def goes_on_from(self, before: Session) -> None:
-        """Call the next set as it was called in the session before, unless it is of a place that was saved already."""
-        same_place = before.volume.image.path == self.volume.image.path  # as another channel, which shares the masks
-        if same_place or not self.saved_as:
-            self.set_title = before.set_title
 
     def _on_delivery(self, delivery: Delivery) -> None:
         """Hear that a set which had to wait has arrived: it may be what is on the page."""

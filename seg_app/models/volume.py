@@ -118,19 +118,35 @@ class Volume(ImageFacts):
         self._pyramid = Pyramid(self.image, self._stored, workshop, n_levels=self.n_levels, on_made=self._sharpen)
 
     def grow(self, larger: Opened) -> None:
-        """Take over what the image has become: more planes, or more places of its axes; `image` tells of it.
+        """Take over what the image has become: more planes, or more places of its axes; see `become`."""
+        self.become(self._from(larger.whole.at(self.index)))
+
+    def looked_at(self, **index: int) -> Volume:
+        """Return the volume at another place, see `at`, with its grey values, and all that was said of the image.
+
+        Raises SourceError when that place cannot be read.
+        """
+        other = self.at(**index)
+        other.agree_with(self)
+        other.percentiles()
+        return other
+
+    def become(self, other: Volume) -> None:
+        """Show what another volume of the same image shows; `image` tells of it.
 
         What is read meanwhile, in other threads, is of the one or the other.
         """
-        self._opened = larger.whole.at(self.index)
+        self._opened = other._opened
+        if other._sampled_without is not None:
+            self._kept_sample, self._sampled_without = other._kept_sample, other._sampled_without
         with param.edit_constant(self):
-            self.param.update(levels=self._opened.levels)
+            self.param.update(levels=other.levels)
             with suppress(AttributeError):  # nothing was read yet
                 del self._stored
             if self._pyramid:
                 self._pyramid.close()
                 self.make_levels(self._pyramid.workshop)
-            self.param.update(image=self._opened.image)
+            self.param.update(image=other.image)
 
     def close(self) -> None:
         """Make no levels any more; everything can still be read."""
@@ -277,21 +293,3 @@ class Volume(ImageFacts):
             raise ValueError(f"There is no plane {z}; the last one is {self.n_planes - 1}.")
         if not (window.level >= 0 <= window.y0 < window.y1 <= rows and 0 <= window.x0 < window.x1 <= columns):
             raise ValueError(f"{window} is empty or reaches over the {rows} × {columns} pixels of its level. Clip it.")
-
-
-def open_volume(
-    image: Path | str | NDArray[Any] | xr.DataArray, *, part: str | None = None, api_key: str | None = None
-) -> Volume:
-    """Open an array, a file or folder that is here, or an image on a Tiled server by its address.
-
-    Files: TIFF, PNG, JPEG, HDF5, NeXus, MRC, NPY. Folders: Zarr, OME-Zarr, numbered TIFF, PNG or JPEG files. `part`
-    names one of several images: a dataset 'entry/data/data', an array of a Zarr group, numbered files 'slice_*.tif'.
-    The address is `http://host:8000/api/v1/metadata/` and the path of the image. Raises SourceError.
-    """
-    if isinstance(image, (np.ndarray, xr.DataArray)):
-        return Volume.from_array(image)
-    if not str(image).startswith(("http://", "https://")):
-        return Volume.from_file(image, part=part)
-    from seg_app.io.tiled import TiledSource  # weight: the Tiled client, which files do not need
-
-    return Volume.from_tiled(TiledSource.connect(str(image), api_key=api_key), "")

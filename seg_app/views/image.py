@@ -154,6 +154,7 @@ class ImageView(Viewer):
     def _watch(self) -> None:
         session, watch = self.session, self._watches.add
         watch(session, "z", lambda _: self._redraw("frame", "overlay"))
+        watch(session, "index", lambda _: self._redraw("frame", "overlay"))
         watch(session, "limits", lambda _: self._on_limits())
         watch(session, "segmenter", lambda _: self._courier(self._rest.moved))  # it has not seen what is on screen
         watch(session.volume, ["calibration", "said_databar"], lambda *_: self._courier(self._describe))

@@ -239,6 +239,7 @@ class SavedSets(Viewer):
         self._save.param.update(disabled=bool(reason), description=f"Save the masks (Ctrl+S){reason}")
         self._load.disabled = session.store is None
         self.export.refresh()
+        self._title.value = session.set_title  # another time of the image may have been saved under another one
         self._where.text = where_it_is(session)
 
     def __panel__(self) -> pn.viewable.Viewable:

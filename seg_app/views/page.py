@@ -141,15 +141,26 @@ class Page(Viewer):
             self._curtain.words = ""
 
     def _move(self, index: dict[str, int]) -> None:
-        """Open another place of the image; where the user has moved on until then, that one."""
+        """Go to another place of the image; where the user has moved on until then, to that one."""
         self._wanted, bench = index, self.bench
 
-        def move() -> None:
-            if index is self._wanted and self._desk:
-                self._desk.move(**index)
+        def move() -> bool:
+            """Say whether it must be tried again: what waits to be accepted belongs to the place of now."""
+            if index is not self._wanted or not (self._desk and self._desk.session):
+                return False
+            if self._desk.session.draft.is_in_hand:
+                return True
+            self._desk.move(**index)
+            return False
 
-        done = self.worker.run("Opening another place of the image", move)
-        done.add_done_callback(lambda _: self._courier(lambda: bench and bench.axes and bench.axes.refresh()))
+        def on_moved(again: bool | None) -> None:
+            if again and index is self._wanted:
+                self._move(index)
+            elif bench and bench.axes:
+                bench.axes.refresh()
+
+        done = self.worker.run("Going to another place of the image", move)
+        done.add_done_callback(lambda done: self._courier(lambda: on_moved(done.result())))
 
     def _remember(self, session: Session) -> None:
         preferences, whole = self._preferences, session.volume.whole

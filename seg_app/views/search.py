@@ -101,7 +101,7 @@ class SearchProgress(Viewer):
         self._bar = pmui.LinearProgress(value=0, variant="determinate", sizing_mode="stretch_width", margin=(2, 12))
         self._keep = self._button("Keep these", Ending.KEEP, "Accept what was found so far")
         self._discard = self._button("Discard", Ending.DISCARD, "End the search, and forget what it has found")
-        self._close = pmui.Button(label="OK", variant="text", size="small", on_click=lambda _: self._hide(), margin=4)
+        self._close = pmui.Button(label="OK", variant="text", size="small", on_click=lambda _: self.hide(), margin=4)
         self._paper = pmui.Paper(
             self._text, self._bar, pmui.Row(self._keep, self._discard, self._close, margin=(0, 8, 4, 8)),
             width=380, elevation=0, sx=theme.PAPER, margin=(8, 8, 0, 0), visible=False,
@@ -140,7 +140,8 @@ class SearchProgress(Viewer):
         self._close.visible = not is_running
         self._paper.visible = True
 
-    def _hide(self) -> None:
+    def hide(self) -> None:
+        """Speak no more of a search that has ended."""
         self._paper.visible = False
 
     def close(self) -> None:

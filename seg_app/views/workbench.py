@@ -13,6 +13,7 @@ from panel.viewable import Viewer
 from seg_app.models import Session, Worker, follow
 from seg_app.views import theme
 from seg_app.views.axes import Axes
+from seg_app.views.contrast import Contrast
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.dialog import make_dialog
 from seg_app.views.image import ImageView
@@ -59,6 +60,7 @@ class Workbench(Viewer):
         self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo", "saved"], refresh)
         self.watches.add(session.draft, ["prompts", "mask", "include", "drawing"], refresh)
         self.watches.add(session, ["z", "limits", "set_title"], refresh)
+        self.watches.add(session, "index", lambda _: self.courier(self._on_place))
         self.watches.add(session.search, "is_running", refresh)
         self.watches.add(session.preview, "is_on", refresh)
         self.watches.add(session.volume, ["calibration", "said_databar"], refresh)
@@ -72,6 +74,12 @@ class Workbench(Viewer):
         self._plane.grow()
         if self.axes:
             self.axes.refresh()
+
+    def _on_place(self) -> None:
+        """Show what is another one at another time or channel."""
+        self._contrast.turn()
+        self._progress.hide()
+        self._refresh()
 
     # Verbs
 
@@ -180,7 +188,7 @@ class Planes(Viewer):
     def __init__(self, session: Session):
         super().__init__()
         self._session = session
-        n = session.volume.n_planes
+        self._n_planes = n = session.volume.n_planes
         self._slider = pmui.IntSlider(
             label=session.volume.stepped, start=1, end=max(n, 2), value=session.z + 1, size="small", min_width=130,
             sizing_mode="stretch_width", margin=(4, 24, 8, 24), visible=n > 1,
@@ -198,8 +206,11 @@ class Planes(Viewer):
         self._slider.value = self._session.z + 1
 
     def grow(self) -> None:
-        """Show that there are more planes, and offer to follow them."""
+        """Show that there are more planes, where there are, and offer to follow them."""
         n = self._session.volume.n_planes
+        if n == self._n_planes:  # another place of the same image
+            return
+        self._n_planes = n
         formatter = PrintfTickFormatter(format=f"%d of {n}")
         self._slider.param.update(end=max(n, 2), visible=n > 1, format=formatter)
         self._follow.visible = True
@@ -207,49 +218,6 @@ class Planes(Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._row
-
-
-class Contrast(Viewer):
-    """Black and white points on the data's own scale."""
-
-    def __init__(self, bench: Workbench):
-        super().__init__()
-        session = bench.session
-        self._bench, self._session = bench, session
-        low, high = session.volume.data_range()
-        self._slider = pmui.RangeSlider(
-            label="Contrast", start=low, end=high, value=session.limits, step=self._step(low, high), size="small",
-            format="0" if session.volume.dtype.kind in "iu" else "0.0000",
-            sizing_mode="stretch_width", margin=(4, 8, 8, 24), visible=not session.volume.is_rgb,
-        )  # fmt: skip
-        self._slider.param.watch(self._on_value, "value")
-        self._auto = pmui.Button(
-            label="Auto", variant="text", size="small", margin=(8, 8), on_click=self._on_auto,
-            visible=not session.volume.is_rgb, description="Show the 0.5th to the 99.5th percentile",
-        )  # fmt: skip
-
-    def _step(self, low: float, high: float) -> float:
-        step = (high - low) / 500
-        return max(1.0, round(step)) if self._session.volume.dtype.kind in "iu" else step
-
-    def _on_value(self, event: Any) -> None:
-        low, high = event.new
-        if high > low:
-            self._session.limits = (float(low), float(high))
-
-    def _on_auto(self, _: Any) -> None:
-        self._bench.do("Looking at the contrast", self._session.volume.percentiles, then=self._show)
-
-    def _show(self, limits: tuple[float, float] | None) -> None:
-        if limits:  # else the worker has said why
-            self._session.limits = limits
-
-    def refresh(self) -> None:
-        """Follow the session."""
-        self._slider.value = self._session.limits
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return pmui.Row(self._slider, self._auto, sizing_mode="stretch_width", margin=0, min_width=300)
 
 
 class Status(Viewer):
