@@ -123,6 +123,21 @@ def test_a_full_disk_is_said_before_anything_comes(inbox, monkeypatch):
         inbox.receive().expect("a.tif", 1)
 
 
+def test_a_disk_that_becomes_full_meanwhile_is_said_and_nothing_is_left_in_its_way(inbox):
+    resource = pytest.importorskip("resource")
+    delivery = inbox.receive()
+    delivery.expect("a.tif", 3000)
+    delivery.write("a.tif", 0, bytes(1000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, hard))
+    try:
+        with pytest.raises(StorageError, match=r"File too large.*Free space"):
+            delivery.write("a.tif", 1000, bytes(1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(inbox.folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(("offset", "part"), [(1, b"ab"), (0, b"abcde")])
 def test_parts_come_in_order_and_are_no_more_than_was_said(inbox, offset, part):
     delivery = inbox.receive()

@@ -1,8 +1,10 @@
 """Handing over files by HTTP: with a ticket only, in parts of bounded size; errors are sentences."""
 
 import asyncio
+import io
 import json
 import threading
+import tracemalloc
 from contextlib import suppress
 from functools import partial
 
@@ -55,7 +57,7 @@ def delivered():
 @pytest.fixture
 def post(reception, address, delivered, tmp_path):
     """Return a function that posts a step with the ticket of a page."""
-    ticket = reception.admit(Inbox(tmp_path / "inbox"), lambda *what: delivered.append(what))
+    ticket = reception.admit(Inbox(tmp_path / "inbox", key="inbox-ada"), lambda *what: delivered.append(what))
     with httpx.Client(trust_env=False, headers={TICKET: ticket}) as client:
         yield lambda step, content=b"", **query: client.post(f"{address}/{step}", content=content, params=query)
     reception.dismiss(ticket)
@@ -90,7 +92,7 @@ def test_without_a_ticket_nothing_is_taken(address, post, tmp_path):
 
 
 def test_a_ticket_ends_with_its_page(reception, address, tmp_path):
-    ticket = reception.admit(Inbox(tmp_path / "inbox"), lambda *_: None)
+    ticket = reception.admit(Inbox(tmp_path / "inbox", key="inbox-ada"), lambda *_: None)
     begin = partial(httpx.post, f"{address}/begin", headers={TICKET: ticket}, trust_env=False)
     assert begin(content=announce(("a.tif", 9))).status_code == 200
     reception.dismiss(ticket)
@@ -126,3 +128,22 @@ def test_what_is_cancelled_is_gone(post, tmp_path):
     assert post("cancel").status_code == 200
     assert list((tmp_path / "inbox").iterdir()) == []
     assert "Nothing is being received" in post("finish").json()["trouble"]
+
+
+def test_a_large_file_is_never_in_memory_as_a_whole(post, delivered):
+    count, part = 12, bytes(PART_BYTES)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (count, 2048, PART_BYTES // 2048)}
+    )
+    assert post("begin", announce(("large.npy", header.tell() + count * PART_BYTES))).status_code == 200
+    post("part", header.getvalue(), name="large.npy", offset=0)
+    tracemalloc.start()
+    for n in range(count):
+        there = post("part", part, name="large.npy", offset=header.tell() + n * PART_BYTES).json()["there"]
+        assert there == header.tell() + (n + 1) * PART_BYTES
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6 * PART_BYTES  # the client has some of a part, too
+    assert post("finish").status_code == 200
+    assert [trouble for _, trouble in delivered] == [[]]

@@ -108,14 +108,19 @@ class Delivery:
     def write(self, name: str, offset: int, part: bytes) -> int:
         """Append the next part of a file that is expected, and return how many bytes of it are there.
 
-        Raises StorageError when the part is not the next one, is more than was announced, or cannot be written.
+        Raises StorageError when the part is not the next one, is more than was announced, or cannot be written: then
+        nothing is kept of the delivery, for what fills the disk is in the way of journals and masks.
         """
         safe = safe_name(name)
         with self._lock:
             if self._closed or self._received.get(safe) != offset or offset + len(part) > self._sizes[safe]:
                 raise StorageError(f"A part of '{safe}' came in the wrong order. Open the file again.")
-            with _as_storage_error(self._folder), (self._draft / safe).open("ab") as file:
-                file.write(part)
+            try:
+                with _as_storage_error(self._folder), (self._draft / safe).open("ab") as file:
+                    file.write(part)
+            except StorageError:
+                self._discard()
+                raise
             self._received[safe] += len(part)
             return self._received[safe]
 
@@ -141,8 +146,11 @@ class Delivery:
     def cancel(self) -> None:
         """Receive nothing any more, and keep nothing."""
         with self._lock:
-            self._closed = True
-            shutil.rmtree(self._draft, ignore_errors=True)
+            self._discard()
+
+    def _discard(self) -> None:
+        self._closed = True
+        shutil.rmtree(self._draft, ignore_errors=True)
 
 
 def safe_name(name: str) -> str:
