@@ -10,6 +10,9 @@ import httpx
 from seg_app.errors import MissingError, RefusedError, SegAppError, SourceError, UnreachableError, UnreadableError
 from seg_app.io.damage import DAMAGED
 
+TOLD = "x-seg-app-told"
+"""The header of an answer whose `detail` is a sentence for the user."""
+
 
 @contextmanager
 def explained(uri: str, path: str = "") -> Iterator[None]:
@@ -35,8 +38,8 @@ def explained(uri: str, path: str = "") -> Iterator[None]:
 
 
 def _told(response: httpx.Response) -> SourceError | None:
-    """Return what our own server says of a file that it cannot read; other servers say something else by 422."""
-    if response.status_code != 422:
+    """Return what our own server says of a file that it cannot read, in words for the user."""
+    if TOLD not in response.headers:
         return None
     try:
         reason = response.json()["detail"]

@@ -18,11 +18,12 @@ from tiled.ndslice import NDSlice
 from tiled.structures.array import ArrayStructure, BuiltinDtype
 from tiled.structures.core import StructureFamily
 
-from seg_app.errors import SegAppError
+from seg_app.errors import SegAppError, UnreadableError
 from seg_app.io.axes import LABELS
 from seg_app.io.folders import Place, content_of, look_into, parts_of
 from seg_app.io.levels import Opened, opened, readable
 from seg_app.io.tiled import FROM_FILE, PROBLEM
+from seg_app.io.tiled_errors import TOLD
 from seg_app.io.zarr_files import MARKS
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class FolderServer:
         del data_source
         path = Path(folder)
         if not any(path.is_relative_to(root) for root in self._roots):
-            raise HTTPException(UNREADABLE, f"The folder {path} is not served any more. Start seg-app with it again.")
+            raise _answer(UnreadableError(f"The folder {path} is not served any more. Start seg-app with it again."))
         return self._folder(path, only, dict(node.metadata_))
 
     def adapter_of(self, place: Place) -> Any:
@@ -208,4 +209,4 @@ def _count(folder: Path) -> int:
 
 
 def _answer(error: SegAppError) -> HTTPException:
-    return HTTPException(UNREADABLE, str(error))
+    return HTTPException(UNREADABLE, str(error), headers={TOLD: "1"})
