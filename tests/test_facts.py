@@ -108,7 +108,7 @@ def test_two_tabs_say_two_things_and_both_are_kept(volume, notes):
 def test_what_cannot_be_kept_is_not_shown_either(volume, tmp_path):
     (tmp_path / "file").write_text("no folder")
     volume.keep_notes(Notes(tmp_path / "elsewhere.json"))
-    volume._notes.path = tmp_path / "file" / "notes.json"
+    volume._notes = Notes(tmp_path / "file" / "notes.json")
     with pytest.raises(StorageError):
         volume.calibrate(2.5)
     assert volume.calibration == BY_FILE

@@ -5,12 +5,14 @@ import math
 import os
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from builders import IMAGE, square
 
 from seg_app.errors import StorageError
 from seg_app.models.journal import Change, Journal
+from seg_app.models.maskset import MaskSet
 from seg_app.models.notes import Notes, Said
 from seg_app.records import Point, Prompts
 
@@ -144,20 +146,50 @@ def opened_at(folder, planes, of=Journal):
     return of.of_image(folder, replace(IMAGE, shape=(planes, *IMAGE.shape[1:])))
 
 
-@pytest.mark.parametrize("of", [Journal, Notes])
-def test_who_opens_a_growing_image_later_goes_on_with_what_was_opened_before_anything_was_kept(tmp_path, of):
-    assert opened_at(tmp_path, 3, of).path == opened_at(tmp_path, 10, of).path
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_who_opens_a_growing_image_later_shares_its_journal_whoever_writes_first(tmp_path, first):
+    tabs = [opened_at(tmp_path, planes) for planes in (3, 5, 10)]
+    tabs[first].append(Change("undo"))
+    assert [tab.read_new() for tab in tabs if tab is not tabs[first]] == [[Change("undo")]] * 2
+    assert len({tab.path for tab in (*tabs, opened_at(tmp_path, 20))}) == 1
 
 
-def test_a_journal_without_a_change_is_empty(tmp_path, journal):
-    assert journal.path.read_bytes() == b""
-    assert opened_at(tmp_path, 10).read_new() == []
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_is_said_of_a_growing_image_is_heard_by_who_opened_it_at_another_length(tmp_path, first):
+    tabs = [opened_at(tmp_path, planes, Notes) for planes in (3, 10)]
+    tabs[first].change(databar_rows=7)
+    assert tabs[1 - first].read() == Said(databar_rows=7)
+    tabs[1 - first].change(databar_rows=8)
+    assert tabs[first].read() == Said(databar_rows=8)
+
+
+def test_two_tabs_that_write_at_once_write_into_one_journal(tmp_path):
+    tabs = [MaskSet(opened_at(tmp_path, planes)) for planes in range(1, 9)]
+    threads = [Thread(target=tab.add, args=([square(n)],)) for n, tab in enumerate(tabs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(mask.number for mask in MaskSet(opened_at(tmp_path, 8)).masks) == list(range(1, 9))
+
+
+def test_looking_at_an_image_makes_no_file(tmp_path):
+    MaskSet(opened_at(tmp_path, 3)).refresh()
+    opened_at(tmp_path, 3, Notes).read()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_of_more_planes_that_was_there_before_is_of_an_earlier_image(tmp_path):
+    opened_at(tmp_path, 10).append(Change("undo"))
+    again = opened_at(tmp_path, 3)
+    again.append(Change("redo"))
+    assert opened_at(tmp_path, 3).read_new() == [Change("redo")]
 
 
 def test_an_empty_journal_of_an_earlier_image_does_not_hide_what_was_accepted_on_the_growing_one(tmp_path):
-    earlier, growing = opened_at(tmp_path, 10), opened_at(tmp_path, 3)
-    assert opened_at(tmp_path, 10).path == growing.path != earlier.path
-    growing.append(Change("undo"))
+    for planes in (10, 3):  # as they were once made when an image was opened
+        opened_at(tmp_path, planes).path.touch()
+    opened_at(tmp_path, 3).append(Change("undo"))
     assert opened_at(tmp_path, 10).read_new() == [Change("undo")]
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -17,11 +15,11 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from seg_app.errors import StorageError
+from seg_app.models.imagefile import LOCK_TIMEOUT_S, ImageFile, NamedFile, as_storage_error
 from seg_app.records import Calibration, ImageId, Mask
 
 log = logging.getLogger(__name__)
 
-LOCK_TIMEOUT_S = 5
 VOID = b" cut off\n"
 
 
@@ -60,27 +58,42 @@ class Journal:
     A line that was cut off by a crash is skipped: the change it announces was never shown to anybody.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, file: Path | ImageFile):
+        """Use a file that need not be there yet."""
+        self._file = NamedFile(file) if isinstance(file, Path) else file
         self._read_to = 0
-        self._lock = FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_S)
+        self._lock: FileLock | None = None
 
     @classmethod
     def of_image(cls, folder: Path, image: ImageId) -> Journal:
-        """Return the journal of an image below a folder; both are made where they are missing. Raises StorageError."""
-        return cls(path_of(folder, image, ".jsonl"))
+        """Return the journal of an image below a folder, which is made where it is missing. Raises StorageError."""
+        return cls(ImageFile(folder, image, ".jsonl"))
+
+    @property
+    def path(self) -> Path:
+        """The file, whether it is there yet or not. Raises StorageError."""
+        return self._file.path
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is more in the file than was read. Raises StorageError."""
+        path = self.path
+        with as_storage_error(path):
+            return path.exists() and path.stat().st_size != self._read_to
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other writers out: read what is new, decide, append.
+        """Keep other writers out: read what is new, decide, append. The file is there from now on.
 
         Raises StorageError when another process holds the journal for more than LOCK_TIMEOUT_S.
         """
+        path = self._file.make()
+        self._lock = self._lock or FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_S)
         try:
-            with _as_storage_error(self.path):
+            with as_storage_error(path):
                 self._lock.acquire()
         except Timeout as error:
-            raise StorageError(f"'{self.path}' is held by another program. Close it, then try again.") from error
+            raise StorageError(f"'{path}' is held by another program. Close it, then try again.") from error
         try:
             yield
         finally:
@@ -88,12 +101,11 @@ class Journal:
 
     def read_new(self) -> list[Change]:
         """Return the changes that were appended since the last call, by anybody."""
-        with _as_storage_error(self.path):
-            if not self.path.exists() or self.path.stat().st_size == self._read_to:
-                return []
-            with self.path.open("rb") as file:
-                file.seek(self._read_to)
-                text = file.read()
+        if not self.has_news:
+            return []
+        with as_storage_error(self.path), self.path.open("rb") as file:
+            file.seek(self._read_to)
+            text = file.read()
         complete = text[: text.rfind(b"\n") + 1]
         self._read_to += len(complete)
         return [change for line in complete.splitlines() if (change := self._parse(line))]
@@ -113,8 +125,9 @@ class Journal:
         line; the file is then as it was.
         """
         line = _line(change)
+        self._file.make()
         # Without a buffer, which would try to write what does not fit once more after the file was cut.
-        with _as_storage_error(self.path), self.path.open("ab", buffering=0) as file:
+        with as_storage_error(self.path), self.path.open("ab", buffering=0) as file:
             before = file.seek(0, os.SEEK_END)
             # A line that a crash cut off is made void, also one that lacks its end only: nobody has seen its change.
             start = VOID if before > self._read_to else b""
@@ -127,34 +140,6 @@ class Journal:
                 file.truncate(before)
                 raise
         self._read_to = before + len(start) + len(line)
-
-
-def path_of(folder: Path, image: ImageId, suffix: str) -> Path:
-    """Return the file about an image in a folder; both are made where they are missing. Raises StorageError.
-
-    The name begins with the image's own, for people; a hash of source, path and shape keeps two images of one name
-    apart, also an image made anew in another size, and keeps any character of theirs out of the file system. An image
-    that has got more planes since, as while it is recorded, goes on with the file that it had. The first opening makes
-    it, empty: who opens the image later, with more planes, shall find it though nothing was written yet.
-    """
-    names = [_name_of(image, planes) + suffix for planes in range(image.shape[0], 0, -1)]
-    with _as_storage_error(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        found = {path.name for path in folder.glob(f"*{suffix}")}
-        there = [folder / name for name in names if name in found]
-        written = [path for path in there if path.stat().st_size]  # an empty one may be of an earlier image
-        path = next(iter([*written, *reversed(there)]), folder / names[0])
-        if not there:
-            with suppress(OSError):  # a full disk keeps nobody from looking; the first change says it
-                path.touch()
-        return path
-
-
-def _name_of(image: ImageId, planes: int) -> str:
-    identity = f"{image.source}\n{image.path}\n{(planes, *image.shape[1:])}"
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
-    readable = re.sub(r"[^\w.-]+", "_", image.stem)[:60]
-    return f"{readable}-{digest}"
 
 
 def _line(change: Change) -> bytes:
@@ -185,14 +170,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _as_storage_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except Timeout:
-        raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"Cannot use '{path}': {reason}. Free some space or check the folder's rights.") from error

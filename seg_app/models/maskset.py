@@ -105,8 +105,9 @@ class MaskSet(param.Parameterized):
             self._show()
 
     def refresh(self) -> None:
-        """Take over what others wrote into the journal."""
-        self._commit(lambda _: None)
+        """Take over what others wrote into the journal. Raises StorageError."""
+        if self._journal and self._journal.has_news:  # else no file is made by who only looks
+            self._commit(lambda _: None)
 
     def add(self, masks: Iterable[Mask]) -> Masks:
         """Append masks, numbered on from the highest number; return them as they are in the set.

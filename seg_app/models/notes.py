@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from seg_app.errors import MissingError, StorageError
 from seg_app.io.local import read_file, write_atomically
-from seg_app.models.journal import LOCK_TIMEOUT_S, path_of
+from seg_app.models.imagefile import LOCK_TIMEOUT_S, ImageFile, NamedFile
 from seg_app.records import ImageId
 
 log = logging.getLogger(__name__)
@@ -34,13 +34,19 @@ _SAID = TypeAdapter(Said)
 class Notes:
     """One image's file of notes, that several processes may share."""
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, file: Path | ImageFile):
+        """Use a file that need not be there yet."""
+        self._file = NamedFile(file) if isinstance(file, Path) else file
 
     @classmethod
     def of_image(cls, folder: Path, image: ImageId) -> Notes:
         """Return the notes of an image below a folder, empty where nothing was said yet. Raises StorageError."""
-        return cls(path_of(folder, image, ".notes.json"))
+        return cls(ImageFile(folder, image, ".notes.json"))
+
+    @property
+    def path(self) -> Path:
+        """The file, whether it is there yet or not. Raises StorageError."""
+        return self._file.path
 
     def read(self) -> Said:
         """Return what was said; nothing where the file cannot be understood. Raises SourceError."""
@@ -55,6 +61,7 @@ class Notes:
 
     def change(self, **fields: Any) -> Said:
         """Put some of what is said on disk, and return all of it. Raises StorageError, and leaves it as it was."""
+        self._file.make()
         lock = FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
