@@ -27,7 +27,8 @@ from seg_app.errors import (
     UnsafeNameError,
 )
 from seg_app.io import EmbeddedTiled, MaskStore, tiled_folder
-from seg_app.io.tiled_folder import TiledFolder, key_of, part_of
+from seg_app.io.tiled_folder import TiledFolder
+from seg_app.io.tiled_keys import key_of, part_of
 from seg_app.models import Outbox
 from seg_app.records import ImageId, MaskFile
 

@@ -7,7 +7,6 @@ say when it is complete: what a crash has left half made is never listed or read
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import time
 import uuid
@@ -37,6 +36,7 @@ from seg_app.io.fileserver import Listing, checked_path
 from seg_app.io.formats import npz
 from seg_app.io.tiled import CONNECT_TIMEOUT_S, TiledSource, check_server, split_address
 from seg_app.io.tiled_errors import explained
+from seg_app.io.tiled_keys import key_of, part_of
 from seg_app.records import FileInfo, MaskFile
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ ANSWER_TIMEOUT_S = 10.0
 """A server that takes the call and says nothing for so long hangs; one that is only busy answers sooner."""
 PART_BYTES = 2**24
 """Of the bytes of a file, in one request."""
-LOCKED = re.compile(r"[^\w .,;&!'()+@$^`=-]|~")
-"""What no key holds: Tiled's addresses or its client take it for something else."""
 
 
 class TiledFolder:
@@ -196,22 +194,6 @@ class TiledFolder:
             raise NameTakenError(
                 f"'{path}' exists in {self.where}, and nothing is overwritten. Take another name."
             ) from error
-
-
-def key_of(part: str) -> str:
-    """Return one part of a path as a key that Tiled takes; different parts stay different.
-
-    Unsafe characters become their UTF-8 bytes, each as `~` and two hexadecimal digits.
-    """
-    return LOCKED.sub(lambda found: "".join(f"~{byte:02X}" for byte in found.group().encode()), part)
-
-
-def part_of(key: str) -> str:
-    """Return what `key_of` has made a key of; what it cannot have made stays as it is."""
-    try:
-        return re.sub("(?:~[0-9A-F]{2})+", lambda f: bytes.fromhex(f.group().replace("~", "")).decode(), key)
-    except UnicodeDecodeError:
-        return key
 
 
 def _child(source: TiledSource, keys: list[str]) -> Any | None:
