@@ -11,7 +11,7 @@ from seg_app.errors import SourceError
 from seg_app.io import LocalFolder, MaskStore, register_folder
 from seg_app.io import live as module
 from seg_app.io.live import Growth
-from seg_app.models import Desk, follow
+from seg_app.models import Desk, Volume, follow
 from seg_app.records import Window
 from seg_app.sam import connect_sam
 
@@ -196,6 +196,32 @@ def test_more_times_are_seen_in_an_image_of_several_axes(desk, source):
     grown(session, lambda: film.patch(PLANES[4:6][np.newaxis], offset=(2, 0, 0, 0), extend=True))
     assert [axis.size for axis in session.volume.axes] == [3]
     assert desk.move(t=2).volume.read(1, Window(0, 0, 0, 1, 1)).item() == PLANES[5, 0, 0]
+
+
+def test_an_image_that_grows_while_the_user_goes_to_another_time_has_both(desk, source, monkeypatch):
+    film = source.client.write_array(PLANES.reshape(3, 2, 20, 30)[:2], key="film", dims=tuple("tzyx"))
+    desk.open("film")
+    film.patch(PLANES[4:6][np.newaxis], offset=(2, 0, 0, 0), extend=True)
+    larger, looked, is_looking, may_go_on = source.open("film"), Volume.looked_at, threading.Event(), threading.Event()
+
+    def slow(volume, **index):
+        other = looked(volume, **index)
+        is_looking.set()
+        may_go_on.wait(WAIT_S)
+        return other
+
+    monkeypatch.setattr(Volume, "looked_at", slow)
+    going = threading.Thread(target=desk.move, kwargs={"t": 1})
+    going.start()
+    assert is_looking.wait(WAIT_S)
+    growing = threading.Thread(target=desk._grow, args=(larger,))
+    growing.start()
+    growing.join(0.2)  # it waits
+    may_go_on.set()
+    for thread in (going, growing):
+        thread.join(WAIT_S)
+    volume = desk.session.volume
+    assert (volume.index, [axis.size for axis in volume.axes], desk.session.index) == ({"t": 1}, [3], {"t": 1})
 
 
 def test_files_that_come_to_a_volume_of_numbered_files_are_its_planes(desk, source, embedded, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from builders import square
 from seg_app.errors import MissingError
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk
-from seg_app.models.search import Wanted
+from seg_app.models.search import Search, Wanted
 from seg_app.records import Box, Calibration, Prompts, Window
 from seg_app.sam import connect_sam
 from seg_app.sam.classical import ClassicalSegmenter
@@ -110,14 +110,16 @@ class Slow(ClassicalSegmenter):
             yield step
 
 
-def test_what_a_search_of_one_time_still_finds_is_not_accepted_at_another(desk):
+def test_what_a_search_of_one_time_still_finds_is_not_accepted_at_another(desk, monkeypatch):
+    ended, end = threading.Event(), Search.end
+    monkeypatch.setattr(Search, "end", lambda search, ending: (end(search, ending), ended.set()))
     desk.session.use(slow := Slow())
     searching = threading.Thread(target=desk.session.search.run, args=(Wanted(whole_plane=True, least_score=0.0),))
     searching.start()
-    slow.has_begun.wait(30)
+    assert slow.has_begun.wait(30)
     going = threading.Thread(target=desk.move, kwargs={"t": 1})
     going.start()
-    going.join(0.2)  # it waits for the search
+    assert ended.wait(30)
     index = dict(desk.session.index)
     slow.may_go_on.set()
     going.join(30)

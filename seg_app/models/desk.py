@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,9 @@ class Desk(param.Parameterized):
         """Where files go that the user hands over; None: none are taken."""
         self._growth: Growth | None = None
         self._places = Places()
+        self._changing = threading.RLock()
+        """Held while the open volume becomes another one: it grows in a thread of its own, and goes elsewhere in ours.
+        """
 
     def browse(self, path: str = "") -> list[Entry]:
         """List a folder of the data server, of all inboxes the user's own only. Raises SourceError."""
@@ -113,7 +117,8 @@ class Desk(param.Parameterized):
         """
         if self.session:
             self.session.volume.refresh_notes()
-            move(self.session, index, self._masks_of)
+            with self._changing:
+                move(self.session, index, self._masks_of)
         return self.session
 
     def _masks_of(self, image: ImageId) -> MaskSet:
@@ -166,8 +171,9 @@ class Desk(param.Parameterized):
             self._growth = Growth(self.source, path, volume.whole, self._grow).start()
 
     def _grow(self, larger: Opened) -> None:
-        if self.session and self._growth and self._growth.path == self.path:
-            grow(self.session, larger)
+        with self._changing:
+            if self.session and self._growth and self._growth.path == self.path:
+                grow(self.session, larger)
 
     def close(self) -> None:
         """Hear of no planes any more."""

@@ -51,8 +51,9 @@ class ImageFile:
         """Return the file, which is there from now on. Raises StorageError."""
         if self._found is None:
             with self._only_one(), as_storage_error(self._folder):
-                self._found = self.path
-                self._found.touch()
+                path = self.path
+                path.touch()
+                self._found = path
         return self._found
 
     @contextmanager
