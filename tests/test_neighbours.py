@@ -60,6 +60,14 @@ def test_plane_view_and_class_stay(desk):
     assert (later.z, later.view, later.class_name, later.limits) == (2, Box(2, 3, 12, 13), "pore", (5.0, 6.0))
 
 
+def test_an_image_that_was_left_at_another_time_comes_back_as_it_was_at_the_first(desk, source):
+    source.client.write_array(FILM[0, 0], key="other", dims=tuple("zyx"))
+    desk.session.go_to(2)
+    desk.move(t=1)
+    desk.open("other")
+    assert desk.open("film").z == 2
+
+
 def test_each_channel_has_its_own_contrast(desk):
     desk.session.limits = (5.0, 6.0)
     assert desk.move(c=1).limits == desk.session.volume.percentiles()

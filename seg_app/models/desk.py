@@ -117,6 +117,7 @@ class Desk(param.Parameterized):
         """
         if self.session:
             self.session.volume.refresh_notes()
+            self._places.leave(self.session)
             with self._changing:
                 move(self.session, index, self._masks_of)
         return self.session
