@@ -85,7 +85,7 @@ def standard(
     two cores manage in a second or two. rate: the largest learning rate.
     """
     dense, small, full = steps
-    near, far = Framing(128, 110, 420), Framing(256, 64, 700)
+    near, far = Framing(128, 110, 420), Framing(256, 64, 700)  # small objects are shown four times as large
     return Plan(
         (
             Stage(near, crops=14 * times, prompts=0, steps=dense, dense_weight=1.0, rounds=0.0, rough=0.0),
