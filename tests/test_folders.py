@@ -9,7 +9,7 @@ import tifffile
 
 from seg_app.errors import MissingError
 from seg_app.io import ome_zarr
-from seg_app.io.folders import Place, key_of, look_into, parts_of
+from seg_app.io.folders import Place, look_into, name_on_server, parts_of
 
 # ome-zarr uses its own deprecated class when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
@@ -69,18 +69,18 @@ def test_a_folder_that_is_not_there_is_missing(tmp_path):
 
 @pytest.mark.parametrize("name", ["slice (1) [a].tif", "µm_中.tif", "a+b,c=d&e@f.tif"])
 def test_a_harmless_name_stays_as_it_is(name):
-    assert key_of(name) == name
+    assert name_on_server(name) == name
 
 
 @pytest.mark.parametrize(
     "name", ["a/b", "a?b.tif", "a#b.tif", "a%b.tif", "..", "<b>.tif", "a*b.tif", "x" * 300, "a\nb"]
 )
 def test_any_other_name_becomes_one_that_a_server_can_have(name):
-    assert not set("/?#%<>*\n") & set(key_of(name))
-    assert len(key_of(name).encode()) < 200
-    assert key_of(name).strip(".")
-    assert key_of(name) != key_of(f"{name}_")
+    assert not set("/?#%<>*\n") & set(name_on_server(name))
+    assert len(name_on_server(name).encode()) < 200
+    assert name_on_server(name).strip(".")
+    assert name_on_server(name) != name_on_server(f"{name}_")
 
 
 def test_a_name_that_is_no_text_becomes_one():
-    assert key_of(os.fsdecode(b"a\xff.tif")).isascii()
+    assert name_on_server(os.fsdecode(b"a\xff.tif")).isascii()

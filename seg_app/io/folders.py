@@ -83,7 +83,7 @@ def find(folder: Path, part: str | None = None) -> Place:
     return next(iter(places.values()))
 
 
-def key_of(name: str) -> str:
+def name_on_server(name: str) -> str:
     """Return a name as a server can have it: what Tiled or a browser could not address becomes `_` and a hash."""
     clean = re.sub(r"[^\w.\- ()\[\]+,&=@]+", "_", name.removesuffix(".zarr"))[:MOST_BYTES].strip(" ")
     if clean == name.removesuffix(".zarr") and clean.strip("."):
@@ -106,7 +106,7 @@ def _named(places: list[Place]) -> dict[str, Place]:
     named: dict[str, Place] = {}
     for place in places:
         name = place.part.replace("*", "").replace("/", ".") if place.part else place.path.name
-        key = key_of(name)
+        key = name_on_server(name)
         if key in named:
             digest = sha256(fsencode(place.part or place.path.name)).hexdigest()[:6]
             key = f"{key}-{digest}"

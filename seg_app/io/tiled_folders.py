@@ -38,10 +38,10 @@ class Shown:
     @property
     def key(self) -> str:
         """Its name on the server, which no other folder here has: masks belong to it."""
-        from seg_app.io.folders import key_of  # weight: xarray
+        from seg_app.io.folders import name_on_server  # weight: xarray
 
         digest = sha256(fsencode(self.folder)).hexdigest()[:8]
-        return f"{key_of(self.folder.name or 'files')}-{digest}"
+        return f"{name_on_server(self.folder.name or 'files')}-{digest}"
 
 
 def shown_folders(paths: Iterable[Path | str]) -> list[Shown]:

@@ -13,7 +13,7 @@ import param
 from seg_app.errors import MissingError, SettingsError
 from seg_app.io.beside import HERE, here_of
 from seg_app.io.copies import Tell, unheard
-from seg_app.io.folders import key_of
+from seg_app.io.folders import name_on_server
 from seg_app.io.inbox import INBOX
 from seg_app.io.live import Growth
 from seg_app.io.maskstore import encoded
@@ -94,7 +94,7 @@ class Desk(param.Parameterized):
     def open_delivered(self, folder: Path) -> Session:
         """Open the first image in a folder of the inbox. Raises SegAppError."""
         self.show_inbox()
-        first = next(self._images(f"{self.inbox_path}/{key_of(folder.name)}", depth=1), None)
+        first = next(self._images(f"{self.inbox_path}/{name_on_server(folder.name)}", depth=1), None)
         if first is None:
             raise MissingError(f"There is no image in '{folder.name}'. Open it again.")
         return self.open(first.path)
