@@ -73,6 +73,18 @@ def test_nobody_sees_the_files_of_others(desk_of):
     assert [entry for entry in bob.browse() if "inbox" in entry.path] == []
 
 
+@pytest.mark.parametrize("name", ["inbox-2024", "inbox", "inbox-", "inbox-0a1b2c3d"])
+def test_a_folder_that_was_named_is_no_inbox_whatever_it_is_called(desk_of, embedded, tmp_path, name):
+    folder = embedded[1] / tmp_path.name / name
+    folder.mkdir(parents=True)
+    np.save(folder / "mine.npy", STACK)
+    register_paths(embedded[0], [Shown(folder)])
+    desk = desk_of()
+    assert [(entry.title, listed(desk, entry.path)) for entry in desk.browse()] == [(name, ["mine.npy"])]
+    desk.inbox = None
+    assert listed(desk) == [name]
+
+
 @pytest.mark.parametrize("name", ["a.zarr.npy", "µ [1] & co.npy", "<b>.npy", "100%.npy"])
 def test_a_name_is_no_obstacle(desk_of, name):
     desk = desk_of()

@@ -66,6 +66,11 @@ class Inbox:
         name = encoded(user)  # it may have slashes, and must not lead elsewhere
         return cls(home / INBOX / name, key=f"{INBOX}-{sha256(name.encode()).hexdigest()[:8]}")
 
+    @staticmethod
+    def is_key(key: str) -> bool:
+        """Say whether a container of the embedded Tiled is the inbox of somebody."""
+        return bool(re.fullmatch(rf"{INBOX}-[0-9a-f]{{8}}", key))
+
     def receive(self) -> Delivery:
         """Begin to receive files; what others left half received long ago is removed. Raises StorageError."""
         with _as_storage_error(self.folder):

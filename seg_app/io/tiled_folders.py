@@ -37,11 +37,13 @@ class Shown:
 
     @property
     def key(self) -> str:
-        """Its name on the server, which no other folder here has: masks belong to it."""
+        """Its name on the server, which no other folder here, and no inbox, has: masks belong to it."""
         from seg_app.io.folders import name_on_server  # weight: xarray
+        from seg_app.io.inbox import Inbox
 
         digest = sha256(fsencode(self.folder)).hexdigest()[:8]
-        return f"{name_on_server(self.folder.name or 'files')}-{digest}"
+        key = f"{name_on_server(self.folder.name or 'files')}-{digest}"
+        return f"{key}-folder" if Inbox.is_key(key) else key
 
 
 def shown_folders(paths: Iterable[Path | str]) -> list[Shown]:

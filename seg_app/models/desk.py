@@ -14,7 +14,7 @@ from seg_app.errors import MissingError, SettingsError
 from seg_app.io.beside import HERE, here_of
 from seg_app.io.copies import Tell, unheard
 from seg_app.io.folders import name_on_server
-from seg_app.io.inbox import INBOX
+from seg_app.io.inbox import Inbox
 from seg_app.io.live import Growth
 from seg_app.io.maskstore import encoded
 from seg_app.io.tiled_folders import register_inbox
@@ -30,7 +30,6 @@ from seg_app.sam import Stock, get_ready
 if TYPE_CHECKING:
     from seg_app.io.beside import Beside
     from seg_app.io.drops_images import DropsImages
-    from seg_app.io.inbox import Inbox
     from seg_app.io.levels import Opened
     from seg_app.io.maskstore import MaskStore
     from seg_app.io.pyramid import Workshop
@@ -77,9 +76,12 @@ class Desk(param.Parameterized):
 
     def browse(self, path: str = "") -> list[Entry]:
         """List a folder of the data server, of all inboxes the user's own only. Raises SourceError."""
-        inboxes, own = f"{here_of(self.source)[1]}{INBOX}-", self.inbox_path or None
-        entries = self.source.browse(path)
-        return [one for one in entries if not one.path.startswith(inboxes) or (own and one.path.startswith(own))]
+        return [entry for entry in self.source.browse(path) if not self._is_of_others(entry.path)]
+
+    def _is_of_others(self, path: str) -> bool:
+        here = here_of(self.source)[1]
+        first = path.removeprefix(here).partition("/")[0] if path.startswith(here) else ""
+        return Inbox.is_key(first) and first != (self.inbox and self.inbox.key)
 
     @property
     def inbox_path(self) -> str:
