@@ -1,6 +1,7 @@
 """The journal: on disk before it is shown, whole or not at all."""
 
 import errno
+import hashlib
 import math
 import os
 from dataclasses import replace
@@ -184,6 +185,17 @@ def test_a_journal_of_more_planes_that_was_there_before_is_of_an_earlier_image(t
     again = opened_at(tmp_path, 3)
     again.append(Change("redo"))
     assert opened_at(tmp_path, 3).read_new() == [Change("redo")]
+
+
+def test_asking_again_for_news_where_only_others_have_journals_is_cheap(tmp_path, monkeypatch):
+    hashed, sha256 = [], hashlib.sha256
+    monkeypatch.setattr("hashlib.sha256", lambda data: hashed.append(data) or sha256(data))
+    journal = opened_at(tmp_path, 1000)
+    journal.path.with_stem(f"{journal.path.stem[:-12]}{0:012}").touch()
+    assert not journal.has_news
+    hashed.clear()
+    assert not journal.has_news
+    assert len(hashed) < 5
 
 
 def test_an_empty_journal_of_an_earlier_image_does_not_hide_what_was_accepted_on_the_growing_one(tmp_path):

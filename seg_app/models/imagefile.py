@@ -40,6 +40,8 @@ class ImageFile:
             folder.mkdir(parents=True, exist_ok=True)
         self._foreign = self._listed()
         """What was there before: a file of more planes among it is of an earlier image."""
+        self._others: set[str] = set()
+        """What was looked at and is about other images: telling it takes a hash for each number of planes."""
 
     @property
     def path(self) -> Path:
@@ -71,11 +73,14 @@ class ImageFile:
             lock.release()
 
     def _look(self) -> Path | None:
-        planes, there = self._image.shape[0], self._listed()
-        found = [self._folder / name for n in range(planes, 0, -1) if (name := self._name_of(n)) in there]
+        there = self._listed() - self._others
+        fewer = range(self._image.shape[0] if there else 0, 0, -1)
+        found = [self._folder / name for n in fewer if (name := self._name_of(n)) in there]
         with as_storage_error(self._folder):
             written = [path for path in found if path.stat().st_size]  # an empty one may be of an earlier image
-        return next(iter([*written, *reversed(found)]), None) or self._grown(there - self._foreign)
+        path = next(iter([*written, *reversed(found)]), None) or self._grown(there - self._foreign)
+        self._others |= there if path is None else set()
+        return path
 
     def _grown(self, new: set[str]) -> Path | None:
         """Return the file that somebody has made who knew more planes of the image already."""
