@@ -122,13 +122,31 @@ def iou(a: Mask, b: Mask) -> float:
     return common / (a.area + b.area - common) if common else 0.0
 
 
+class Neighbourhood:
+    """Many masks, of which those are found at once whose boxes meet the box of one: to compare all pairs takes long."""
+
+    def __init__(self, masks: Sequence[Mask]):
+        self._masks = masks
+        boxes = np.array([(m.z, m.y0, m.y1, m.x0, m.x1) for m in masks], dtype=np.int64).reshape(-1, 5)
+        self._z, self._y0, self._y1, self._x0, self._x1 = np.ascontiguousarray(boxes.T)
+
+    def indices(self, mask: Mask) -> NDArray[np.intp]:
+        """Return which masks lie on the plane of this one with a box that shares a pixel with its box, rising."""
+        beside = (self._y0 < mask.y1) & (self._y1 > mask.y0) & (self._x0 < mask.x1) & (self._x1 > mask.x0)
+        return np.flatnonzero(beside & (self._z == mask.z))
+
+    def of(self, mask: Mask) -> list[Mask]:
+        """Return these masks; no other one overlaps it."""
+        return [self._masks[i] for i in self.indices(mask)]
+
+
 def distinct(masks: Sequence[Mask], *, alike: float = 0.9) -> list[Mask]:
     """Return the masks without those that an earlier one overlaps by more than `alike` (intersection over union)."""
-    kept: list[Mask] = []
-    for mask in masks:
-        if all(iou(mask, other) <= alike for other in kept):
-            kept.append(mask)
-    return kept
+    near, is_kept = Neighbourhood(masks), np.zeros(len(masks), bool)
+    for i, mask in enumerate(masks):
+        others = near.indices(mask)
+        is_kept[i] = all(iou(mask, masks[other]) <= alike for other in others[is_kept[others]])
+    return [masks[i] for i in np.flatnonzero(is_kept)]
 
 
 def outline(mask: Mask, *, tolerance: float = 0.0) -> list[NDArray[np.float64]]:

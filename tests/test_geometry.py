@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pycocotools import mask as pycocotools_mask
 
 from seg_app.geometry import (
     BitsCache,
+    Neighbourhood,
     bits_of,
     contains,
     decode_rle,
@@ -21,6 +23,7 @@ from seg_app.geometry import (
     label_grid,
     mask_from_bits,
     outline,
+    overlap,
     paste,
 )
 from seg_app.records import Mask, Window
@@ -269,6 +272,40 @@ def test_masks_that_are_nearly_the_same_are_one():
     ten, nearly, other = square(size=20), square(size=19), square(size=10)
     assert distinct([ten, nearly, other]) == [ten, other]
     assert distinct([nearly, ten]) == [nearly]
+
+
+def each_by_each(masks: list[Mask], *, alike: float) -> list[Mask]:
+    """The plain loop over all pairs."""
+    kept: list[Mask] = []
+    for mask in masks:
+        if all(iou(mask, other) <= alike for other in kept):
+            kept.append(mask)
+    return kept
+
+
+@given(st.lists(st.tuples(placed(), st.integers(0, 1)), max_size=8), st.sampled_from([0.0, 0.3, 0.7, 0.9]))
+def test_distinct_masks_are_those_of_a_loop_over_all_pairs(drawn: list[tuple[Mask, int]], alike: float):
+    masks = [replace(mask, z=z) for mask, z in [*drawn, *drawn[:2]]]
+    assert distinct(masks, alike=alike) == each_by_each(masks, alike=alike)
+
+
+@given(st.lists(placed(), max_size=8), placed())
+def test_no_mask_but_its_neighbours_overlaps_another(masks: list[Mask], mask: Mask):
+    near = Neighbourhood(masks).of(mask)
+    assert [other for other in near if overlap(mask, other)] == [m for m in masks if overlap(mask, m)]
+    assert all(box_meets(mask, other) for other in near)
+
+
+def box_meets(a: Mask, b: Mask) -> bool:
+    return a.y0 < b.y1 and b.y0 < a.y1 and a.x0 < b.x1 and b.x0 < a.x1
+
+
+def test_only_masks_whose_boxes_meet_are_compared(monkeypatch: pytest.MonkeyPatch):
+    compared: list[tuple[Mask, Mask]] = []
+    monkeypatch.setattr("seg_app.geometry.iou", lambda a, b: compared.append((a, b)) or iou(a, b))
+    grid = [square(3 * column, 3 * row, size=4) for row in range(30) for column in range(30)]
+    assert distinct(grid) == grid
+    assert len(compared) < 4 * len(grid)  # of 404,550 pairs
 
 
 LOADED_BEFORE = """

@@ -13,7 +13,7 @@ import numpy as np
 import param
 
 from seg_app.errors import SegAppError
-from seg_app.geometry import bits_of, distinct, mask_from_bits, overlap
+from seg_app.geometry import Neighbourhood, bits_of, distinct, mask_from_bits, overlap
 from seg_app.models.maskset import Masks
 from seg_app.records import Mask, Provenance, Window
 from seg_app.sam import AutoOptions, Candidate, windows
@@ -178,7 +178,7 @@ class _Sieve:
         self._window, self._z, self._wanted = window, z, wanted
         self._plane, self._level = session.volume.shape[1:], session.volume.level_shape(window.level)
         self._least_area = least_area_of(wanted, window)
-        self._session, self._accepted = session, session.masks.on_plane(z)
+        self._session, self._accepted = session, Neighbourhood(session.masks.on_plane(z))
         self._made = Provenance(session.segmenter.name)
         self._known: dict[str, Mask | None] = {}
         self._cut: dict[str, Mask] = {}
@@ -197,7 +197,7 @@ class _Sieve:
     def still_new(self, found: Masks) -> Masks:
         """Return what is found, each object once, without what was accepted by hand meanwhile."""
         self._session.masks.refresh()
-        self._accepted = self._session.masks.on_plane(self._z)
+        self._accepted = Neighbourhood(self._session.masks.on_plane(self._z))
         return tuple(mask for mask in distinct(found, alike=ALIKE) if not self._is_known(mask))
 
     def _new(self, found: Mask) -> Mask | None:
@@ -223,7 +223,7 @@ class _Sieve:
         return any(within and gap < CUT_PX for within, gap in sides)
 
     def _is_known(self, mask: Mask) -> bool:
-        return any(overlap(mask, other) > SAME_PART * mask.area for other in self._accepted)
+        return any(overlap(mask, other) > SAME_PART * mask.area for other in self._accepted.of(mask))
 
     def _placed(self, mask: Mask) -> Mask | None:
         window = self._window
