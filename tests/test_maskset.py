@@ -153,9 +153,19 @@ def test_masks_that_have_changed_while_they_were_saved_are_found_again(twice, tm
 
 def test_undo_is_not_held_up_by_what_another_tab_has_saved(twice):
     first, second = twice
-    first.note_saved(SAVED, first.masks)
+    first.note_saved(replace(SAVED, path="later.npz"), first.masks)
     second.undo()
     assert second.masks == ()
+
+
+def test_what_two_tabs_say_of_one_saving_is_written_once(twice, tmp_path):
+    first, second = twice
+    first.add([square(60)])
+    for masks in (second, first, second):
+        masks.note_saved(replace(SAVED, path="later.npz"), first.saved.masks)
+    assert first.saved == second.saved
+    lines = Journal.of_image(tmp_path, IMAGE).path.read_text().splitlines()
+    assert [line.count('"later.npz"') for line in lines] == [0, 0, 0, 1]
 
 
 def test_a_journal_that_cannot_be_written_does_not_make_a_saving_fail(two, monkeypatch, caplog):

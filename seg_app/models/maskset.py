@@ -139,12 +139,14 @@ class MaskSet(param.Parameterized):
     def note_saved(self, saving: Saving, masks: Masks) -> None:
         """Remember where masks of this set were saved, or loaded from, also when the image is opened again.
 
-        A journal that cannot be written is no reason to stop: they are saved all the same.
+        What is noted already is not written again. A journal that cannot be written is no reason to stop: they are
+        saved all the same.
         """
 
         def note(_: bool) -> Change | None:
             steps = next((steps for steps, state in self._history.states().items() if state == masks), None)
-            return None if steps is None else Change("save", saving=replace(saving, steps_back=steps))
+            is_new = steps is not None and not self._is_noted(saving, masks)
+            return Change("save", saving=replace(saving, steps_back=steps)) if is_new else None
 
         with self._lock:
             noted = None
@@ -152,9 +154,13 @@ class MaskSet(param.Parameterized):
                 noted = self._commit(note)
             except StorageError as error:
                 log.warning("It will not be remembered that '%s' was saved: %s", saving.path, error)
-            if noted is None:
+            if noted is None and not self._is_noted(saving, masks):
                 self._history = replace(self._history, saved=Saved(saving, masks))
                 self._show()
+
+    def _is_noted(self, saving: Saving, masks: Masks) -> bool:
+        saved = self._history.saved
+        return replace(saved.saving, steps_back=saving.steps_back) == saving and saved.masks == masks
 
     def undo(self) -> None:
         """Return to the masks before the last change; one of others that was never shown here is shown instead.
