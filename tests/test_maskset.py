@@ -12,7 +12,7 @@ from seg_app.models import Journal, MaskSet
 from seg_app.models.journal import Saving
 from seg_app.records import Calibration
 
-SAVED = Saving("masks/tiny.npz", "pores", Calibration((None, 2.5, 2.5), "user"))
+SAVED = Saving("masks/tiny.npz", "pores", Calibration((None, 2.5, 2.5), "user"), where="http://lab/drops")
 
 
 @pytest.fixture

@@ -601,6 +601,24 @@ def test_a_file_that_is_broken_leaves_the_masks_as_they_were(accepted, tmp_path)
     assert accepted.masks.masks == before
 
 
+def test_masks_that_are_saved_in_one_place_are_not_in_another(accepted, tmp_path):
+    accepted.save()
+    elsewhere = Session(
+        accepted.volume, accepted.segmenter, masks=accepted.masks, store=MaskStore(LocalFolder(tmp_path / "elsewhere"))
+    )
+    assert (elsewhere.unsaved, elsewhere.saved_as, elsewhere.has_news) == (True, "", True)
+    path = elsewhere.save()
+    assert elsewhere.store.load(path).masks == accepted.masks.masks
+    assert (elsewhere.unsaved, elsewhere.saved_as) == (False, path)
+
+
+def test_a_set_that_was_deleted_in_its_place_is_saved_again(accepted, store, tmp_path):
+    path = accepted.save()
+    (tmp_path / "masks" / path).unlink()
+    assert accepted.save() == path
+    assert store.load(path).masks == accepted.masks.masks
+
+
 @pytest.mark.parametrize("verb", [Session.save, Session.saved_sets, lambda session: session.load("discs.npz")])
 def test_without_a_store_it_is_said_what_to_do(volume, segmenter, verb):
     with pytest.raises(SegAppError, match="Give `Session` a `store`"):

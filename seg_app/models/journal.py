@@ -33,6 +33,8 @@ class Saving:
     """With which they were saved."""
     steps_back: int = 0
     """How many changes before they were the masks; negative: how many redos lead to them."""
+    where: str = ""
+    """The `where` of the place for masks that `path` is in: the app may be given another one later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,10 @@ class MaskSet(param.Parameterized):
             self._commit(lambda _: Change("load", masks=tuple(masks)))
             return self._history.past[-1]
 
+    def saved_in(self, where: str) -> Saved:
+        """Return what was saved or loaded last, if it is in that place for masks; else nothing."""
+        return self.saved if self.saved.saving.where == where else Saved()
+
     def note_saved(self, saving: Saving, masks: Masks) -> None:
         """Remember where masks of this set were saved, or loaded from, also when the image is opened again.
 

@@ -12,7 +12,7 @@ import param
 from seg_app.errors import SegAppError
 from seg_app.io.registry import encode_masks
 from seg_app.models.journal import Saving
-from seg_app.models.maskset import Masks, MaskSet
+from seg_app.models.maskset import Masks, MaskSet, Saved
 from seg_app.models.outbox import Delivery, Outbox
 from seg_app.models.outliner import Outliner
 from seg_app.models.preview import Preview
@@ -213,27 +213,32 @@ class Session(param.Parameterized):
     @property
     def unsaved(self) -> bool:
         """Whether the masks, or the size of their pixels, are others than those that were saved or loaded."""
-        masks, saved = self.masks.masks, self.masks.saved
+        masks, saved = self.masks.masks, self._saved
         return masks != saved.masks or (bool(masks) and self.volume.calibration != saved.saving.calibration)
 
     @property
     def saved_as(self) -> str:
         """Where the masks were saved last, or loaded from; empty: nowhere yet."""
-        return self.masks.saved.saving.path
+        return self._saved.saving.path
+
+    @property
+    def _saved(self) -> Saved:
+        return self.masks.saved_in(self.store.where) if self.store else Saved()
 
     @property
     def has_news(self) -> bool:
         """Whether there are masks that are not saved, or not under their present title."""
-        return bool(self.masks.masks) and (self.unsaved or self.set_title.strip() != self.masks.saved.saving.title)
+        return bool(self.masks.masks) and (self.unsaved or self.set_title.strip() != self._saved.saving.title)
 
     def save(self) -> str:
-        """Store the masks under the next free name and return where; nothing new is not stored again.
+        """Store the masks under the next free name and return where; nothing new is not stored again if it is there.
 
         Raises SegAppError.
         """
         store = self._store
         self._refresh()
-        if self.saved_as and not (self.unsaved or self.has_news):
+        is_known = self.saved_as and not (self.unsaved or self.has_news)
+        if is_known and any(saved.path == self.saved_as for saved in self.saved_sets()):
             return self.saved_as
         if not self.masks.masks:
             raise SegAppError("There is nothing to save yet. Accept an object first.")
@@ -242,7 +247,7 @@ class Session(param.Parameterized):
         return self.saved_as
 
     def _keep(self, path: str, file: MaskFile, title: str) -> None:
-        self.masks.note_saved(Saving(path, title, file.calibration), file.masks)
+        self.masks.note_saved(Saving(path, title, file.calibration, where=self._store.where), file.masks)
 
     def _on_delivery(self, delivery: Delivery) -> None:
         """Hear that a set which had to wait has arrived: it may be what is on the page."""
