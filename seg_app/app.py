@@ -67,7 +67,7 @@ def lab_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> Lab:
             store, drops = store_of(settings), drops_images_of(settings)
             shelf, kept = shelf_of(settings), workshop_of(settings)
             data = data_of(settings, shown)  # last: another try must not leave a second embedded server
-            outboxes = Outboxes(settings.home / "outbox", store)
+            outboxes = Outboxes(settings.home / "outbox", store, journals=settings.home / "journals")
             _LABS[settings, shown] = Lab(data, shelf, store, settings.home, kept, outboxes, drops)
             outboxes.resume()
         return _LABS[settings, shown]

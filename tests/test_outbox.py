@@ -26,12 +26,14 @@ from seg_app.errors import (
 )
 from seg_app.io import Drops, LocalFolder, MaskStore
 from seg_app.io.formats import npz
-from seg_app.models import Outbox, Outboxes, Session, Volume
-from seg_app.records import Mask
+from seg_app.models import Journal, MaskSet, Outbox, Outboxes, Session, Volume
+from seg_app.models.maskset import Saved
+from seg_app.records import Mask, MaskFile
 from seg_app.sam import connect_sam
 
 OTHER = replace(SMALL, masks=SMALL.masks[:1])
 LONG_S = 3600.0
+VOLUME = Volume.from_array(np.zeros((1, 64, 96), np.uint8))
 
 
 @pytest.fixture
@@ -173,7 +175,7 @@ def test_a_set_takes_the_next_free_name_and_touches_nothing(waiting, server, sto
         first = store.save(OTHER)
         waiting.try_now()
         assert store.load(first) == OTHER
-        assert store.load(waiting.arrived.path) == SMALL
+        assert store.load(waiting.arrived.saving.path) == SMALL
     assert waiting.arrived.name == "fib volume_1.npz"
 
 
@@ -197,7 +199,7 @@ def test_it_is_tried_again_by_itself(outbox_of, server, store):
     with pytest.raises(UnreachableError):
         outbox.save(SMALL)
     with server():
-        assert store.load(heard(outbox, "arrived").path) == SMALL
+        assert store.load(heard(outbox, "arrived").saving.path) == SMALL
     outbox.close()
     assert outbox.waiting == ()
 
@@ -222,17 +224,23 @@ def test_after_a_restart_it_is_delivered_by_itself(waiting, outbox_of, server):
     assert (again.waiting, again.arrived.name) == ((), "fib volume.npz")
 
 
-def test_the_outboxes_of_all_users_go_on_after_a_restart(store, server, tmp_path):
-    with closing(Outboxes(tmp_path / "all", store)) as before:
+@pytest.fixture
+def outboxes_of(store, tmp_path):
+    """Return a function that gives the outboxes of all users, as after a start of the program."""
+    return lambda: Outboxes(tmp_path / "all", store, journals=tmp_path / "journals")
+
+
+def test_the_outboxes_of_all_users_go_on_after_a_restart(outboxes_of, server, tmp_path):
+    with closing(outboxes_of()) as before:
         for user in ("ann", "../bob"):
             with pytest.raises(UnreachableError):
                 before.of(user).save(SMALL, title=user[-3:])
         assert before.of("ann") is before.of("ann")
-    with server() as drops, closing(Outboxes(tmp_path / "all", store)) as after:
+    with server() as drops, closing(outboxes_of()) as after:
         after.resume()
         after.close()
         assert delivered(drops) == ["fib volume-ann.npz", "fib volume-bob.npz"]
-    assert [path.name for path in tmp_path.iterdir() if path.name != "drops"] == ["all"]
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("drops", "journals")] == ["all"]
 
 
 # Once, and never twice
@@ -259,7 +267,7 @@ def test_a_crash_while_a_set_is_delivered_delivers_it_once(outbox_of, server, st
         again = outbox_of()
         again.close()
         assert delivered(drops) == ["fib volume.npz"]
-        assert store.load(again.arrived.path) == SMALL
+        assert store.load(again.arrived.saving.path) == SMALL
 
 
 def test_an_answer_that_was_lost_delivers_once(outbox, server, monkeypatch):
@@ -395,6 +403,33 @@ def test_masks_that_changed_meanwhile_are_still_to_be_saved(session, outbox, ser
     with server():
         outbox.try_now()
     assert (session.unsaved, session.saved_as) == (True, "")
+
+
+def test_what_arrives_is_noted_for_its_image_though_another_one_is_on_view(outboxes_of, store, server, tmp_path):
+    image = replace(SMALL.image, shape=(1, 64, 96))
+    masks = MaskSet(Journal.of_image(tmp_path / "journals" / "ann", image))
+    masks.add([square()])
+    with closing(outboxes_of()) as before, pytest.raises(UnreachableError):
+        before.of("ann").save(MaskFile(image, masks.masks), title="pores")
+    with server(), closing(outboxes_of()) as after:
+        other = Session(VOLUME, connect_sam("classical:"), store=after.of("ann"))
+        after.of("ann").try_now()
+        assert other.saved_as == ""
+    saved = MaskSet(Journal.of_image(tmp_path / "journals" / "ann", image)).saved
+    assert (saved.masks, saved.saving.title, saved.saving.where) == (masks.masks, "pores", store.where)
+    assert saved.saving.path.endswith("fib volume-pores.npz")
+
+
+def test_masks_that_changed_before_they_arrived_are_not_noted(outboxes_of, server, tmp_path):
+    masks = MaskSet(Journal.of_image(tmp_path / "journals" / "ann", SMALL.image))
+    masks.add([square()])
+    with closing(outboxes_of()) as before, pytest.raises(UnreachableError):
+        before.of("ann").save(MaskFile(SMALL.image, masks.masks))
+    masks.add([square(1, 1)])
+    with server() as drops, closing(outboxes_of()) as after:
+        after.of("ann").try_now()
+        assert delivered(drops)
+    assert MaskSet(Journal.of_image(tmp_path / "journals" / "ann", SMALL.image)).saved == Saved()
 
 
 def test_a_set_gets_the_title_of_the_session_and_a_new_title_a_new_set(session, server):

@@ -259,7 +259,7 @@ def test_what_tiled_could_not_take_waits_in_the_outbox_until_it_is_back(tmp_path
     server = EmbeddedTiled.start(tmp_path / "tiled", port=port)
     try:
         outbox.try_now()
-        assert store.load(outbox.arrived.path) == SMALL
+        assert store.load(outbox.arrived.saving.path) == SMALL
         assert len(store.list(IMAGE)) == 1
     finally:
         outbox.close()

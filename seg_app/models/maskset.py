@@ -162,6 +162,12 @@ class MaskSet(param.Parameterized):
                 self._history = replace(self._history, saved=Saved(saving, masks))
                 self._show()
 
+    def note_arrived(self, saving: Saving, masks: Masks) -> None:
+        """Remember likewise where masks that had to wait are now, unless they have changed meanwhile."""
+        with self._lock:
+            if masks == self.masks:
+                self.note_saved(saving, masks)
+
     def _is_noted(self, saving: Saving, masks: Masks) -> bool:
         saved = self._history.saved
         return replace(saved.saving, steps_back=saving.steps_back) == saving and saved.masks == masks

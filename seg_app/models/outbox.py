@@ -27,6 +27,7 @@ from seg_app.errors import (
 from seg_app.io.formats import npz
 from seg_app.io.maskstore import checked_title
 from seg_app.io.waiting import Waiting, WaitingSets
+from seg_app.models.journal import Saving
 
 if TYPE_CHECKING:
     from seg_app.io.maskstore import MaskStore, SavedSets
@@ -48,14 +49,14 @@ STUCK_THERE = "The set is kept in the outbox: export it there, or try again when
 class Delivery:
     """A set that has arrived."""
 
-    path: str
     file: MaskFile
-    title: str = ""
+    saving: Saving
+    """Where it is now."""
 
     @property
     def name(self) -> str:
         """The last part of the path."""
-        return self.path.rpartition("/")[2]
+        return self.saving.path.rpartition("/")[2]
 
 
 class Outbox(param.Parameterized):
@@ -74,12 +75,16 @@ class Outbox(param.Parameterized):
         folder: Path,
         store: MaskStore,
         *,
+        note: Callable[[Delivery], None] = lambda _: None,
         first_pause_s: float = FIRST_PAUSE_S,
         longest_pause_s: float = LONGEST_PAUSE_S,
     ):
-        """Keep in `folder` what `store` cannot take, and go on with what waits there already. Raises StorageError."""
+        """Keep in `folder` what `store` cannot take, and go on with what waits there already.
+
+        `note` hears of each set that had to wait when it has arrived, before anybody else. Raises StorageError.
+        """
         super().__init__()
-        self._sets, self._store = WaitingSets(folder), store
+        self._sets, self._store, self._note = WaitingSets(folder), store, note
         self._reasons: dict[str, SegAppError] = {}
         self._followers: list[weakref.WeakMethod[Callable[[Delivery], None]]] = []
         self._lock, self._wake, self._closing = threading.RLock(), threading.Event(), threading.Event()
@@ -194,7 +199,8 @@ class Outbox(param.Parameterized):
         had_to_wait = any(shown.id == waiting.id for shown in self.waiting)
         self._sets.remove(waiting.id)
         self._reasons.pop(waiting.id, None)
-        self._tell(Delivery(path, file, waiting.title), had_to_wait=had_to_wait)
+        saving = Saving(path, waiting.title, file.calibration, where=self.where)
+        self._tell(Delivery(file, saving), had_to_wait=had_to_wait)
         return path
 
     def _read(self, waiting: Waiting) -> MaskFile:
@@ -217,6 +223,7 @@ class Outbox(param.Parameterized):
 
     def _tell(self, delivery: Delivery, *, had_to_wait: bool) -> None:
         if had_to_wait:
+            self._note(delivery)
             self.arrived = delivery
         self._followers = [follower for follower in self._followers if follower()]
         for follower in self._followers:

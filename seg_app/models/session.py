@@ -251,8 +251,8 @@ class Session(param.Parameterized):
 
     def _on_delivery(self, delivery: Delivery) -> None:
         """Hear that a set which had to wait has arrived: it may be what is on the page."""
-        if delivery.file.image == self.volume.image and delivery.file.masks == self.masks.masks:
-            self._keep(delivery.path, delivery.file, delivery.title)
+        if delivery.file.image == self.volume.image:
+            self.masks.note_arrived(delivery.saving, delivery.file.masks)
 
     def export(self, suffix: str) -> tuple[str, bytes, list[str]]:
         """Return the masks in another format: a file name, its bytes, and in words what the format cannot keep.
