@@ -26,7 +26,7 @@ from seg_app.io import (
     register_folder,
     register_paths,
 )
-from seg_app.io.beside import Beside
+from seg_app.io.beside import Beside, lab_at
 from seg_app.io.drops_images import DropsImages
 from seg_app.io.inbox import INBOX, Inbox
 from seg_app.io.maskstore import encoded
@@ -100,7 +100,8 @@ def data_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource | 
     if not settings.data_tiled_uri:
         return embedded_of(settings, shown)
     key = settings.data_tiled_api_key
-    lab = TiledSource.connect(settings.data_tiled_uri, api_key=key.get_secret_value() if key else None)
+    secret = key.get_secret_value() if key else None
+    lab = lab_at(settings.data_tiled_uri, api_key=secret, may_be_away=bool(shown))  # who named files gets these
     try:
         return Beside(lab, embedded_of(settings, shown), here_first=bool(shown))
     except BaseException:

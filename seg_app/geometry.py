@@ -146,7 +146,7 @@ def distinct(masks: Sequence[Mask], *, alike: float = 0.9) -> list[Mask]:
     for i, mask in enumerate(masks):
         others = near.indices(mask)
         is_kept[i] = all(iou(mask, masks[other]) <= alike for other in others[is_kept[others]])
-    return [masks[i] for i in np.flatnonzero(is_kept)]
+    return [mask for mask, kept in zip(masks, is_kept, strict=True) if kept]
 
 
 def outline(mask: Mask, *, tolerance: float = 0.0) -> list[NDArray[np.float64]]:

@@ -201,6 +201,15 @@ def test_files_that_were_named_are_shown_beside_the_data_of_a_lab_and_opened_fir
     tab.close()
 
 
+def test_files_that_were_named_are_opened_while_the_lab_is_away_and_its_trouble_is_listed(settings_of, tmp_path):
+    np.save(tmp_path / "mine.npy", np.zeros((20, 30), np.uint8))
+    tab = page(settings_of(DATA_TILED_URI=nobody()), tuple(shown_folders([tmp_path / "mine.npy"])))
+    for _ in range(2):  # "Starting" asks for "Opening the first image"
+        tab.worker.run("Waiting", lambda: None).result()
+    assert tab.bench.session.volume.title == "mine"
+    tab.close()
+
+
 @pytest.mark.parametrize("key", ["wrong", ""])
 def test_a_wrong_or_missing_key_is_named(settings_of, lab, key):
     with pytest.raises(RefusedError, match="DATA_TILED_API_KEY"):

@@ -1,13 +1,16 @@
 """Files that a user hands over are opened at once, and found again where everything else is."""
 
 import io
+import socket
+from contextlib import closing
 
 import numpy as np
 import pytest
 from builders import square
 
+from seg_app.errors import UnreachableError
 from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, Shown, register_paths
-from seg_app.io.beside import Beside
+from seg_app.io.beside import Beside, lab_at
 from seg_app.io.inbox import Inbox
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk
@@ -166,3 +169,82 @@ def test_the_first_image_is_the_labs_unless_files_here_were_named(beside, embedd
         opened.append(desk.open_first().volume.image.source)
         desk.close()
     assert opened == [desk.source.lab.uri, "embedded"]
+
+
+@pytest.fixture
+def away(desk_of, source, tmp_path):
+    """Return a function that gives a desk whose lab is not there, and what starts the server of the lab."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    started = []
+
+    def start():
+        started.append(EmbeddedTiled.start(tmp_path / "away", port=port))
+        with closing(started[-1].connect()) as there:
+            if "scan" not in there.client:
+                there.client.write_array(STACK, key="scan", dims=("z", "y", "x"))
+
+    def desk(*, begun=False, **options):
+        (tmp_path / "away").mkdir()
+        (tmp_path / "away" / "api_key").write_text("0" * 64)
+        if begun:
+            start()
+        lab = lab_at(f"http://127.0.0.1:{port}", api_key="0" * 64, may_be_away=True)
+        if begun:
+            started.pop().stop()
+        desk = desk_of()
+        desk.source = Beside(lab, source, **options)
+        return desk
+
+    yield desk, start
+    for server in started:
+        server.stop()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_while_the_lab_is_away_files_here_are_opened_and_its_trouble_is_listed(away, begun):
+    desk = away[0](begun=begun)
+    session = desk.open_delivered(hand_over(desk))
+    trouble, here = desk.browse()
+    assert (session.volume.shape, here.path, listed(desk, here.path)) == ((3, 20, 30), "#here", ["Files of ada"])
+    assert "No Tiled server answers" in trouble.problem
+    assert "DATA_TILED_URI" in trouble.problem
+    with pytest.raises(UnreachableError, match="DATA_TILED_URI"):
+        desk.browse(trouble.path)
+
+
+def test_the_first_image_is_one_here_while_the_lab_is_away(away, embedded, tmp_path):
+    folder = embedded[1] / tmp_path.name / "mine"
+    folder.mkdir(parents=True)
+    np.save(folder / "mine.npy", STACK)
+    register_paths(embedded[0], [Shown(folder)])
+    desk = away[0]()
+    assert desk.open_first().volume.image.source == "embedded"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_lab_that_comes_back_is_listed_without_a_new_start(away, begun):
+    desk, start = away[0](begun=begun), away[1]
+    (trouble, _) = desk.browse()
+    start()
+    assert listed(desk, trouble.path) == ["scan"]
+    assert listed(desk) == ["scan", "On this computer"]
+    session = desk.open("scan")
+    assert session.volume.image.source == desk.source.name == desk.source.uri
+    desk.close()
+    desk.source.lab.close()
+
+
+def test_without_files_here_a_lab_that_is_away_is_an_error():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        uri = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(UnreachableError, match="DATA_TILED_URI"):
+        lab_at(uri, api_key=None, may_be_away=False)
+
+
+def test_the_key_of_a_lab_that_is_away_is_in_no_text():
+    lab = lab_at("http://127.0.0.1:1?api_key=5ecre7", api_key=None, may_be_away=True)
+    assert "5ecre7" not in f"{lab!r} {lab.uri} {lab.name}"
+    with pytest.raises(UnreachableError) as caught:
+        lab.browse()
+    assert "5ecre7" not in str(caught.value)

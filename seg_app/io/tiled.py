@@ -232,6 +232,11 @@ def check_server(api: str, key: str | None, timeout: httpx.Timeout) -> None:
         raise refused(_address(api))
 
 
+def address_of(uri: str) -> str:
+    """Return the address of a server as `TiledSource.uri` has it, without a key. Raises UnreachableError."""
+    return _address(split_address(uri, None)[0])
+
+
 def _address(api: str) -> str:
     return api.removesuffix("/api/v1")
 

@@ -194,7 +194,7 @@ class Desk(param.Parameterized):
 
     def _groups(self) -> Iterator[list[Entry]]:
         entries = self.browse("")
-        folders = [entry.path for entry in entries if entry.kind == "folder"]
+        folders = [entry.path for entry in entries if entry.kind == "folder" and not entry.problem]
         if entries and entries[0].path == HERE:  # above all, for somebody has named files there
             yield list(self._images(folders.pop(0), depth=1))
         yield [entry for entry in entries if entry.kind == "image" and not entry.problem]
