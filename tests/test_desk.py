@@ -143,6 +143,17 @@ def test_what_was_accepted_is_there_when_the_image_is_opened_again(desk, desk_of
     assert [(mask.x0, mask.y0) for mask in kept] == [(2, 3)]
 
 
+def test_looking_at_an_image_makes_no_file(desk, tmp_path):
+    session = desk.open("samples/b_volume")
+    session.go_to(2)
+    session.volume.read(2, Window(0, 0, 0, 20, 30))
+    session.click(20, 10)
+    session.drop()
+    desk.open("samples/a_micrograph")
+    desk.open("samples/b_volume")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 def test_two_users_have_masks_of_their_own(desk_of):
     ada, bob = desk_of("ada"), desk_of("bob")
     ada.open("samples/b_volume").masks.add([square(2, 3)])

@@ -174,12 +174,6 @@ def test_two_tabs_that_write_at_once_write_into_one_journal(tmp_path):
     assert sorted(mask.number for mask in MaskSet(opened_at(tmp_path, 8)).masks) == list(range(1, 9))
 
 
-def test_looking_at_an_image_makes_no_file(tmp_path):
-    MaskSet(opened_at(tmp_path, 3)).refresh()
-    opened_at(tmp_path, 3, Notes).read()
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_journal_of_more_planes_that_was_there_before_is_of_an_earlier_image(tmp_path):
     opened_at(tmp_path, 10).append(Change("undo"))
     again = opened_at(tmp_path, 3)

@@ -205,7 +205,7 @@ def test_a_file_outside_of_the_folders_that_are_served_is_said(lab, tmp_path):
     source.client.delete_contents(recursive=True, external_only=True)
     asyncio.run(register(source.client, tmp_path))
     (entry,) = source.browse()
-    with soon(), pytest.raises(SourceError):
+    with soon(), pytest.raises(SourceError, match=r"cannot read 'a' on .*damaged or gone; the server's log says more"):
         source.open(entry.path).levels[0].load()
 
 
