@@ -23,16 +23,18 @@ from seg_app.io import (
     LocalFolder,
     MaskStore,
     Shown,
+    readable_folders,
     register_folder,
     register_paths,
 )
 from seg_app.io.beside import Beside, lab_at
 from seg_app.io.drops_images import DropsImages
-from seg_app.io.inbox import INBOX, Inbox
+from seg_app.io.inbox import Inbox
 from seg_app.io.maskstore import encoded
 from seg_app.io.pyramid import Workshop
 from seg_app.io.tiled import TiledSource
 from seg_app.io.tiled_folder import TiledFolder
+from seg_app.io.tiled_process import TiledProcess
 from seg_app.models import Desk, Outboxes, Preferences
 from seg_app.sam import Shelf
 from seg_app.sam.diskcache import DiskCache
@@ -60,13 +62,16 @@ _LOCK = threading.Lock()
 _LABS: dict[tuple[Settings, tuple[Shown, ...]], Lab] = {}
 
 
-def lab_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> Lab:
-    """Connect to the data that the settings name, once in a process; to the model on demand. Raises SegAppError."""
+def lab_of(settings: Settings, shown: tuple[Shown, ...] = (), begun: TiledProcess | None = None) -> Lab:
+    """Connect to the data that the settings name, once in a process; to the model on demand. Raises SegAppError.
+
+    begun: the embedded Tiled server, where it was begun already.
+    """
     with _LOCK:
         if (settings, shown) not in _LABS:
             store, drops = store_of(settings), drops_images_of(settings)
             shelf, kept = shelf_of(settings), workshop_of(settings)
-            data = data_of(settings, shown)  # last: another try must not leave a second embedded server
+            data = data_of(settings, shown, begun)  # last: another try must not leave a second embedded server
             outboxes = Outboxes(settings.home / "outbox", store, journals=settings.home / "journals")
             _LABS[settings, shown] = Lab(data, shelf, store, settings.home, kept, outboxes, drops)
             outboxes.resume()
@@ -92,33 +97,37 @@ def warm_up(connect: Callable[[], object], then: Callable[[], object]) -> None:
     threading.Thread(target=quietly, name="seg-app-warm-up", daemon=True).start()
 
 
-def data_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource | Beside:
+def data_of(
+    settings: Settings, shown: tuple[Shown, ...] = (), begun: TiledProcess | None = None
+) -> TiledSource | Beside:
     """Connect to the lab's Tiled server, where it is set, and start the embedded one with what is here beside it.
 
     Raises SegAppError.
     """
     if not settings.data_tiled_uri:
-        return embedded_of(settings, shown)
+        return embedded_of(settings, shown, begun)
     key = settings.data_tiled_api_key
     secret = key.get_secret_value() if key else None
     lab = lab_at(settings.data_tiled_uri, api_key=secret, may_be_away=bool(shown))  # who named files gets these
     try:
-        return Beside(lab, embedded_of(settings, shown), here_first=bool(shown))
+        return Beside(lab, embedded_of(settings, shown, begun), here_first=bool(shown))
     except BaseException:
         lab.close()
         raise
 
 
-def embedded_of(settings: Settings, shown: tuple[Shown, ...] = ()) -> TiledSource:
-    """Start the embedded Tiled server with the samples and `shown` files in it. Raises SegAppError."""
+def embedded_of(settings: Settings, shown: tuple[Shown, ...] = (), begun: TiledProcess | None = None) -> TiledSource:
+    """Start the embedded Tiled server, or wait for the begun one, with the samples and `shown` files in it.
+
+    Raises SegAppError.
+    """
     samples = settings.home / "samples"
     try:
         samples.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = f"Cannot make the folder '{samples}': {error.strerror}."
         raise StorageError(f"{reason} Set SEG_APP_HOME to a folder that you may write to.") from error
-    readable = [samples, settings.home / INBOX, *(one.folder for one in shown)]
-    server = EmbeddedTiled.start(settings.home / "tiled", readable=readable)
+    server = begun or EmbeddedTiled.start(settings.home / "tiled", readable=readable_folders(settings.home, shown))
     try:
         source = server.connect()
         register_folder(source, samples)
@@ -166,11 +175,16 @@ def drops_of(settings: Settings) -> Drops | None:
     return Drops(requests.Session(), settings.drops_url, user=settings.drops_user, password=password)
 
 
-def page(settings: Settings, shown: tuple[Shown, ...] = (), reception: Reception | None = None) -> Page:
+def page(
+    settings: Settings,
+    shown: tuple[Shown, ...] = (),
+    reception: Reception | None = None,
+    begun: TiledProcess | None = None,
+) -> Page:
     """Return the page of one browser tab, which connects while it is already shown; files come by the reception."""
 
     def open_desk() -> Desk:
-        lab = lab_of(settings, shown)
+        lab = lab_of(settings, shown, begun)
         outbox = lab.outboxes.of(user)
         desk = Desk(lab.source, lab.shelf.default, store=outbox, journals=lab.home / "journals", user=user)
         desk.shelf = lab.shelf

@@ -25,6 +25,7 @@ from seg_app.training import held_out
 
 if TYPE_CHECKING:
     from seg_app.io import Shown
+    from seg_app.io.tiled_process import TiledProcess
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,30 +74,40 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
     shown = _shown(options.paths)
     _check_address(host, port)
     login = _login(settings)
-    gc.disable()  # what is made until the first picture stays: looking through it again and again costs 1.5 s
-    import panel as pn  # weight: 3 s, and only this command needs it
+    origins = [name.strip() for name in settings.origins.split(",") if name.strip()]
+    with _begun(settings, shown) as tiled:  # first: it has a processor of its own while this one imports Panel
+        gc.disable()  # what is made until the first picture stays: looking through it again and again costs 1.5 s
+        import panel as pn  # weight: 3 s, and only this command needs it
 
-    from seg_app.app import lab_of, page, warm_up
-    from seg_app.views import Reception
+        from seg_app.app import lab_of, page, warm_up
+        from seg_app.views import Reception
 
-    reception = Reception()
-    warm_up(partial(lab_of, settings, shown), then=_collect_garbage)
-    called = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104
-    sys.stdout.write(f"seg_app is at http://{called}:{port}  (stop it with Ctrl+C)\n")
-    sys.stdout.flush()
-    pn.serve(
-        {"/": lambda: page(settings, shown, reception)},
-        extra_patterns=reception.routes,
-        title="seg_app",
-        address=host,
-        port=port,
-        show=False,
-        verbose=False,
-        websocket_origin=[name.strip() for name in settings.origins.split(",") if name.strip()] or _origins(host, port),
-        # Level 1 costs 17 ms on a full overlay and makes it a tenth.
-        websocket_compression_level=1,
-        **login,
-    )
+        reception = Reception()
+        warm_up(partial(lab_of, settings, shown, tiled), then=_collect_garbage)
+        called = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104
+        sys.stdout.write(f"seg_app is at http://{called}:{port}  (stop it with Ctrl+C)\n")
+        sys.stdout.flush()
+        pn.serve(
+            {"/": lambda: page(settings, shown, reception, tiled)},
+            extra_patterns=reception.routes,
+            title="seg_app",
+            address=host,
+            port=port,
+            show=False,
+            verbose=False,
+            websocket_origin=origins or _origins(host, port),
+            # Level 1 costs 17 ms on a full overlay and makes it a tenth.
+            websocket_compression_level=1,
+            **login,
+        )
+
+
+def _begun(settings: Settings, shown: tuple[Shown, ...]) -> TiledProcess:
+    """Begin the embedded Tiled server, and do not wait for it."""
+    from seg_app.io import readable_folders  # weight: numpy, 0.2 s
+    from seg_app.io.tiled_process import TiledProcess
+
+    return TiledProcess(settings.home / "tiled", readable=readable_folders(settings.home, shown))
 
 
 def _shown(paths: Sequence[str]) -> tuple[Shown, ...]:

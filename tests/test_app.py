@@ -20,7 +20,8 @@ from seg_app.errors import (
     StorageError,
     UnreachableError,
 )
-from seg_app.io import ome_zarr, shown_folders
+from seg_app.io import ome_zarr, readable_folders, shown_folders
+from seg_app.io.tiled_process import TiledProcess
 from seg_app.io.waiting import WaitingSets
 from seg_app.models import Desk
 from seg_app.records import ImageId, MaskFile
@@ -229,6 +230,21 @@ def test_a_home_that_was_a_file_works_once_it_is_none(settings_of, tmp_path):
         lab_of(settings)
     (tmp_path / "home").unlink()
     assert lab_of(settings).source.browse("samples") == []
+
+
+def test_a_server_that_was_begun_and_could_not_start_is_begun_again_at_the_next_try(settings_of):
+    settings = settings_of()
+    catalog = settings.home / "tiled" / "catalog.db"
+    catalog.parent.mkdir(parents=True)
+    catalog.write_bytes(b"not a database" * 100)
+    with TiledProcess(catalog.parent, readable=readable_folders(settings.home, ())) as begun:
+        with pytest.raises(StorageError, match="Move it away"):
+            lab_of(settings, begun=begun)
+        catalog.unlink()
+        ome_zarr.write(settings.home / "samples" / "tiny.zarr", np.zeros((1, 20, 30), np.uint8))
+        lab = lab_of(settings, begun=begun)
+        assert [entry.path for entry in lab.source.browse("samples")] == ["samples/tiny"]
+        lab.source.close()
 
 
 def test_images_are_there_without_a_model_which_is_tried_again(settings_of, home):

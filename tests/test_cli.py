@@ -168,7 +168,7 @@ def test_a_file_that_is_not_there_is_one_line(monkeypatch, capsys, tmp_path):
 def test_files_that_are_named_are_what_the_app_shows_also_beside_the_data_of_a_lab(monkeypatch, tmp_path, beside):
     monkeypatch.setenv("DATA_TILED_URI", beside)
     monkeypatch.setattr("panel.serve", lambda *_, **__: None)
-    monkeypatch.setattr("seg_app.app.lab_of", lambda _, shown: asked.append(shown))
+    monkeypatch.setattr("seg_app.app.lab_of", lambda _, shown, __: asked.append(shown))
     asked: list[tuple[Shown, ...]] = []
     (tmp_path / "a.tif").touch()
     assert main(["serve", "--port", "0", str(tmp_path / "a.tif")]) == 0

@@ -4,7 +4,7 @@ from seg_app.io.copies import Copies
 from seg_app.io.drops import Drops
 from seg_app.io.local import LocalFolder
 from seg_app.io.maskstore import MaskStore
-from seg_app.io.tiled_folders import Shown, register_folder, register_paths, shown_folders
+from seg_app.io.tiled_folders import Shown, readable_folders, register_folder, register_paths, shown_folders
 from seg_app.io.tiled_server import EmbeddedTiled
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "LocalFolder",
     "MaskStore",
     "Shown",
+    "readable_folders",
     "register_folder",
     "register_paths",
     "shown_folders",

@@ -24,6 +24,7 @@ from seg_app.io.levels import opened, readable
 from seg_app.io.maskstore import encoded
 from seg_app.io.readers import FORMATS
 from seg_app.io.sidecars import MOST_BYTES as MOST_TEXT_BYTES
+from seg_app.io.tiled_folders import INBOX
 
 MOST_BYTES = 4 * 10**9
 """Of one file: some more than a micrograph or a stack has that somebody has at hand."""
@@ -35,9 +36,6 @@ MOST_FILES = 5000
 """Of what is handed over at once."""
 
 MOST_LETTERS = 120
-
-INBOX = "inbox"
-"""The folder with those of all users, and what the keys of these begin with."""
 
 DRAFT = ".receiving-"
 ABANDONED_S = 24 * 3600.0

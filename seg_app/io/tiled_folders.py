@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 SAMPLES = "samples"
 """The container of the folder that is always there."""
 
+INBOX = "inbox"
+"""The folder of the files that users handed over, and what the keys of these begin with."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -64,6 +67,11 @@ def shown_folders(paths: Iterable[Path | str]) -> list[Shown]:
             some[path.parent].append(path.name)
     named = [Shown(folder) for folder in whole]
     return named + [Shown(folder, tuple(names)) for folder, names in some.items() if folder not in whole]
+
+
+def readable_folders(home: Path, shown: Iterable[Shown]) -> list[Path]:
+    """Return the folders that the embedded server reads: the samples, what users hand over, and what is shown."""
+    return [home / SAMPLES, home / INBOX, *(one.folder for one in shown)]
 
 
 def register_folder(source: TiledSource, folder: Path, *, key: str = SAMPLES) -> None:

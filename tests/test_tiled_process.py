@@ -1,0 +1,143 @@
+"""The embedded Tiled server in a process of its own: it is there soon, says what is wrong, and never stays behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seg_app.errors import StorageError, UnreachableError
+from seg_app.io.tiled_process import TiledProcess
+from seg_app.io.tiled_server import EmbeddedTiled
+
+ROOT = Path(__file__).parents[1]
+PARENT = """
+import sys
+from pathlib import Path
+from seg_app.io.tiled_process import TiledProcess
+
+server = TiledProcess(Path(sys.argv[1]))
+print(server.connect().uri, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def server(tmp_path):
+    with TiledProcess(tmp_path / "root") as server:
+        yield server
+
+
+@pytest.fixture
+def connect():
+    """Connect to servers, and hang up at the end."""
+    sources = []
+
+    def connect(server):
+        sources.append(server.connect())
+        return sources[-1]
+
+    yield connect
+    for source in sources:
+        source.close()
+
+
+def run(*command, **options):
+    """Run Python with this code; what it writes is read to the end, which is when all who could write are gone."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SEG_APP_HOME": str(options["cwd"] / "home")}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, *map(str, command)], env=environment, text=True, **pipes, **options)
+
+
+def test_importing_the_module_imports_nothing_heavy():
+    code = (
+        "import sys, seg_app.io.tiled_process; sys.exit(bool({'tiled', 'xarray', 'panel', 'pandas'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_what_is_written_is_there_after_a_stop_under_the_same_name(server, connect):
+    connect(server).client.write_array(np.arange(6).reshape(2, 3), key="kept")
+    image = connect(server).open("kept").image
+    server.stop()
+    again = connect(server)
+    assert [entry.name for entry in again.browse()] == ["kept"]
+    assert again.open("kept").image == image
+
+
+def test_a_stopped_server_is_gone(server):
+    process = server._process
+    server.stop()
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_key_is_neither_on_the_command_line_nor_in_the_environment(server, connect, tmp_path):
+    connect(server)
+    key = (tmp_path / "root" / "api_key").read_bytes()
+    about = Path(f"/proc/{server._process.pid}")
+    assert len(key) == 64
+    assert key not in (about / "cmdline").read_bytes() + (about / "environ").read_bytes()
+
+
+def test_a_file_in_the_folder_of_the_program_is_not_taken_for_a_module(monkeypatch, tmp_path, connect):
+    (tmp_path / "tiled.py").write_text("raise SystemExit('taken')")
+    monkeypatch.chdir(tmp_path)
+    with TiledProcess(tmp_path / "root") as server:
+        assert connect(server).browse() == []
+
+
+def test_a_damaged_catalog_is_told_as_by_the_server_in_this_process_and_then_another_try_works(tmp_path, connect):
+    catalog = tmp_path / "root" / "catalog.db"
+    catalog.parent.mkdir()
+    catalog.write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageError, match="Move it away") as here:
+        EmbeddedTiled.start(catalog.parent)
+    with TiledProcess(catalog.parent) as server:
+        with pytest.raises(StorageError) as apart:
+            server.connect()
+        assert str(apart.value) == str(here.value)
+        catalog.unlink()
+        assert connect(server).browse() == []
+
+
+def test_a_server_that_ends_while_it_starts_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.executable", shutil.which("false"))
+    with TiledProcess(tmp_path / "root") as server, pytest.raises(StorageError, match="The log says why"):
+        server.connect()
+
+
+def test_a_server_that_hangs_while_it_starts_is_given_up(monkeypatch, server):
+    monkeypatch.setattr("seg_app.io.tiled_process.START_TIMEOUT_S", 0.2)
+    os.kill(server._process.pid, signal.SIGSTOP)
+    with pytest.raises(StorageError, match="The log says why"):
+        server.connect()
+
+
+def test_a_server_that_died_is_told_and_begun_again_by_who_connects(server, connect):
+    source = connect(server)
+    os.kill(server._process.pid, signal.SIGKILL)
+    server._process.wait()
+    with pytest.raises(UnreachableError, match="No Tiled server answers"):
+        source.browse()
+    assert connect(server).browse() == []
+
+
+def test_a_program_that_is_killed_leaves_no_server_behind(tmp_path):
+    parent = run("-c", PARENT, tmp_path / "root", cwd=tmp_path)
+    assert "http://127.0.0.1:" in parent.stdout.readline()
+    parent.kill()
+    assert parent.communicate() == ("", "")  # the server has the same standard error
+
+
+def test_ctrl_c_ends_the_app_and_its_server_without_a_traceback(tmp_path):
+    app = run("-m", "seg_app.cli", "serve", "--port", "0", cwd=tmp_path, start_new_session=True)
+    assert "seg_app is at" in app.stdout.readline()
+    os.killpg(app.pid, signal.SIGINT)
+    _, said = app.communicate()
+    assert app.returncode in (0, 130)
+    assert "Traceback" not in said
