@@ -4,6 +4,7 @@ import logging
 import socket
 import sys
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from seg_app.errors import (
 )
 from seg_app.io import ome_zarr, shown_folders
 from seg_app.io.waiting import WaitingSets
-from seg_app.models import Desk
+from seg_app.models import Desk, Volume
 from seg_app.records import ImageId, MaskFile
 from seg_app.sam import Device, get_ready
 from seg_app.sam.classical import ClassicalSegmenter
@@ -127,6 +128,48 @@ def test_what_was_accepted_before_another_time_was_asked_for_belongs_to_the_time
     tab.worker.run("Waiting", lambda: None).result()
     assert (session.index, len(session.masks.masks)) == ({"t": 0}, 1)
     tab.close()
+
+
+@contextmanager
+def moving(tab, monkeypatch, index):
+    """Let a page go to another time, and hold it while that is read."""
+    looked, has_looked, may_go_on = Volume.looked_at, threading.Event(), threading.Event()
+
+    def slow(volume, **index):
+        other = looked(volume, **index)
+        has_looked.set()
+        may_go_on.wait(30)
+        return other
+
+    monkeypatch.setattr(Volume, "looked_at", slow)
+    tab._move(index)
+    assert has_looked.wait(30)
+    yield
+    may_go_on.set()
+    for _ in range(4):  # what waits may ask for more
+        tab.worker.run("Waiting", lambda: None).result(30)
+
+
+@pytest.fixture
+def film_tab(settings_of):
+    settings = settings_of()
+    write_film(settings.home / "samples")
+    tab = page(settings)
+    for _ in range(2):  # "Starting" asks for "Opening the first image"
+        tab.worker.run("Waiting", lambda: None).result()
+    yield tab
+    tab.close()
+
+
+def test_what_is_accepted_while_another_time_is_read_belongs_to_the_time_of_before(film_tab, monkeypatch):
+    session = film_tab.bench.session
+    session.click(15, 10)
+    with moving(film_tab, monkeypatch, {"t": 1}):
+        film_tab.bench.accept()
+    assert (session.index, session.masks.masks) == ({"t": 1}, ())
+    film_tab._move({"t": 0})
+    film_tab.worker.run("Waiting", lambda: None).result()
+    assert (session.index, len(session.masks.masks)) == ({"t": 0}, 1)
 
 
 def write_film(folder):

@@ -1,14 +1,15 @@
 """From one time or channel of an image to another: the view stays, masks belong to times, and channels share them."""
 
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from builders import square
 
-from seg_app.errors import MissingError
+from seg_app.errors import BusyError, MissingError, SegAppError
 from seg_app.io import LocalFolder, MaskStore
-from seg_app.models import Desk
+from seg_app.models import Desk, Volume
 from seg_app.models.search import Search, Wanted
 from seg_app.records import Box, Calibration, Prompts, Window
 from seg_app.sam import connect_sam
@@ -134,6 +135,54 @@ def test_what_a_search_of_one_time_still_finds_is_not_accepted_at_another(desk, 
     searching.join(30)
     assert (index, desk.session.index) == ({"t": 0, "c": 0}, {"t": 1, "c": 0})
     assert (desk.session.masks.masks, desk.session.search.found, desk.move(t=0).masks.masks) == ((), (), ())
+
+
+@contextmanager
+def on_its_way(desk, monkeypatch, **index):
+    """Hold a move while it has read what is there; yield a list for what is raised by it."""
+    looked, has_looked, may_go_on = Volume.looked_at, threading.Event(), threading.Event()
+    raised = []
+
+    def slow(volume, **index):
+        other = looked(volume, **index)
+        has_looked.set()
+        may_go_on.wait(30)
+        return other
+
+    def go():
+        try:
+            desk.move(**index)
+        except SegAppError as error:
+            raised.append(error)
+
+    monkeypatch.setattr(Volume, "looked_at", slow)
+    going = threading.Thread(target=go)
+    going.start()
+    assert has_looked.wait(30)
+    yield raised
+    may_go_on.set()
+    going.join(30)
+
+
+def test_an_object_that_is_taken_while_another_time_is_read_is_kept_at_its_own(desk, monkeypatch):
+    desk.session.click(20, 10)
+    with on_its_way(desk, monkeypatch, t=1) as raised:
+        taken = desk.session.take()
+    assert [type(error) for error in raised] == [BusyError]
+    desk.session.keep(taken)
+    assert (desk.session.index["t"], len(desk.session.masks.masks)) == (0, 1)
+    assert desk.move(t=1).masks.masks == ()
+    assert len(desk.move(t=0).masks.masks) == 1
+
+
+def test_an_object_that_cannot_be_kept_is_back_before_the_image_may_go_elsewhere(desk, monkeypatch):
+    desk.session.click(20, 10)
+    taken, in_hand = desk.session.take(), []
+    monkeypatch.setattr(desk.session.masks, "add", lambda _: 1 / 0)
+    desk.session.draft.param.watch(lambda _: in_hand.append(desk.session.draft.is_in_hand), "prompts")
+    with pytest.raises(ZeroDivisionError):
+        desk.session.keep(taken)
+    assert (in_hand, desk.session.draft.is_in_hand) == ([True], False)
 
 
 def test_saved_sets_belong_to_the_time_and_to_all_channels(desk):
