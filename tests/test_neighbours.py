@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from builders import square
 
-from seg_app.errors import BusyError, MissingError, SegAppError
+from seg_app.errors import BusyError, MissingError, SegAppError, SegmenterError
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk, Volume
+from seg_app.models.carrying import WindowPlanes
 from seg_app.models.search import Search, Wanted
 from seg_app.records import Box, Calibration, Prompts, Window
 from seg_app.sam import connect_sam
@@ -135,6 +136,37 @@ def test_what_a_search_of_one_time_still_finds_is_not_accepted_at_another(desk, 
     searching.join(30)
     assert (index, desk.session.index) == ({"t": 0, "c": 0}, {"t": 1, "c": 0})
     assert (desk.session.masks.masks, desk.session.search.found, desk.move(t=0).masks.masks) == ((), (), ())
+
+
+def test_what_a_search_finds_that_begins_when_the_session_is_about_to_go_is_not_kept(desk, monkeypatch):
+    searching, give_up, said = [], Search.give_up, []
+
+    def begin():
+        try:
+            desk.session.search.run(Wanted(whole_plane=True, least_score=0.0))
+        except SegAppError as error:
+            said.append(str(error))
+
+    def begin_after(search):
+        give_up(search)
+        searching.append(threading.Thread(target=begin))
+        searching[0].start()
+        assert slow.has_begun.wait(30)
+
+    monkeypatch.setattr(Search, "give_up", begin_after)
+    desk.session.use(slow := Slow())
+    desk.move(t=1)
+    slow.may_go_on.set()
+    searching[0].join(30)
+    assert said == ["What the search has found is not kept: the image went to another time or channel. Search there."]
+    assert (desk.session.index["t"], desk.session.masks.masks) == (1, ())
+
+
+def test_what_is_carried_through_planes_ends_before_a_plane_of_another_time_is_seen(desk):
+    planes = WindowPlanes(desk.session, Window(0, 0, 0, 20, 30))
+    desk.session.volume.become(desk.session.volume.looked_at(t=1))  # half of the way
+    with pytest.raises(SegmenterError, match="another time is shown now"):
+        planes[0]
 
 
 @contextmanager
