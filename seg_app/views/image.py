@@ -11,7 +11,6 @@ from typing import Any
 import holoviews as hv
 import panel as pn
 from bokeh.events import RangesUpdate
-from bokeh.models import ColumnDataSource, LinearColorMapper
 from holoviews.streams import Pipe
 from panel.viewable import Viewer
 
@@ -26,6 +25,7 @@ from seg_app.views.drafted import DraftLayer
 from seg_app.views.gestures import Gesture, Gestures
 from seg_app.views.glance import Glance
 from seg_app.views.measures import Measures
+from seg_app.views.objects import ObjectsLayer
 from seg_app.views.readout import spoken_place
 from seg_app.views.render import (
     BLANK,
@@ -47,7 +47,6 @@ log = logging.getLogger(__name__)
 UNFORESEEN = "The plane cannot be shown for a reason that was not foreseen. The log of the server has the details."
 SETTLING_S = 0.05
 """Width and height change one after the other, then the edges of what is shown: one picture is enough for all."""
-EMPTY_IMAGE = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 
 
 class ImageView(Viewer):
@@ -77,7 +76,7 @@ class ImageView(Viewer):
         self.on_picture: Callable[[], None] = lambda: None
         """Called, in the page's thread, with every picture of the plane."""
         self.readout = pn.rx("")
-        self._objects, self._selection = ColumnDataSource(data=EMPTY_IMAGE), ColumnDataSource(data=EMPTY_IMAGE)
+        self._objects = ObjectsLayer()
         self._make_pane()
         self._watch()
         self._draft = DraftLayer(session, courier, self._watches)
@@ -124,15 +123,7 @@ class ImageView(Viewer):
             figure.on_change(side, lambda attr, old, new: self._on_size())  # noqa: ARG005 - Bokeh checks the signature
         figure.on_event(RangesUpdate, lambda _: self._look())
         self._gestures.listen(figure)
-        self._add_glyphs(figure)
-
-    def _add_glyphs(self, figure: Any) -> None:
-        for source, palette in (
-            (self._objects, theme.overlay_palette()),
-            (self._selection, theme.selection_palette()),
-        ):
-            mapper = LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
-            figure.image("image", x="x", y="y", dw="dw", dh="dh", source=source, color_mapper=mapper)
+        self._objects.furnish(figure)
         self._draft.furnish(figure)
         self.measures.add_to(figure)
 
@@ -213,9 +204,7 @@ class ImageView(Viewer):
             self.on_picture()
             self._describe()
             self._rest.moved()
-        self._objects.update(data=_image(overlay.objects, overlay) if overlay else EMPTY_IMAGE)
-        chosen = overlay if overlay and overlay.selection.any() else None
-        self._selection.update(data=_image(chosen.selection, chosen) if chosen else EMPTY_IMAGE)
+        self._objects.show(overlay)
 
     def _on_limits(self) -> None:
         if needs_new_codes(self._frame, self.session.limits):
@@ -294,8 +283,3 @@ class ImageView(Viewer):
 
     def __panel__(self) -> Gestures:
         return self._gestures
-
-
-def _image(codes: Any, overlay: Overlay) -> dict[str, list[Any]]:
-    x0, y0, x1, y1 = overlay.extent
-    return {"image": [codes], "x": [x0], "y": [y0], "dw": [x1 - x0], "dh": [y1 - y0]}
