@@ -10,6 +10,9 @@ from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk, Session, Volume
 from seg_app.sam import connect_sam
 from seg_app.views import Workbench, load_extensions
+from seg_app.views import image as canvas
+from seg_app.views.gestures import Gesture
+from seg_app.views.render import Viewport
 from seg_app.views.workbench import ELSEWHERE
 
 # Tiled's own Alembic configuration is of the style before path_separator.
@@ -145,3 +148,43 @@ def test_sets_that_were_listed_for_one_time_are_not_loaded_into_another(film_ben
         (),
         "'film_t0.npz' belongs to another time of the image. Press Load once more.",
     )
+
+
+def draw(bench):
+    """Draw what a browser would show."""
+    bench.image._redraw("frame")
+    bench.image._viewport = Viewport((-0.5, -0.5, 29.5, 19.5), 30, 20)
+    bench.image._draw()
+    bench.image._viewport = None  # nobody looks: nothing is drawn until the next call
+
+
+def test_a_picture_that_was_begun_at_one_time_is_not_shown_at_another(film_bench, monkeypatch):
+    desk, bench = film_bench
+    make_frame, is_first, bright = canvas.make_frame, iter([True]), []
+
+    def slow(*args):
+        frame = make_frame(*args)
+        if next(is_first, False):
+            bench.image._viewport = None
+            desk.move(t=1)
+        return frame
+
+    monkeypatch.setattr(canvas, "make_frame", slow)
+    bench.image.on_picture = lambda: bright.append(bench.image._frame.value_at(0, 0) > 2000)
+    draw(bench)
+    draw(bench)
+    assert bright == [True]
+
+
+def test_clicks_on_the_picture_of_the_time_before_are_for_nothing(film_bench):
+    desk, bench = film_bench
+    click = Gesture("click", 15, 10)
+    draw(bench)
+    desk.move(t=1)
+    bench.image._on_gesture(Gesture("hover", 15, 10))
+    bench.image._on_gesture(click)
+    assert (len(desk.session.draft.prompts.points), bench.image.readout.rx.value) == (0, canvas.ON_ITS_WAY)
+    draw(bench)
+    bench.image._on_gesture(click)
+    assert len(desk.session.draft.prompts.points) == 1
+    assert "value" in bench.image.readout.rx.value

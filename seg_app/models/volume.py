@@ -145,7 +145,7 @@ class Volume(ImageFacts):
             self._kept_sample, self._sampled_without = other._kept_sample, other._sampled_without
         with param.edit_constant(self):
             self.param.update(levels=other.levels)
-            self.__dict__.pop("_stored", None)  # which is known from the first reading on
+            vars(self).pop("_stored", None)  # which is known from the first reading on
             if self._pyramid:
                 self._pyramid.close()
                 self._pyramid = other._pyramid_in(self._pyramid.workshop, self._sharpen)

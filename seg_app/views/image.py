@@ -6,6 +6,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import holoviews as hv
@@ -40,11 +41,12 @@ from seg_app.views.render import (
     needs_new_codes,
 )
 from seg_app.views.rest import AtRest
-from seg_app.views.square import keep_square
+from seg_app.views.square import keep_square, show_whole
 from seg_app.views.toolbar import keys_by_use
 
 log = logging.getLogger(__name__)
 UNFORESEEN = "The plane cannot be shown for a reason that was not foreseen. The log of the server has the details."
+ON_ITS_WAY = "The picture is on its way …"
 SETTLING_S = 0.05
 """Width and height change one after the other, then the edges of what is shown: one picture is enough for all."""
 
@@ -129,16 +131,8 @@ class ImageView(Viewer):
 
     def fit(self) -> None:
         """Show the whole plane."""
-        height, width = self.session.volume.shape[1:]
-        figure = self._figure
-        if not figure or not figure.inner_width or not figure.inner_height:
-            return
-        scale = max(width / figure.inner_width, height / figure.inner_height)
-        dx, dy = scale * figure.inner_width / 2, scale * figure.inner_height / 2
-        x, y = width / 2 - 0.5, height / 2 - 0.5
-        figure.x_range.update(start=x - dx, end=x + dx)
-        figure.y_range.update(start=y + dy, end=y - dy)
-        self._look()
+        if self._figure and show_whole(self._figure, self.session.volume.shape[1:]):
+            self._look()
 
     # Session -> picture
 
@@ -146,6 +140,7 @@ class ImageView(Viewer):
         session, watch = self.session, self._watches.add
         watch(session, "z", lambda _: self._redraw("frame", "overlay"))
         watch(session, "index", lambda _: self._redraw("frame", "overlay"))
+        watch(session, "index", lambda _: self._courier(self._describe))
         watch(session, "limits", lambda _: self._on_limits())
         watch(session, "segmenter", lambda _: self._courier(self._rest.moved))  # it has not seen what is on screen
         watch(session.volume, ["calibration", "said_databar"], lambda *_: self._courier(self._describe))
@@ -179,12 +174,13 @@ class ImageView(Viewer):
     def _draw(self) -> None:
         with self._lock:
             stale, self._stale = self._stale, set()
-        session, viewport, z = self.session, self._viewport, self.session.z
+        session, viewport, z, index = self.session, self._viewport, self.session.z, self.session.index
         assert viewport is not None  # noqa: S101 - for the type checker: `_redraw` has seen it
-        frame = self._read_frame(viewport, z) if "frame" in stale else None
+        is_due = "frame" in stale or not self.shows_what_is_there
+        frame = replace(self._read_frame(viewport, z), index=index) if is_due else None
         masks = [*session.masks.on_plane(z), *(mask for mask in session.search.found if mask.z == z)]
         overlay = make_overlay(masks, session.masks.selected, viewport, session.volume.shape[1:])
-        self._courier(lambda: self._show(frame, overlay))
+        self._courier(lambda: self._show(frame, overlay, index))
 
     def _read_frame(self, viewport: Viewport, z: int) -> Frame:
         session = self.session
@@ -197,13 +193,23 @@ class ImageView(Viewer):
             self._worker.complain(UNFORESEEN)
         return BLANK_RGB if session.volume.is_rgb else BLANK
 
-    def _show(self, frame: Frame | None, overlay: Overlay | None) -> None:
+    @property
+    def shows_what_is_there(self) -> bool:
+        """Whether the picture is of the time and channel where the session is; else that is on its way."""
+        return self._frame.index in (None, self.session.index)
+
+    def _show(self, frame: Frame | None, overlay: Overlay | None, index: dict[str, int]) -> None:
+        if index != self.session.index:
+            return  # nobody waits for it any more
         if frame:
+            has_come = not self.shows_what_is_there
             self._frame = frame
             self._pipe.send(frame)
             self.on_picture()
             self._describe()
             self._rest.moved()
+            if has_come:
+                self._glance.point_at(self._pointer)
         self._objects.show(overlay)
 
     def _on_limits(self) -> None:
@@ -232,7 +238,9 @@ class ImageView(Viewer):
         elif gesture.kind in ("hover", "leave"):
             self._pointer = (gesture.x, gesture.y) if gesture.kind == "hover" else None
             self._describe()
-            self._glance.point_at(self._pointer)
+            self._glance.point_at(self._pointer if self.shows_what_is_there else None)
+        elif not self.shows_what_is_there:
+            return  # who clicked has seen another time
         elif gesture.kind == "box":
             self._on_box(Box(gesture.x, gesture.y, gesture.x1, gesture.y1))
         else:
@@ -269,7 +277,7 @@ class ImageView(Viewer):
         place = self._pointer
         value = self._frame.value_at(*place) if place else None
         words = "" if place is None or value is None else spoken_place(*place, value, self.session.volume)
-        self.readout.rx.value = words
+        self.readout.rx.value = words if self.shows_what_is_there else ON_ITS_WAY
 
     def close(self) -> None:
         """Stop watching and drawing; a picture that is still on its way is nobody's any more."""
