@@ -160,8 +160,8 @@ class Page(Viewer):
         def on_moved(again: bool | None) -> None:
             if again and index is self._wanted:
                 self._move(index)
-            elif bench and bench.axes:
-                bench.axes.refresh()
+            elif bench and bench.axes and index is self._wanted:  # else the session goes on from there
+                bench.axes.arrive()
 
         done = self.worker.run("Going to another place of the image", move)
         done.add_done_callback(lambda done: self._courier(lambda: on_moved(done.result())))
