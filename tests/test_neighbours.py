@@ -62,12 +62,20 @@ def test_plane_view_and_class_stay(desk):
     assert (later.z, later.view, later.class_name, later.limits) == (2, Box(2, 3, 12, 13), "pore", (5.0, 6.0))
 
 
-def test_an_image_that_was_left_at_another_time_comes_back_as_it_was_at_the_first(desk, source):
+def test_an_image_that_was_left_at_another_time_and_channel_comes_back_there(desk, source):
     source.client.write_array(FILM[0, 0], key="other", dims=tuple("zyx"))
     desk.session.go_to(2)
-    desk.move(t=1)
+    mask = desk.move(t=1, c=1).masks.add([square(2, 3)])
+    desk.session.limits = (5.0, 6.0)
     desk.open("other")
-    assert desk.open("film").z == 2
+    again = desk.open("film")
+    assert (again.index, again.volume.index, again.z, again.limits) == (*({"t": 1, "c": 1},) * 2, 2, (5.0, 6.0))
+    assert again.masks.masks == mask
+
+
+def test_an_image_that_is_opened_once_more_stays_where_it_is(desk):
+    desk.move(t=1)
+    assert desk.open("film").index == {"t": 1, "c": 0}
 
 
 def test_each_channel_has_its_own_contrast(desk):
