@@ -4,6 +4,7 @@ import logging
 import socket
 import sys
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from seg_app.errors import (
 from seg_app.io import ome_zarr, readable_folders, shown_folders
 from seg_app.io.tiled_process import TiledProcess
 from seg_app.io.waiting import WaitingSets
-from seg_app.models import Desk
+from seg_app.models import Desk, Volume
 from seg_app.records import ImageId, MaskFile
 from seg_app.sam import Device, get_ready
 from seg_app.sam.classical import ClassicalSegmenter
@@ -123,19 +124,76 @@ def test_what_was_accepted_before_another_time_was_asked_for_belongs_to_the_time
     waiting.set()
     for _ in range(3):
         tab.worker.run("Waiting", lambda: None).result()
-    assert (session.index, session.masks.masks) == ({"t": 1}, ())
+    assert (session.index, session.masks.masks) == ({"t": 1, "c": 0}, ())
     tab._move({"t": 0})
     tab.worker.run("Waiting", lambda: None).result()
-    assert (session.index, len(session.masks.masks)) == ({"t": 0}, 1)
+    assert (session.index, len(session.masks.masks)) == ({"t": 0, "c": 0}, 1)
     tab.close()
 
 
+@contextmanager
+def moving(tab, monkeypatch, press):
+    """Press what lets a page go to another time, and hold it while that is read."""
+    looked, has_looked, may_go_on = Volume.looked_at, threading.Event(), threading.Event()
+
+    def slow(volume, **index):
+        other = looked(volume, **index)
+        has_looked.set()
+        may_go_on.wait(30)
+        return other
+
+    monkeypatch.setattr(Volume, "looked_at", slow)
+    press()
+    assert has_looked.wait(30)
+    yield
+    may_go_on.set()
+    for _ in range(4):  # what waits may ask for more
+        tab.worker.run("Waiting", lambda: None).result(30)
+
+
+@pytest.fixture
+def film_tab(settings_of):
+    settings = settings_of()
+    write_film(settings.home / "samples")
+    tab = page(settings)
+    for _ in range(2):  # "Starting" asks for "Opening the first image"
+        tab.worker.run("Waiting", lambda: None).result()
+    yield tab
+    tab.close()
+
+
+def test_what_is_accepted_while_another_time_is_read_belongs_to_the_time_of_before(film_tab, monkeypatch):
+    session = film_tab.bench.session
+    session.click(15, 10)
+    with moving(film_tab, monkeypatch, lambda: film_tab._move({"t": 1})):
+        film_tab.bench.accept()
+    assert (session.index, session.masks.masks) == ({"t": 1, "c": 0}, ())
+    film_tab._move({"t": 0})
+    film_tab.worker.run("Waiting", lambda: None).result()
+    assert (session.index, len(session.masks.masks)) == ({"t": 0, "c": 0}, 1)
+
+
+def test_a_time_and_a_channel_that_are_chosen_one_after_the_other_are_both_shown(film_tab, monkeypatch):
+    axes = film_tab.bench.axes
+    with moving(film_tab, monkeypatch, lambda: axes._on_value("t", 2)):
+        axes._choices["c"].value = 1
+    assert film_tab.bench.session.index == {"t": 1, "c": 1}
+    assert (axes._choices["t"].value, axes._choices["c"].value) == (2, 1)
+
+
+def test_who_changes_their_mind_while_a_time_is_read_stays_where_they_are(film_tab, monkeypatch):
+    axes = film_tab.bench.axes
+    with moving(film_tab, monkeypatch, lambda: axes._on_value("t", 2)):
+        axes._on_value("t", 1)
+    assert (film_tab.bench.session.index, axes._choices["t"].value) == ({"t": 0, "c": 0}, 1)
+
+
 def write_film(folder):
-    """Write a film of two times, of three planes with a bright square each."""
-    film = np.zeros((2, 3, 20, 30), np.uint16)
-    film[:, :, 5:15, 10:20] = 1000
+    """Write a film of two times and two channels, of three planes with a bright square each."""
+    film = np.zeros((2, 2, 3, 20, 30), np.uint16)
+    film[..., 5:15, 10:20] = 1000
     folder.mkdir(parents=True)
-    tifffile.imwrite(folder / "film.ome.tif", film, ome=True, photometric="minisblack", metadata={"axes": "TZYX"})
+    tifffile.imwrite(folder / "film.ome.tif", film, ome=True, photometric="minisblack", metadata={"axes": "TCZYX"})
 
 
 def test_a_lab_is_connected_to_once(settings, lab):

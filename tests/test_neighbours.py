@@ -1,14 +1,16 @@
 """From one time or channel of an image to another: the view stays, masks belong to times, and channels share them."""
 
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from builders import square
 
-from seg_app.errors import MissingError
+from seg_app.errors import BusyError, MissingError, SegAppError, SegmenterError
 from seg_app.io import LocalFolder, MaskStore
-from seg_app.models import Desk
+from seg_app.models import Desk, Volume
+from seg_app.models.carrying import WindowPlanes
 from seg_app.models.search import Search, Wanted
 from seg_app.records import Box, Calibration, Prompts, Window
 from seg_app.sam import connect_sam
@@ -60,12 +62,20 @@ def test_plane_view_and_class_stay(desk):
     assert (later.z, later.view, later.class_name, later.limits) == (2, Box(2, 3, 12, 13), "pore", (5.0, 6.0))
 
 
-def test_an_image_that_was_left_at_another_time_comes_back_as_it_was_at_the_first(desk, source):
+def test_an_image_that_was_left_at_another_time_and_channel_comes_back_there(desk, source):
     source.client.write_array(FILM[0, 0], key="other", dims=tuple("zyx"))
     desk.session.go_to(2)
-    desk.move(t=1)
+    mask = desk.move(t=1, c=1).masks.add([square(2, 3)])
+    desk.session.limits = (5.0, 6.0)
     desk.open("other")
-    assert desk.open("film").z == 2
+    again = desk.open("film")
+    assert (again.index, again.volume.index, again.z, again.limits) == (*({"t": 1, "c": 1},) * 2, 2, (5.0, 6.0))
+    assert again.masks.masks == mask
+
+
+def test_an_image_that_is_opened_once_more_stays_where_it_is(desk):
+    desk.move(t=1)
+    assert desk.open("film").index == {"t": 1, "c": 0}
 
 
 def test_each_channel_has_its_own_contrast(desk):
@@ -134,6 +144,85 @@ def test_what_a_search_of_one_time_still_finds_is_not_accepted_at_another(desk, 
     searching.join(30)
     assert (index, desk.session.index) == ({"t": 0, "c": 0}, {"t": 1, "c": 0})
     assert (desk.session.masks.masks, desk.session.search.found, desk.move(t=0).masks.masks) == ((), (), ())
+
+
+def test_what_a_search_finds_that_begins_when_the_session_is_about_to_go_is_not_kept(desk, monkeypatch):
+    searching, give_up, said = [], Search.give_up, []
+
+    def begin():
+        try:
+            desk.session.search.run(Wanted(whole_plane=True, least_score=0.0))
+        except SegAppError as error:
+            said.append(str(error))
+
+    def begin_after(search):
+        give_up(search)
+        searching.append(threading.Thread(target=begin))
+        searching[0].start()
+        assert slow.has_begun.wait(30)
+
+    monkeypatch.setattr(Search, "give_up", begin_after)
+    desk.session.use(slow := Slow())
+    desk.move(t=1)
+    slow.may_go_on.set()
+    searching[0].join(30)
+    assert said == ["What the search has found is not kept: the image went to another time or channel. Search there."]
+    assert (desk.session.index["t"], desk.session.masks.masks) == (1, ())
+
+
+def test_what_is_carried_through_planes_ends_before_a_plane_of_another_time_is_seen(desk):
+    planes = WindowPlanes(desk.session, Window(0, 0, 0, 20, 30))
+    desk.session.volume.become(desk.session.volume.looked_at(t=1))  # half of the way
+    with pytest.raises(SegmenterError, match="another time is shown now"):
+        planes[0]
+
+
+@contextmanager
+def on_its_way(desk, monkeypatch, **index):
+    """Hold a move while it has read what is there; yield a list for what is raised by it."""
+    looked, has_looked, may_go_on = Volume.looked_at, threading.Event(), threading.Event()
+    raised = []
+
+    def slow(volume, **index):
+        other = looked(volume, **index)
+        has_looked.set()
+        may_go_on.wait(30)
+        return other
+
+    def go():
+        try:
+            desk.move(**index)
+        except SegAppError as error:
+            raised.append(error)
+
+    monkeypatch.setattr(Volume, "looked_at", slow)
+    going = threading.Thread(target=go)
+    going.start()
+    assert has_looked.wait(30)
+    yield raised
+    may_go_on.set()
+    going.join(30)
+
+
+def test_an_object_that_is_taken_while_another_time_is_read_is_kept_at_its_own(desk, monkeypatch):
+    desk.session.click(20, 10)
+    with on_its_way(desk, monkeypatch, t=1) as raised:
+        taken = desk.session.take()
+    assert [type(error) for error in raised] == [BusyError]
+    desk.session.keep(taken)
+    assert (desk.session.index["t"], len(desk.session.masks.masks)) == (0, 1)
+    assert desk.move(t=1).masks.masks == ()
+    assert len(desk.move(t=0).masks.masks) == 1
+
+
+def test_an_object_that_cannot_be_kept_is_back_before_the_image_may_go_elsewhere(desk, monkeypatch):
+    desk.session.click(20, 10)
+    taken, in_hand = desk.session.take(), []
+    monkeypatch.setattr(desk.session.masks, "add", lambda _: 1 / 0)
+    desk.session.draft.param.watch(lambda _: in_hand.append(desk.session.draft.is_in_hand), "prompts")
+    with pytest.raises(ZeroDivisionError):
+        desk.session.keep(taken)
+    assert (in_hand, desk.session.draft.is_in_hand) == ([True], False)
 
 
 def test_saved_sets_belong_to_the_time_and_to_all_channels(desk):

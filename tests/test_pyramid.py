@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -239,3 +240,27 @@ def test_small_images_and_stored_levels_need_no_levels(workshop):
     volume.read(0, Window(1, 0, 0, 1024, 1024))
     assert volume._pyramid._missing == frozenset()
     assert volume._pyramid._thread is None
+
+
+def read_with_levels(volume, window):
+    """Return a window of the first plane, from the levels that are made of it."""
+    made = threading.Event()
+    watcher = volume.param.watch(lambda _: made.set(), "sharpened")
+    volume.read(0, window)
+    assert made.wait(30)
+    volume.param.unwatch(watcher)
+    return volume.read(0, window)
+
+
+def test_levels_that_are_made_at_another_time_are_found_when_the_image_is_opened_there(workshop):
+    film = xr.DataArray(np.stack([NOISE, NOISE + 100]), dims=tuple("tzyx"))
+    film[1, :, 325::975] = film[0, :, 325::975]  # the rows by which a plane is known
+    volume = Volume.from_array(film, name="film")
+    volume.make_levels(workshop)
+    volume.become(volume.looked_at(t=1))
+    later = read_with_levels(volume, WHOLE[2])
+    for t, seen in ((1, later), (0, None)):
+        anew = Volume.from_array(film, name="film").at(t=t)
+        anew.make_levels(workshop)
+        found = anew._pyramid.read(0, WHOLE[2])
+        np.testing.assert_equal(found, seen)

@@ -81,7 +81,7 @@ class WindowPlanes:
 
     def __getitem__(self, z: int) -> NDArray[np.uint8]:
         seen = self._session.outliner.as_seen(self._window, z)
-        if self._session.index != self._index:
+        if self._session.volume.index != self._index:  # which goes before any pixel of there is seen
             raise SegmenterError(
                 "Objects cannot be followed any further: another time is shown now. Go back to theirs."
             )

@@ -119,7 +119,6 @@ class Desk(param.Parameterized):
         """
         if self.session:
             self.session.volume.refresh_notes()
-            self._places.leave(self.session)
             with self._changing:
                 move(self.session, index, self._masks_of)
         return self.session
@@ -128,11 +127,12 @@ class Desk(param.Parameterized):
         return MaskSet(Journal.of_image(self._journals, image))
 
     def _show(self, volume: Volume, path: str | None = None) -> Session:
+        if self.session:
+            self._places.leave(self.session)
+        volume = self._places.at_place(volume)
         volume.keep_notes(Notes.of_image(self._journals, _whole(volume)))  # the databar first: contrast leaves it out
         masks = self._masks_of(volume.image)
         session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
-        if self.session:
-            self._places.leave(self.session)
         self._places.return_to(session)
         if self.session:
             self.session.volume.close()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from seg_app.errors import BusyError
 from seg_app.io.axes import CHANNEL
 from seg_app.models.session import Session
 
 if TYPE_CHECKING:
     from seg_app.io.levels import Opened
     from seg_app.models.maskset import MaskSet
+    from seg_app.models.volume import Volume
     from seg_app.records import Box, ImageId
 
 
@@ -18,16 +20,26 @@ def move(session: Session, index: dict[str, int], masks_of: Callable[[ImageId], 
     """Go to another place of the axes of a session's volume: the same plane, and the same part of it, is on view.
 
     Within a channel also at the same contrast. The masks are those of there, see `masks_of`. Points that are not
-    accepted yet, and what a search has found so far, are dropped. Raises SegAppError, and then nothing has changed.
+    accepted yet, and what a search has found so far, are dropped; what is said of the scale stays. Blocking: it reads
+    some pixels of there. Raises BusyError while an object is being accepted, which belongs to the place of now, other
+    SegAppErrors where there cannot be read; then nothing has changed, but that a search may have ended.
     """
     other, before = session.volume.looked_at(**index), session.volume.image.path
     is_same = other.image.path == before  # as another channel, which shares the masks
     masks = session.masks if is_same else masks_of(other.image)
     session.search.give_up()  # what it would still accept belongs to the place of before
+    with session.staying, session.draft.held:  # all that was slow is done
+        if session.draft.is_in_hand:
+            raise BusyError("An object is being accepted. Go to another time or channel when it is in the list.")
+        _arrive(session, other, None if is_same else masks)
+
+
+def _arrive(session: Session, other: Volume, masks: MaskSet | None) -> None:
+    """Become what is there, at once; without masks those of before are those of there."""
     session.draft.clear()
     session.volume.become(other)
     session.outliner.forget()
-    if not is_same:
+    if masks is not None:
         session.masks.become(masks)
         if session.saved_as:  # the masks of there have a name already
             session.set_title = session.masks.saved.saving.title

@@ -1,4 +1,4 @@
-"""Where a user was on the images of before: the plane, the part of it that was on screen, and the contrast."""
+"""Where a user was on the images of before: time, channel, plane, the part of it on screen, and the contrast."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ MOST = 100
 class Place:
     """What was on view of an image when it was left."""
 
+    index: dict[str, int]
+    """The time and channel, as {'t': 3, 'c': 0}."""
     z: int
     view: Box | None
     """None: the whole plane, which is fitted anew."""
@@ -39,10 +41,15 @@ class Places:
     def leave(self, session: Session) -> None:
         """Remember what is on view of an image."""
         key = _key(session.volume)
-        self._places[key] = Place(session.z, moved_view(session), session.scale, session.limits)
+        self._places[key] = Place(session.index, session.z, moved_view(session), session.scale, session.limits)
         self._places.move_to_end(key)
         while len(self._places) > MOST:
             self._places.popitem(last=False)
+
+    def at_place(self, volume: Volume) -> Volume:
+        """Return an image at the time and channel where it was left, as far as these are there; no pixel is read."""
+        place = self._places.get(_key(volume))
+        return volume.at(**place.index) if place else volume
 
     def return_to(self, session: Session) -> None:
         """Show of an image what was on view when it was left; one that was never left stays as it is."""
@@ -52,6 +59,6 @@ class Places:
 
 
 def _key(volume: Volume) -> Hashable:
-    image = volume.image
-    # each channel has its own contrast; there may be more planes since
-    return image.source, image.path, image.shape[1:], tuple(sorted(volume.index.items()))
+    image, whole = volume.image, volume.whole
+    # there may be more planes since
+    return image.source, whole.path if whole else image.path, image.shape[1:]

@@ -45,7 +45,8 @@ class Draft(param.Parameterized):
         self._choices: tuple[Mask, ...] = ()
         self._has_found = False
         self._in_hand: set[int] = set()
-        self._lock = threading.RLock()
+        self._lock = self.held = threading.RLock()
+        """Who holds it takes, adds and answers alone."""
 
     @property
     def is_vain(self) -> bool:

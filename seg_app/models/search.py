@@ -105,20 +105,30 @@ class Search(param.Parameterized):
     def run(self, wanted: Wanted | None = None) -> Masks:
         """Search the plane on view and accept what is found, as one change; return it. Raises SegAppError.
 
-        Objects that are accepted already, or by hand meanwhile, are not accepted again.
+        Objects that are accepted already, or by hand meanwhile, are not accepted again. Where the session has gone to
+        another place meanwhile nothing is accepted, and that is an error, too.
         """
         if self.is_running:
             raise SegAppError("A search is on its way already. Wait for it, or end it.")
         self.ending = None
         self._idle.clear()
+        place = self._session.index
         self.param.update(is_running=True, done=0.0, found=(), left_out=0)
         try:
             sieve = self._look(wanted or self.wanted)
             self.left_out = sieve.left_out
-            return () if self.ending is Ending.DISCARD else self._session.keep_all(sieve.still_new(self.found))
+            return () if self.ending is Ending.DISCARD else self._kept(sieve, place)
         finally:
             self.param.update(is_running=False, found=())
             self._idle.set()
+
+    def _kept(self, sieve: _Sieve, place: dict[str, int]) -> Masks:
+        with self._session.staying:
+            if self._session.index != place:  # it has begun while the session was about to go
+                raise SegAppError(
+                    "What the search has found is not kept: the image went to another time or channel. Search there."
+                )
+            return self._session.keep_all(sieve.still_new(self.found))
 
     def end(self, ending: Ending) -> None:
         """End the search at its next step; without one nothing happens."""

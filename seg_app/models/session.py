@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -63,6 +64,8 @@ class Session(param.Parameterized):
         volume.look_for_databar()
         super().__init__(z=volume.n_planes // 2, limits=volume.percentiles(), index=volume.index)
         self.volume, self.segmenter, self.store = volume, segmenter, store
+        self.staying = threading.RLock()
+        """Held by who keeps something of the place of now, beside the user's verbs, and by who goes to another."""
         self.masks = masks or MaskSet()
         self.draft = Draft()
         self.user = user or getpass.getuser()
@@ -157,9 +160,9 @@ class Session(param.Parameterized):
             mask = taken.mask or next(iter(self.outliner.outlines(taken.prompts, taken.z)), None)
             accepted = self.masks.add([self._signed(mask, taken.class_name)]) if mask else ()
         finally:
-            self.draft.let_go(taken)
             if not accepted and taken.z == self.z:
                 self.draft.put_back(taken)
+            self.draft.let_go(taken)  # the last: from now on the session may go to another place
         if mask is None:
             self.draft.answer(taken.prompts, ())  # which is said, and the next click begins anew
         return accepted[0] if accepted else None
@@ -251,8 +254,9 @@ class Session(param.Parameterized):
 
     def _on_delivery(self, delivery: Delivery) -> None:
         """Hear that a set which had to wait has arrived: it may be what is on the page."""
-        if delivery.file.image == self.volume.image:
-            self.masks.note_arrived(delivery.saving, delivery.file.masks)
+        with self.staying:
+            if delivery.file.image == self.volume.image:
+                self.masks.note_arrived(delivery.saving, delivery.file.masks)
 
     def export(self, suffix: str) -> tuple[str, bytes, list[str]]:
         """Return the masks in another format: a file name, its bytes, and in words what the format cannot keep.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,8 @@ from seg_app.models.sampling import every, filled, some_planes, some_windows
 from seg_app.records import Axis, ImageId, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from seg_app.io.beside import Beside
@@ -115,7 +116,10 @@ class Volume(ImageFacts):
 
         `sharpened` changes, in another thread, whenever a plane has them. Call `close` when nobody looks any more.
         """
-        self._pyramid = Pyramid(self.image, self._stored, workshop, n_levels=self.n_levels, on_made=self._sharpen)
+        self._pyramid = self._pyramid_in(workshop, self._sharpen)
+
+    def _pyramid_in(self, workshop: Workshop, on_made: Callable[[], None]) -> Pyramid:
+        return Pyramid(self.image, self._stored, workshop, n_levels=self.n_levels, on_made=on_made)
 
     def grow(self, larger: Opened) -> None:
         """Take over what the image has become: more planes, or more places of its axes; see `become`."""
@@ -141,11 +145,10 @@ class Volume(ImageFacts):
             self._kept_sample, self._sampled_without = other._kept_sample, other._sampled_without
         with param.edit_constant(self):
             self.param.update(levels=other.levels)
-            with suppress(AttributeError):  # nothing was read yet
-                del self._stored
+            vars(self).pop("_stored", None)  # which is known from the first reading on
             if self._pyramid:
                 self._pyramid.close()
-                self.make_levels(self._pyramid.workshop)
+                self._pyramid = other._pyramid_in(self._pyramid.workshop, self._sharpen)
             self.param.update(image=other.image)
 
     def close(self) -> None:

@@ -23,20 +23,31 @@ class Axes:
     def __init__(self, session: Session, move: Callable[[dict[str, int]], None]):
         """move: called, in the page's thread, with the place that the user wants."""
         self._session, self._move = session, move
+        self._wanted: dict[str, int] = {}
         self._choices = {axis.name: _widget(axis, session.volume.index[axis.name]) for axis in session.volume.axes}
         for name, widget in self._choices.items():
             rested = "value_throttled" if isinstance(widget, pmui.IntSlider) else "value"
             widget.param.watch(lambda event, name=name: self._on_value(name, event.new), rested)
 
+    @property
+    def _place(self) -> dict[str, int]:
+        """Where the session is, or is going to."""
+        return self._session.volume.index | self._wanted
+
     def _on_value(self, name: str, value: int) -> None:
-        index = self._session.volume.index
         wanted = value - 1 if isinstance(self._choices[name], pmui.IntSlider) else value
-        if wanted != index[name]:
-            self._move(index | {name: wanted})
+        if wanted != self._place[name]:
+            self._wanted = self._wanted | {name: wanted}
+            self._move(self._place)
+
+    def arrive(self) -> None:
+        """Follow the session, which is on its way no more: also back, where a place could not be shown."""
+        self._wanted = {}
+        self.refresh()
 
     def refresh(self) -> None:
-        """Follow the session: also back, where a place could not be shown, and when there are more places."""
-        index = self._session.volume.index
+        """Show where the session is, or is going to; and when there are more places."""
+        index = self._place
         for axis in self._session.volume.axes:
             widget = self._choices[axis.name]
             widget.value = index[axis.name] + isinstance(widget, pmui.IntSlider)

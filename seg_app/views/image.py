@@ -6,12 +6,12 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import holoviews as hv
 import panel as pn
 from bokeh.events import RangesUpdate
-from bokeh.models import ColumnDataSource, LinearColorMapper
 from holoviews.streams import Pipe
 from panel.viewable import Viewer
 
@@ -26,6 +26,7 @@ from seg_app.views.drafted import DraftLayer
 from seg_app.views.gestures import Gesture, Gestures
 from seg_app.views.glance import Glance
 from seg_app.views.measures import Measures
+from seg_app.views.objects import ObjectsLayer
 from seg_app.views.readout import spoken_place
 from seg_app.views.render import (
     BLANK,
@@ -40,14 +41,14 @@ from seg_app.views.render import (
     needs_new_codes,
 )
 from seg_app.views.rest import AtRest
-from seg_app.views.square import keep_square
+from seg_app.views.square import keep_square, show_whole
 from seg_app.views.toolbar import keys_by_use
 
 log = logging.getLogger(__name__)
 UNFORESEEN = "The plane cannot be shown for a reason that was not foreseen. The log of the server has the details."
+ON_ITS_WAY = "The picture is on its way …"
 SETTLING_S = 0.05
 """Width and height change one after the other, then the edges of what is shown: one picture is enough for all."""
-EMPTY_IMAGE = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 
 
 class ImageView(Viewer):
@@ -77,7 +78,7 @@ class ImageView(Viewer):
         self.on_picture: Callable[[], None] = lambda: None
         """Called, in the page's thread, with every picture of the plane."""
         self.readout = pn.rx("")
-        self._objects, self._selection = ColumnDataSource(data=EMPTY_IMAGE), ColumnDataSource(data=EMPTY_IMAGE)
+        self._objects = ObjectsLayer()
         self._make_pane()
         self._watch()
         self._draft = DraftLayer(session, courier, self._watches)
@@ -124,30 +125,14 @@ class ImageView(Viewer):
             figure.on_change(side, lambda attr, old, new: self._on_size())  # noqa: ARG005 - Bokeh checks the signature
         figure.on_event(RangesUpdate, lambda _: self._look())
         self._gestures.listen(figure)
-        self._add_glyphs(figure)
-
-    def _add_glyphs(self, figure: Any) -> None:
-        for source, palette in (
-            (self._objects, theme.overlay_palette()),
-            (self._selection, theme.selection_palette()),
-        ):
-            mapper = LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
-            figure.image("image", x="x", y="y", dw="dw", dh="dh", source=source, color_mapper=mapper)
+        self._objects.furnish(figure)
         self._draft.furnish(figure)
         self.measures.add_to(figure)
 
     def fit(self) -> None:
         """Show the whole plane."""
-        height, width = self.session.volume.shape[1:]
-        figure = self._figure
-        if not figure or not figure.inner_width or not figure.inner_height:
-            return
-        scale = max(width / figure.inner_width, height / figure.inner_height)
-        dx, dy = scale * figure.inner_width / 2, scale * figure.inner_height / 2
-        x, y = width / 2 - 0.5, height / 2 - 0.5
-        figure.x_range.update(start=x - dx, end=x + dx)
-        figure.y_range.update(start=y + dy, end=y - dy)
-        self._look()
+        if self._figure and show_whole(self._figure, self.session.volume.shape[1:]):
+            self._look()
 
     # Session -> picture
 
@@ -155,6 +140,7 @@ class ImageView(Viewer):
         session, watch = self.session, self._watches.add
         watch(session, "z", lambda _: self._redraw("frame", "overlay"))
         watch(session, "index", lambda _: self._redraw("frame", "overlay"))
+        watch(session, "index", lambda _: self._courier(self._describe))
         watch(session, "limits", lambda _: self._on_limits())
         watch(session, "segmenter", lambda _: self._courier(self._rest.moved))  # it has not seen what is on screen
         watch(session.volume, ["calibration", "said_databar"], lambda *_: self._courier(self._describe))
@@ -188,12 +174,13 @@ class ImageView(Viewer):
     def _draw(self) -> None:
         with self._lock:
             stale, self._stale = self._stale, set()
-        session, viewport, z = self.session, self._viewport, self.session.z
+        session, viewport, z, index = self.session, self._viewport, self.session.z, self.session.index
         assert viewport is not None  # noqa: S101 - for the type checker: `_redraw` has seen it
-        frame = self._read_frame(viewport, z) if "frame" in stale else None
+        is_due = "frame" in stale or not self.shows_what_is_there
+        frame = replace(self._read_frame(viewport, z), index=index) if is_due else None
         masks = [*session.masks.on_plane(z), *(mask for mask in session.search.found if mask.z == z)]
         overlay = make_overlay(masks, session.masks.selected, viewport, session.volume.shape[1:])
-        self._courier(lambda: self._show(frame, overlay))
+        self._courier(lambda: self._show(frame, overlay, index))
 
     def _read_frame(self, viewport: Viewport, z: int) -> Frame:
         session = self.session
@@ -206,16 +193,24 @@ class ImageView(Viewer):
             self._worker.complain(UNFORESEEN)
         return BLANK_RGB if session.volume.is_rgb else BLANK
 
-    def _show(self, frame: Frame | None, overlay: Overlay | None) -> None:
+    @property
+    def shows_what_is_there(self) -> bool:
+        """Whether the picture is of the time and channel where the session is; else that is on its way."""
+        return self._frame.index in (None, self.session.index)
+
+    def _show(self, frame: Frame | None, overlay: Overlay | None, index: dict[str, int]) -> None:
+        if index != self.session.index:
+            return  # nobody waits for it any more
         if frame:
+            has_come = not self.shows_what_is_there
             self._frame = frame
             self._pipe.send(frame)
             self.on_picture()
             self._describe()
             self._rest.moved()
-        self._objects.update(data=_image(overlay.objects, overlay) if overlay else EMPTY_IMAGE)
-        chosen = overlay if overlay and overlay.selection.any() else None
-        self._selection.update(data=_image(chosen.selection, chosen) if chosen else EMPTY_IMAGE)
+            if has_come:
+                self._glance.point_at(self._pointer)
+        self._objects.show(overlay)
 
     def _on_limits(self) -> None:
         if needs_new_codes(self._frame, self.session.limits):
@@ -243,7 +238,9 @@ class ImageView(Viewer):
         elif gesture.kind in ("hover", "leave"):
             self._pointer = (gesture.x, gesture.y) if gesture.kind == "hover" else None
             self._describe()
-            self._glance.point_at(self._pointer)
+            self._glance.point_at(self._pointer if self.shows_what_is_there else None)
+        elif not self.shows_what_is_there:
+            return  # who clicked has seen another time
         elif gesture.kind == "box":
             self._on_box(Box(gesture.x, gesture.y, gesture.x1, gesture.y1))
         else:
@@ -280,7 +277,7 @@ class ImageView(Viewer):
         place = self._pointer
         value = self._frame.value_at(*place) if place else None
         words = "" if place is None or value is None else spoken_place(*place, value, self.session.volume)
-        self.readout.rx.value = words
+        self.readout.rx.value = words if self.shows_what_is_there else ON_ITS_WAY
 
     def close(self) -> None:
         """Stop watching and drawing; a picture that is still on its way is nobody's any more."""
@@ -294,8 +291,3 @@ class ImageView(Viewer):
 
     def __panel__(self) -> Gestures:
         return self._gestures
-
-
-def _image(codes: Any, overlay: Overlay) -> dict[str, list[Any]]:
-    x0, y0, x1, y1 = overlay.extent
-    return {"image": [codes], "x": [x0], "y": [y0], "dw": [x1 - x0], "dh": [y1 - y0]}

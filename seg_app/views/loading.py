@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import panel_material_ui as pmui
 from panel.viewable import Viewer
 
+from seg_app.errors import SegAppError
 from seg_app.views.dialog import make_dialog
 from seg_app.views.loaded import Loaded, load
 from seg_app.views.text import Text
@@ -26,7 +27,7 @@ class LoadDialog(Viewer):
         super().__init__()
         self._bench, self._then = bench, then
         self._paths: dict[str, str] = {}
-        self._chosen = ""
+        self._chosen = self._image = ""
         self._sets = pmui.MenuList(items=[], sizing_mode="stretch_width")
         self._sets.on_click(self._on_choice)
         self._loss = Text(margin=0, sizing_mode="stretch_width")
@@ -42,11 +43,14 @@ class LoadDialog(Viewer):
 
     def ask(self) -> None:
         """Look what there is, then open with it."""
-        self._bench.do("Looking for saved masks", self._bench.session.saved_sets, then=self._show)
+        session = self._bench.session
+        look = lambda: (session.volume.image.path, session.saved_sets())  # noqa: E731 - both of one time
+        self._bench.do("Looking for saved masks", look, then=self._show)
 
-    def _show(self, sets: list[SavedSet] | None) -> None:
-        if sets is None:
+    def _show(self, listed: tuple[str, list[SavedSet]] | None) -> None:
+        if listed is None or listed[0] != self._bench.seen:
             return
+        self._image, sets = listed
         self._paths = {saved.name: saved.path for saved in reversed(sets)}  # of one name the newest
         self._sets.items = [{"label": saved.name, "secondary": about(saved), "icon": "layers"} for saved in sets] or [
             {"label": "Nothing saved yet", "selectable": False}
@@ -68,10 +72,17 @@ class LoadDialog(Viewer):
     def _load(self) -> None:
         self.dialog.open = False
         if path := self._paths.get(self._chosen):
-            self._bench.do("Loading the masks", load, self._bench.session, path, then=self._then)
+            self._bench.do("Loading the masks", _load_into, self._image, self._bench.session, path, then=self._then)
 
     def __panel__(self) -> pmui.Dialog:
         return self.dialog
+
+
+def _load_into(image: str, session: Session, path: str) -> Loaded:
+    """Load a set into the image of this path. Raises SegAppError, also when another one, as another time, is open."""
+    if session.volume.image.path != image:
+        raise SegAppError(f"'{path.rpartition('/')[2]}' belongs to another time of the image. Press Load once more.")
+    return load(session, path)
 
 
 def loss_of(session: Session) -> str:

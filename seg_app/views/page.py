@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 from panel.util.parameters import edit_readonly
 from panel.viewable import Viewer
 
+from seg_app.errors import BusyError
 from seg_app.models import Desk, Explorer, Preferences, Session, Wanted, Worker
 from seg_app.views import theme
 from seg_app.views.about import About
@@ -146,18 +147,21 @@ class Page(Viewer):
 
         def move() -> bool:
             """Say whether it must be tried again: what waits to be accepted belongs to the place of now."""
-            if index is not self._wanted or not (self._desk and self._desk.session):
+            if index is not self._wanted or not (self._desk and bench and self._desk.session is bench.session):
                 return False
-            if self._desk.session.draft.is_in_hand:
+            if bench.session.draft.is_in_hand:
                 return True
-            self._desk.move(**index)
+            try:
+                self._desk.move(**index)
+            except BusyError:  # Enter was pressed while it was on its way
+                return True
             return False
 
         def on_moved(again: bool | None) -> None:
             if again and index is self._wanted:
                 self._move(index)
-            elif bench and bench.axes:
-                bench.axes.refresh()
+            elif bench and bench.axes and index is self._wanted:  # else the session goes on from there
+                bench.axes.arrive()
 
         done = self.worker.run("Going to another place of the image", move)
         done.add_done_callback(lambda done: self._courier(lambda: on_moved(done.result())))

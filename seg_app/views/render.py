@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,8 @@ class Frame:
     coded: Limits
     extent: Extent
     z: int
+    index: Mapping[str, int] | None = None
+    """Where it is along the further axes of the image; None: there is no picture of it yet."""
 
     def limits_as_codes(self, limits: Limits) -> Limits:
         """Return where contrast limits in data values lie on the grey levels."""

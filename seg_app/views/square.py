@@ -36,3 +36,16 @@ def keep_square(figure: Any, plane: tuple[int, int], *, moved: bool = False) -> 
     square = CustomJS(args={"figure": figure, "plane": plane, "moved": moved}, code=SQUARE_PIXELS)
     for side in ("inner_width", "inner_height"):
         figure.js_on_change(side, square)
+
+
+def show_whole(figure: Any, plane: tuple[int, int]) -> bool:
+    """Show a plane of (rows, columns) in the middle of a figure; False, and nothing, where its size is not known."""
+    if not figure.inner_width or not figure.inner_height:
+        return False
+    height, width = plane
+    scale = max(width / figure.inner_width, height / figure.inner_height)
+    dx, dy = scale * figure.inner_width / 2, scale * figure.inner_height / 2
+    x, y = width / 2 - 0.5, height / 2 - 0.5
+    figure.x_range.update(start=x - dx, end=x + dx)
+    figure.y_range.update(start=y + dy, end=y - dy)
+    return True

@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 from bokeh.models import PrintfTickFormatter
 from panel.viewable import Viewer
 
+from seg_app.errors import SegAppError
 from seg_app.models import Session, Worker, follow
 from seg_app.views import theme
 from seg_app.views.axes import Axes
@@ -23,6 +24,8 @@ from seg_app.views.scale import DRAWING, ScaleForm
 from seg_app.views.search import SearchForm, SearchProgress
 from seg_app.views.text import Text
 from seg_app.views.toolbar import Toolbar, help_tables, hints, tool_of_key
+
+ELSEWHERE = "The image went to another time before this was done; nothing has changed. Repeat it if it is meant here."
 
 
 class Workbench(Viewer):
@@ -40,6 +43,8 @@ class Workbench(Viewer):
         self._own_worker = None if worker else self.worker
         self.courier = courier or Courier()
         self.watches = Watches()
+        self.seen = session.volume.image.path
+        """Of which time the page shows the objects; all channels share them."""
         self.image = ImageView(session, self.worker, self.courier, on_key=self._on_key)
         self._toolbar = Toolbar(self)
         self._masklist = MaskList(self)
@@ -76,7 +81,10 @@ class Workbench(Viewer):
             self.axes.refresh()
 
     def _on_place(self) -> None:
-        """Show what is another one at another time or channel."""
+        """Show what is another one at another time or channel; what was listed for the one of before is closed."""
+        self.seen = self.session.volume.image.path
+        for dialog in self._masklist.dialogs:
+            dialog.open = False
         self._contrast.turn()
         self._progress.hide()
         self._refresh()
@@ -84,20 +92,30 @@ class Workbench(Viewer):
     # Verbs
 
     def do(self, title: str, verb: Callable[..., Any], *args: Any, then: Callable[[Any], None] | None = None) -> None:
-        """Run a verb in the worker thread, after those that wait there; then give its result to the page."""
-        future = self.worker.run(title, verb, *args)
+        """Run a verb in the worker thread, after those that wait there; then give its result to the page.
+
+        It is refused where the image is at another time by then: what was seen when it was asked for is not there.
+        """
+        seen = self.seen
+
+        def at_its_place() -> Any:
+            if self.session.volume.image.path != seen:
+                raise SegAppError(ELSEWHERE)
+            return verb(*args)
+
+        future = self.worker.run(title, at_its_place)
         if then:
             future.add_done_callback(lambda done: self.courier(lambda: then(done.result())))
 
     def take_back(self) -> None:
         """Drop the last point or box at once, then outline what the others mean."""
         self.session.draft.take_back()
-        self.do("Outlining the object", self.session.outline)
+        self.worker.run("Outlining the object", self.session.outline)
 
     def accept(self) -> None:
         """Take the object at once, then outline it if it is not yet, and keep it: nobody has to wait for a model."""
         if taken := self.session.take():
-            self.do("Accepting the object", self.session.keep, taken)
+            self.worker.run("Accepting the object", self.session.keep, taken)
 
     def delete_selected(self) -> None:
         """Delete what is selected now, whatever is selected when the worker comes to it."""
