@@ -78,7 +78,7 @@ class TiledProcess:
         self._process = subprocess.Popen(  # noqa: S603 - our own
             # with the path of this process, -P: no module is taken from the folder that it happens to run in
             [sys.executable, "-P", "-m", "seg_app.io.tiled_process", level, self._root, *self._readable],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl+C is for this process, which then stops the other one
