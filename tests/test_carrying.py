@@ -81,14 +81,3 @@ def test_an_object_too_thin_for_its_window_is_not_carried(session) -> None:
     thin = np.zeros((480, 720), bool)
     thin[100, 100:600] = True  # on the level where it fits the model sees every fourth row from the third on
     assert list(Carrier(session).carry([mask_from_bits(thin, z=4)])) == []
-
-
-def test_objects_are_not_followed_into_another_time(session) -> None:
-    carried = Carrier(session).carry([mask_of("small", 4)])
-    next(carried)
-    session.index = {"t": 1}
-    try:
-        with pytest.raises(SegmenterError, match="another time"):
-            list(carried)
-    finally:
-        session.index = {}

@@ -72,7 +72,7 @@ def test_it_hangs_until_an_image_has_its_picture_whatever_has_opened_it(page, de
     page.worker.run(LOOKING, desk._show, images[0]).result(30)  # as a path on Drops that was typed does
     finish(page)
     assert page._curtain.words == "Opening one …"
-    page.bench.image._show(BLANK, None)
+    page.bench.image._show(BLANK, None, {})
     assert page._curtain.words == ""
 
 
@@ -81,5 +81,5 @@ def test_a_late_picture_of_the_image_before_does_not_lift_it(page, desk, images)
         before = page.bench
         page.worker.run("Opening", desk._show, image).result(30)
         finish(page)
-    before.image._show(BLANK, None)
+    before.image._show(BLANK, None, {})
     assert page._curtain.words == "Opening two …"

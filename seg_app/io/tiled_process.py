@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ class TiledProcess:
         self._process = subprocess.Popen(  # noqa: S603 - our own
             # with the path of this process, -P: no module is taken from the folder that it happens to run in
             [sys.executable, "-P", "-m", "seg_app.io.tiled_process", level, self._root, *self._readable],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl+C is for this process, which then stops the other one
@@ -110,21 +111,21 @@ def _serve(root: Path, readable: Sequence[Path], parent: IO[bytes], answers: IO[
 
     def say(**answer: Any) -> None:
         answers.write(json.dumps(answer).encode() + b"\n")
-        answers.flush()
 
     try:
         server = EmbeddedTiled.start(root, readable=readable)
     except SegAppError as error:
         say(error=type(error).__name__, message=str(error))
         return
-    say(port=int(server.url.rpartition(":")[2]))
-    parent.read()
+    with suppress(BrokenPipeError):  # whose parent has gone meanwhile
+        say(port=int(server.url.rpartition(":")[2]))
+        parent.read()
     server.stop()
 
 
 if __name__ == "__main__":
     level, *folders = sys.argv[1:]
     logging.basicConfig(level=int(level), format="%(levelname)s %(message)s")
-    with os.fdopen(os.dup(1), "wb") as to_parent:
-        os.dup2(2, 1)  # the standard output is for one line, whatever else is printed
-        _serve(Path(folders[0]), [Path(folder) for folder in folders[1:]], sys.stdin.buffer, to_parent)
+    to_parent = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # the standard output is for one line, whatever else is printed
+    _serve(Path(folders[0]), [Path(folder) for folder in folders[1:]], sys.stdin.buffer, to_parent)
