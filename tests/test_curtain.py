@@ -5,6 +5,7 @@ from threading import Event
 
 import numpy as np
 import pytest
+from threads import finish
 
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk, Preferences, Volume
@@ -39,10 +40,6 @@ def images(tmp_path):
     for name in ("one", "two"):
         np.save(tmp_path / f"{name}.npy", np.zeros((20, 30), np.uint8))
     return [Volume.from_file(tmp_path / f"{name}.npy") for name in ("one", "two")]
-
-
-def finish(page):
-    page.worker.run("Waiting", lambda: None).result(30)
 
 
 def words_while(page, title):

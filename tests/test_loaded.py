@@ -2,30 +2,19 @@
 
 from threading import Event
 
-import numpy as np
 import pytest
+from benches import opened_bench
 from builders import square
+from threads import finish
 
-from seg_app.io import LocalFolder, MaskStore
-from seg_app.models import Session, Volume
-from seg_app.sam import connect_sam
-from seg_app.views import Workbench, load_extensions
 from seg_app.views.loaded import Loaded, load, spoken
 
 
 @pytest.fixture
 def bench(tmp_path):
     """A workbench with a set of two objects that is saved as array.npz, and no object in the list."""
-    load_extensions()
-    volume = Volume.from_array(np.zeros((1, 64, 96), np.uint8))
-    session = Session(volume, connect_sam("classical:"), store=MaskStore(LocalFolder(tmp_path)))
-    session.masks.add([square(2, 3), square(20, 30)])
-    session.save()
-    session.undo()
-    bench = Workbench(session)
-    yield bench
-    bench.close()
-    bench.worker.close()
+    with opened_bench(tmp_path, is_saved=True) as bench:
+        yield bench
 
 
 @pytest.fixture
@@ -38,10 +27,6 @@ def load_set(bench, notice):
     (saved,) = bench.session.saved_sets()
     bench.do("Loading the masks", load, bench.session, saved.path, then=notice.tell)
     finish(bench)
-
-
-def finish(bench):
-    bench.worker.run("Waiting", lambda: None).result(30)
 
 
 def test_nothing_is_said_where_nothing_was_replaced(bench, notice):

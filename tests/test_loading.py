@@ -1,35 +1,21 @@
 """The dialog of saved sets: what is there, and what loading one would replace."""
 
-import numpy as np
 import pytest
+from benches import opened_bench
 from builders import square
-
-from seg_app.io import LocalFolder, MaskStore
-from seg_app.models import Session, Volume
-from seg_app.sam import connect_sam
-from seg_app.views import Workbench, load_extensions
+from threads import finish
 
 
 @pytest.fixture
 def bench(tmp_path):
     """A workbench with two objects that are not saved."""
-    load_extensions()
-    volume = Volume.from_array(np.zeros((1, 64, 96), np.uint8))
-    session = Session(volume, connect_sam("classical:"), store=MaskStore(LocalFolder(tmp_path)))
-    session.masks.add([square(2, 3), square(20, 30)])
-    bench = Workbench(session)
-    yield bench
-    bench.close()
-    bench.worker.close()
+    with opened_bench(tmp_path) as bench:
+        yield bench
 
 
 @pytest.fixture
 def loading(bench):
     return bench._masklist._saved.loading
-
-
-def finish(bench):
-    bench.worker.run("Waiting", lambda: None).result(30)
 
 
 def choose(bench, loading):

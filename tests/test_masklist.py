@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import square
+from threads import finish
 
 from seg_app.errors import StorageError
 from seg_app.io import LocalFolder, MaskStore
@@ -44,10 +45,6 @@ def bench(bench_of):
 @pytest.fixture
 def listed(bench):
     return bench._masklist
-
-
-def finish(bench):
-    bench.worker.run("Waiting", lambda: None).result(30)
 
 
 # The table

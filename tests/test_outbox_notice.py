@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 from builders import square
+from threads import finish
 
 from seg_app.errors import ForbiddenError
 from seg_app.io import LocalFolder, MaskStore
@@ -54,10 +55,6 @@ def bench(tmp_path):
 def notice(bench):
     (notice,) = bench._masklist._saved._notices
     return notice
-
-
-def finish(bench):
-    bench.worker.run("Waiting", lambda: None).result(30)
 
 
 def forbid(monkeypatch):

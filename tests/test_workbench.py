@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 from builders import square
+from threads import finish
 
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk, Session, Volume
@@ -42,7 +43,7 @@ def bench(source, image):  # noqa: ARG001
 
 def press_auto(bench):
     bench._contrast._auto.clicks += 1
-    bench.worker.run("Waiting", lambda: None).result(30)
+    finish(bench)
 
 
 def test_auto_is_the_contrast_without_the_databar(bench):
@@ -91,10 +92,6 @@ def test_another_time_brings_no_planes_to_follow(film_bench):
     assert not bench._plane._follow.visible
 
 
-def wait(bench):
-    bench.worker.run("Waiting", lambda: None).result(30)
-
-
 def press_while_it_goes(desk, bench, press):
     """Press something while the worker is about to go to another time."""
     may_go = threading.Event()
@@ -102,7 +99,7 @@ def press_while_it_goes(desk, bench, press):
     bench.worker.run("Going", lambda: desk.move(t=1))
     press()
     may_go.set()
-    wait(bench)
+    finish(bench)
 
 
 VERBS = {
@@ -130,7 +127,7 @@ def test_what_is_pressed_while_the_image_goes_to_another_channel_is_done_for_the
     desk.session.masks.add([square(5, 6)])
     bench.worker.run("Going", lambda: desk.move(c=1))
     bench._on_key("ctrl+z")
-    wait(bench)
+    finish(bench)
     assert (desk.session.index["c"], desk.session.masks.masks) == (1, ())
 
 
@@ -140,13 +137,13 @@ def test_sets_that_were_listed_for_one_time_are_not_loaded_into_another(film_ben
     desk.session.save()
     loading = bench._masklist._saved.loading
     loading.ask()
-    wait(bench)
+    finish(bench)
     (item,) = loading._sets.items
     was_open = loading.dialog.open
     desk.move(t=1)
     assert (was_open, loading.dialog.open) == (True, False)
     loading._on_choice(item)  # the click was on its way
-    wait(bench)
+    finish(bench)
     assert desk.session.masks.masks == ()
     assert bench.worker.trouble.endswith("_t0.npz' belongs to another time of the image. Press Load once more.")
 

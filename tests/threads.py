@@ -2,9 +2,15 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 
 def until(is_so: Callable[[], object]) -> None:
     """Let the other threads go on until something is so; pytest's time limit ends what never is."""
     while not is_so():
         os.sched_yield()
+
+
+def finish(view: Any) -> None:
+    """Wait for all that a page or a bench has asked its worker for so far."""
+    view.worker.run("Waiting", lambda: None).result(30)

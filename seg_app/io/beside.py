@@ -65,7 +65,8 @@ class AwayLab:
 
 def lab_at(uri: str, *, api_key: str | None, may_be_away: bool) -> TiledSource | AwayLab:
     """Connect to the lab's server; where it `may_be_away`, later if it does not answer now. Raises SourceError."""
-    from seg_app.io.tiled import TiledSource, address_of  # weight: the Tiled client
+    from seg_app.io.tiled import TiledSource  # weight: the Tiled client
+    from seg_app.io.tiled_address import address_of
 
     connect = partial(TiledSource.connect, uri, api_key=api_key)
     try:

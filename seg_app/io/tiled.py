@@ -15,10 +15,11 @@ import tiled.client.utils
 from tiled.client import from_context
 from tiled.client.context import Context
 
-from seg_app.errors import RefusedError, UnreachableError, UnreadableError
+from seg_app.errors import UnreadableError
 from seg_app.io.axes import MOST
 from seg_app.io.levels import Key, Opened, Stored, multiscale, opened
-from seg_app.io.tiled_errors import explained, refused
+from seg_app.io.tiled_address import check_server, is_local, shown, split_address
+from seg_app.io.tiled_errors import explained
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,8 +47,6 @@ PROBLEM = "seg_app_problem"
 
 FROM_FILE = "seg_app_file"
 """Metadata of what is in a folder of the embedded server, which tells nobody of changes: it does not hear of them."""
-
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class TiledSource:
         """Use a connection that exists, e.g. `client.context` of a Tiled client, from the container `root` on."""
         self._context = context
         self._root = root
-        self.uri = _address(str(context.api_uri).rstrip("/"))
+        self.uri = shown(str(context.api_uri).rstrip("/"))
         """The address of the server, without its key."""
         self.name = name or self.uri
         """What images opened here name as their source."""
@@ -97,9 +96,9 @@ class TiledSource:
         """
         api, root, key = split_address(uri, api_key)
         timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
-        with explained(_address(api), "/".join(root)):
+        with explained(shown(api), "/".join(root)):
             check_server(api, key, timeout)
-            context = Context(api, headers=_headers(api), timeout=timeout, trust_env=not _is_local(api))
+            context = Context(api, headers=_headers(api), timeout=timeout, trust_env=not is_local(api))
             context.api_key = key  # also clears a key for some other server in Tiled's own environment variable
             weakref.finalize(context, context.http_client.close)  # for who opens an image, and has no source to close
             source = cls(context, root=root, name=name)
@@ -199,55 +198,9 @@ class TiledSource:
         return [_stored(children[p] if p in children else node[p], self.uri, axes) for p in paths]
 
 
-def split_address(uri: str, api_key: str | None) -> tuple[str, tuple[str, ...], str | None]:
-    """Return the address of the server's interface, the path below it, and the key that was given either way."""
-    try:
-        url = httpx.URL(uri)
-    except httpx.InvalidURL as error:
-        raise _no_address(uri.partition("?")[0]) from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise _no_address(uri.partition("?")[0])
-    key = api_key or url.params.get("api_key")
-    base, _, node = url.path.partition("/metadata")
-    path = re.sub(r"(/api(/v1)?)?/*$", "/api/v1", base, count=1)
-    origin = str(url.copy_with(path=path, query=None, fragment=None, userinfo=b""))
-    return origin, tuple(part for part in node.split("/") if part), key or None
-
-
-def _no_address(uri: str) -> UnreachableError:
-    return UnreachableError(f"{uri!r} is not an address of a server. Write http://host:port; check DATA_TILED_URI.")
-
-
-def check_server(api: str, key: str | None, timeout: httpx.Timeout) -> None:
-    """Ask the server who it is, without repeating and without ever asking for a password on the terminal."""
-    # Without the key: nothing is known yet about who answers.
-    response = httpx.get(f"{api}/", timeout=timeout, trust_env=not _is_local(api), follow_redirects=True)
-    try:
-        required = response.raise_for_status().json()["authentication"]["required"]
-    except (httpx.HTTPStatusError, LookupError, TypeError, ValueError) as error:
-        raise UnreachableError(f"What answers at {_address(api)} is no Tiled server. Check DATA_TILED_URI.") from error
-    if key is None and required:
-        raise RefusedError(f"Tiled at {_address(api)} asks for a key. Set DATA_TILED_API_KEY.")
-    if key and not re.fullmatch(r"\w+", key):  # the client would take it for no key, and ask for a password
-        raise refused(_address(api))
-
-
-def address_of(uri: str) -> str:
-    """Return the address of a server as `TiledSource.uri` has it, without a key. Raises UnreachableError."""
-    return _address(split_address(uri, None)[0])
-
-
-def _address(api: str) -> str:
-    return api.removesuffix("/api/v1")
-
-
-def _is_local(api: str) -> bool:
-    return httpx.URL(api).host in LOOPBACK
-
-
 def _headers(api: str) -> dict[str, str]:
     # Compressing costs more than it saves where nothing travels.
-    return {"accept-encoding": "identity"} if _is_local(api) else {}
+    return {"accept-encoding": "identity"} if is_local(api) else {}
 
 
 def _get(context: Context, url: str, params: dict[str, Any] | None) -> dict[str, Any]:

@@ -34,7 +34,8 @@ from seg_app.errors import (
 from seg_app.io import tiled_sets
 from seg_app.io.fileserver import Listing, checked_path
 from seg_app.io.formats import npz
-from seg_app.io.tiled import CONNECT_TIMEOUT_S, TiledSource, check_server, split_address
+from seg_app.io.tiled import CONNECT_TIMEOUT_S, TiledSource
+from seg_app.io.tiled_address import check_server, split_address
 from seg_app.io.tiled_errors import explained
 from seg_app.io.tiled_keys import key_of, part_of
 from seg_app.records import FileInfo, MaskFile

@@ -11,10 +11,10 @@ from typing import cast
 
 import param
 
-from seg_app.errors import StorageError
+from seg_app.errors import SegAppError, StorageError
 from seg_app.geometry import contains
 from seg_app.models.journal import Change, Journal, Saving
-from seg_app.records import Mask
+from seg_app.records import Mask, MaskFile
 
 log = logging.getLogger(__name__)
 
@@ -232,3 +232,17 @@ class MaskSet(param.Parameterized):
             can_undo=bool(history.past),
             can_redo=bool(history.future),
         )
+
+
+def fitting(file: MaskFile, shape: tuple[int, ...]) -> Masks:
+    """Return the masks of a file for an image of (planes, rows, columns). Raises SegAppError when they are of another.
+
+    The image may have got more planes since.
+    """
+    planes, *plane = file.image.shape
+    if plane != list(shape[1:]) or planes > shape[0]:
+        raise SegAppError(
+            f"The masks belong to '{file.image.path}' of {file.image.shape} voxels, this image has {shape}. "
+            "Open the image that they were made on."
+        )
+    return file.masks

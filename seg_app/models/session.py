@@ -13,7 +13,7 @@ import param
 from seg_app.errors import SegAppError
 from seg_app.io.registry import encode_masks
 from seg_app.models.journal import Saving
-from seg_app.models.maskset import Masks, MaskSet, Saved
+from seg_app.models.maskset import Masks, MaskSet, Saved, fitting
 from seg_app.models.outbox import Delivery, Outbox
 from seg_app.models.outliner import Outliner
 from seg_app.models.preview import Preview
@@ -283,18 +283,9 @@ class Session(param.Parameterized):
     def load(self, path: str) -> Masks:
         """Replace the masks by a stored set; return the old ones, which undo brings back. Raises SegAppError."""
         file = self._store.load(path)
-        before = self.masks.load(self._fitting(file))
+        before = self.masks.load(fitting(file, self.volume.shape))
         self._keep(path, replace(file, calibration=self.volume.calibration), self.set_title.strip())
         return before
-
-    def _fitting(self, file: MaskFile) -> tuple[Mask, ...]:
-        planes, *plane = file.image.shape
-        if plane != list(self.volume.shape[1:]) or planes > self.volume.n_planes:  # it may have got more since
-            raise SegAppError(
-                f"The masks belong to '{file.image.path}' of {file.image.shape} voxels, this image has "
-                f"{self.volume.image.shape}. Open the image that they were made on."
-            )
-        return file.masks
 
     @property
     def _store(self) -> MaskStore | Outbox:
