@@ -10,6 +10,8 @@ from collections.abc import Callable
 import panel as pn
 import param
 
+from seg_app.views.delivery import lose_nothing
+
 log = logging.getLogger(__name__)
 
 
@@ -50,6 +52,7 @@ class Courier:
         self._lock = threading.Lock()
         self.on_error: Callable[[str], None] = lambda _: None
         self.pushed: list[pn.pane.HoloViews] = []
+        lose_nothing()
         pn.state.onload(self._on_load)
 
     @property

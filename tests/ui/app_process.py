@@ -49,7 +49,7 @@ class App:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self._process and self._process.poll() is None:
             try:
-                urllib.request.urlopen(self.url, timeout=START_TIMEOUT_S)  # each try makes a page
+                urllib.request.urlopen(f"{self.url}/none", timeout=START_TIMEOUT_S)  # `/` would make a page
             except urllib.error.HTTPError:
                 return  # it answers
             except OSError:

@@ -173,8 +173,14 @@ class Tab:
     def rows(self) -> list[list[str]]:
         """Return the texts of the list: number, class, area, score, plane of each row."""
         script = "rows => rows.map(r => [...r.querySelectorAll('.tabulator-cell')].map(c => c.innerText.trim()))"
-        rows = self.page.locator(".tabulator-row").evaluate_all(script)
-        return [[text for text in row if text] for row in rows]
+        drawn: list[list[str]] = []
+
+        def are_whole() -> bool:  # while the list draws itself anew, its rows have no cells
+            drawn[:] = self.page.locator(".tabulator-row").evaluate_all(script)
+            return all(any(row) for row in drawn)
+
+        self.wait_until(are_whole)
+        return [[text for text in row if text] for row in drawn]
 
     def selected_rows(self) -> int:
         """Return how many rows are highlighted."""

@@ -48,8 +48,10 @@ def one_tab(measuring, chromium):
 
 @pytest.fixture
 def tab(one_tab):
-    """The micrograph without a header, fitted."""
+    """The micrograph without a header, fitted, and without a scale that a test before has set."""
     choose(one_tab, "bar.tif")
+    if not bar(one_tab)[0].endswith(" px"):
+        forget_scale(one_tab)
     yield one_tab
     one_tab.close_all()
     one_tab.press("0")
@@ -83,6 +85,14 @@ def is_right(tab, *, pixel_size_nm=1.0):
     length = float(number) * {"px": 1, "nm": 1, "µm": 1000}[unit] / pixel_size_nm
     left, right, *_ = tab.ranges()
     return abs(length - length_px) <= (right - left) / tab.figure("f.frame.bbox.width")
+
+
+def forget_scale(tab):
+    """Give the image the scale of its file again: none."""
+    tab.page.get_by_role("button", name="Change the scale").click()
+    tab.page.get_by_role("button", name=re.compile("As the file says")).click()
+    tab.wait_until(lambda: bar(tab)[0].endswith(" px"))
+    tab.close_all()
 
 
 def line(tab):
