@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MIMETYPE = "application/x-seg-app-folder"
-"""What the catalog says of a folder that `FolderServer` reads."""
-
 KEPT_IMAGES = 512
 """Images whose headers are kept, so that they are not read for each window."""
 

@@ -6,6 +6,7 @@ has none, and ends when its standard input does: a program that is killed leaves
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -112,11 +113,14 @@ def _serve(root: Path, readable: Sequence[Path], parent: IO[bytes], answers: IO[
     def say(**answer: Any) -> None:
         answers.write(json.dumps(answer).encode() + b"\n")
 
+    gc.disable()  # what Tiled imports stays: looking through it again and again costs 0.7 s
     try:
         server = EmbeddedTiled.start(root, readable=readable)
     except SegAppError as error:
         say(error=type(error).__name__, message=str(error))
         return
+    gc.freeze()
+    gc.enable()
     with suppress(BrokenPipeError):  # whose parent has gone meanwhile
         say(port=int(server.url.rpartition(":")[2]))
         parent.read()

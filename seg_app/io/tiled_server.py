@@ -179,7 +179,8 @@ def _server(root: Path, api_key: str, readable: Sequence[Path]) -> uvicorn.Serve
     from tiled.server.settings import get_settings
 
     from seg_app.io.blosc import refuse_damaged_chunks  # weight: zarr
-    from seg_app.io.tiled_files import MIMETYPE, FolderServer
+    from seg_app.io.tiled_files import FolderServer
+    from seg_app.io.tiled_folders import MIMETYPE
 
     refuse_damaged_chunks()
     folders: dict[str, Any] = {MIMETYPE: FolderServer(readable)}
