@@ -3,12 +3,14 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threads import until
 
 from seg_app.errors import StorageError, UnreachableError
 from seg_app.io.tiled_process import TiledProcess
@@ -118,13 +120,38 @@ def test_a_server_that_hangs_while_it_starts_is_given_up(monkeypatch, server):
         server.connect()
 
 
-def test_a_server_that_died_is_told_and_begun_again_by_who_connects(server, connect):
+def test_a_server_that_died_comes_back_by_itself_and_what_is_open_goes_on(server, connect):
     source = connect(server)
-    os.kill(server._process.pid, signal.SIGKILL)
-    server._process.wait()
-    with pytest.raises(UnreachableError, match="No Tiled server answers"):
-        source.browse()
-    assert connect(server).browse() == []
+    source.client.write_array(np.arange(6).reshape(2, 3), key="kept")
+    opened = source.open("kept")
+    for _ in range(2):
+        process = server._process
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        until(lambda: [entry.name for entry in answer(source)] == ["kept"])
+        assert opened.levels[0][0, 1, 2] == 5
+
+
+def answer(source):
+    """Return what a server lists, nothing while it is away."""
+    try:
+        return source.browse()
+    except UnreachableError:
+        return []
+
+
+def test_a_server_whose_port_was_taken_while_it_was_dead_is_told_and_begun_anew_by_who_connects(
+    server, connect, caplog
+):
+    source, process = connect(server), server._process
+    port = int(source.uri.rpartition(":")[2].partition("/")[0])
+    with server._lock:  # nobody begins it before its port is taken
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        taken = socket.create_server(("127.0.0.1", port))
+    with taken:
+        until(lambda: "Cannot listen" in caplog.text)
+        assert connect(server).browse() == []
 
 
 def test_a_program_that_is_killed_leaves_no_server_behind(tmp_path):
