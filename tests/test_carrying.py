@@ -1,13 +1,14 @@
 """Objects of a plane on the other planes of a volume, at full resolution."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
 
-from seg_app.errors import SegmenterError
+from seg_app.errors import SegAppError, SegmenterError
 from seg_app.geometry import iou, mask_from_bits
-from seg_app.models import Carrier, Session, Volume
+from seg_app.models import Carrier, Ending, Session, Volume
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.engine import Sam2Segmenter
@@ -81,3 +82,77 @@ def test_an_object_too_thin_for_its_window_is_not_carried(session) -> None:
     thin = np.zeros((480, 720), bool)
     thin[100, 100:600] = True  # on the level where it fits the model sees every fourth row from the third on
     assert list(Carrier(session).carry([mask_from_bits(thin, z=4)])) == []
+
+
+@pytest.fixture
+def fresh(session):
+    """The same volume and segmenter, without any accepted object, at the plane of the middle."""
+    return Session(session.volume, session.segmenter)
+
+
+def accepted(fresh, *names, class_name="ball"):
+    masks = fresh.masks.add([replace(mask_of(name, 4), class_name=class_name) for name in names])
+    fresh.masks.selected = tuple(mask.id for mask in masks)
+    return masks
+
+
+def test_selected_objects_are_accepted_on_the_other_planes_as_one_change_with_their_class(fresh) -> None:
+    given = accepted(fresh, "small", "large")
+    fresh.class_name = "what is clicked next"
+    new = fresh.carrying.run()
+    assert fresh.masks.masks == given + new
+    assert {mask.class_name for mask in new} == {"ball"}
+    assert 4 not in {mask.z for mask in new}
+    assert all(any(truth(name, mask.z)[mask.y0 : mask.y1, mask.x0 : mask.x1].any() for name in BALLS) for mask in new)
+    assert len({mask.z for mask in new}) >= 8
+    assert (fresh.carrying.found, fresh.carrying.is_running) == ((), False)
+    fresh.undo()
+    assert fresh.masks.masks == given
+
+
+def test_where_an_object_is_accepted_already_nothing_is_added(fresh) -> None:
+    accepted(fresh, "small")
+    (there,) = fresh.masks.add([mask_of("small", 5)])
+    new = fresh.carrying.run()
+    assert new
+    assert 5 not in {mask.z for mask in new}
+    assert there in fresh.masks.masks
+    assert fresh.carrying.run() == ()
+
+
+def test_what_is_accepted_by_hand_meanwhile_is_not_accepted_again(fresh) -> None:
+    accepted(fresh, "small")
+    by_hand = []
+
+    def on_found(event) -> None:
+        if event.new and not by_hand:
+            by_hand.extend(fresh.masks.add([mask_of("small", event.new[0].z)]))
+
+    fresh.carrying.param.watch(on_found, "found")
+    new = fresh.carrying.run()
+    assert new
+    assert by_hand[0].z not in {mask.z for mask in new}
+
+
+@pytest.mark.parametrize(("ending", "kept"), [(Ending.KEEP, 1), (Ending.DISCARD, 0)])
+def test_it_ends_when_it_is_told_to(fresh, ending, kept) -> None:
+    accepted(fresh, "small")
+    fresh.carrying.param.watch(lambda event: event.new and fresh.carrying.end(ending), "found")
+    assert len(fresh.carrying.run()) == kept
+
+
+def test_without_an_object_or_another_plane_it_is_said_what_to_do(fresh) -> None:
+    with pytest.raises(SegAppError, match="Click on one"):
+        fresh.carrying.run()
+    flat = Session(Volume.from_array(np.zeros((64, 64), np.uint8)), fresh.segmenter)
+    with pytest.raises(SegAppError, match="one plane"):
+        flat.carrying.run(flat.masks.add([mask_from_bits(np.ones((9, 9), bool), z=0)]))
+
+
+def test_a_session_that_goes_elsewhere_ends_it_and_nothing_is_kept(fresh) -> None:
+    accepted(fresh, "small")
+    fresh.carrying.param.watch(lambda _: setattr(fresh, "index", {"t": 1}), "found")
+    with pytest.raises(SegAppError, match="another time"):
+        fresh.carrying.run()
+    assert len(fresh.masks.masks) == 1
+    assert not fresh.carrying.is_running

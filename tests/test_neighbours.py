@@ -166,7 +166,9 @@ def test_what_a_search_finds_that_begins_when_the_session_is_about_to_go_is_not_
     desk.move(t=1)
     slow.may_go_on.set()
     searching[0].join(30)
-    assert said == ["What the search has found is not kept: the image went to another time or channel. Search there."]
+    assert said == [
+        "“Finding all objects” keeps nothing: the image went to another time or channel. Start it again there."
+    ]
     assert (desk.session.index["t"], desk.session.masks.masks) == (1, ())
 
 

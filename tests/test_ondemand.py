@@ -43,3 +43,16 @@ def test_who_asks_is_handed_on():
     asked = []
     OnDemand(Inner).embed(disc_on_noise(), client="ada")
     assert asked == [((96, 128, 3), "ada")]
+
+
+def test_objects_are_followed_by_what_it_stands_for():
+    class Inner(ClassicalSegmenter):
+        def propagate(self, planes, start, masks):
+            yield planes, start, masks
+
+    assert list(OnDemand(lambda: OnDemand(Inner)).propagate([], 2, {})) == [([], 2, {})]
+
+
+def test_what_cannot_follow_objects_says_so():
+    with pytest.raises(SegmenterError, match="'Classical · no weights' cannot follow"):
+        OnDemand(lambda: connect_sam("classical:")).propagate([], 0, {})

@@ -3,9 +3,10 @@
 from seg_app.io.axes import CHANNEL
 from seg_app.io.inbox import Delivery, Inbox
 from seg_app.io.readers import FORMATS
-from seg_app.models.carrying import Carried, Carrier
+from seg_app.models.carrying import Carried, Carrier, Carrying
 from seg_app.models.desk import Desk
 from seg_app.models.explorer import Explorer, Row
+from seg_app.models.finding import Ending, Finding
 from seg_app.models.jobs import Latest, Worker
 from seg_app.models.journal import Change, Journal
 from seg_app.models.maskset import MaskSet
@@ -17,7 +18,7 @@ from seg_app.models.outboxes import Outboxes
 from seg_app.models.preferences import Preferences
 from seg_app.models.preview import Preview
 from seg_app.models.prompts import Draft
-from seg_app.models.search import Ending, Search, Wanted
+from seg_app.models.search import Search, Wanted
 from seg_app.models.session import Session
 from seg_app.models.volume import Volume
 
@@ -26,12 +27,14 @@ __all__ = [
     "FORMATS",
     "Carried",
     "Carrier",
+    "Carrying",
     "Change",
     "Delivery",
     "Desk",
     "Draft",
     "Ending",
     "Explorer",
+    "Finding",
     "Inbox",
     "Journal",
     "Latest",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from seg_app.errors import SegmenterError
-from seg_app.geometry import paste
+from seg_app.errors import SegAppError, SegmenterError
+from seg_app.geometry import Neighbourhood, paste
+from seg_app.models.finding import Ending, Finding, is_known
 from seg_app.records import Mask, Provenance, Window
 from seg_app.sam import windows
-from seg_app.sam.followed import Follower
+from seg_app.sam.followed import follower
 from seg_app.sam.protocol import Candidate
 from seg_app.sam.sharing import shared_windows
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from seg_app.models.maskset import Masks
     from seg_app.models.session import Session
     from seg_app.sam.followed import Followed
 
@@ -36,12 +38,12 @@ class Carried:
 class Carrier:
     """Asks the segmenter of a session where objects are on the other planes of its volume. Blocking."""
 
+    done = 0.0
+    """0 to 1: how much of what `carry` was asked for is done."""
+
     def __init__(self, session: Session):
         """Take the segmenter that the session has now. Raises SegmenterError when it cannot follow objects."""
-        segmenter, name = session.segmenter, session.segmenter.name
-        if not isinstance(segmenter, Follower):
-            raise SegmenterError(f"'{name}' cannot follow objects through planes. Use SAM 2.1 on this machine.")
-        self._session, self._segmenter, self._name = session, segmenter, name
+        self._session, self._asked, self._segmenter = session, session.segmenter, follower(session.segmenter)
 
     def carry(self, masks: Sequence[Mask]) -> Iterator[Carried]:
         """Return what becomes of masks of one plane on the others, as soon as it is found.
@@ -54,7 +56,17 @@ class Carrier:
         if len({mask.z for mask in masks}) > 1:
             raise SegmenterError("The objects are on several planes. Carry those of one plane at a time.")
         shared = shared_windows(masks, self._session.volume.shape[1:], size=self._segmenter.input_size)
-        return (one for window, indices in shared.items() for one in self._on(window, indices, masks))
+        return self._through(shared, masks)
+
+    def _through(self, shared: dict[Window, list[int]], masks: Sequence[Mask]) -> Iterator[Carried]:
+        n_planes, self.done = self._session.volume.n_planes, 0.0
+        for at, (window, indices) in enumerate(shared.items()):
+            for one in self._on(window, indices, masks):
+                yield one
+                z = masks[0].z
+                planes = one.mask.z - z if one.mask.z > z else n_planes - 1 - one.mask.z  # behind it, then before it
+                self.done = (at + planes / max(n_planes - 1, 1)) / len(shared)
+        self.done = 1.0
 
     def _on(self, window: Window, indices: Sequence[int], masks: Sequence[Mask]) -> Iterator[Carried]:
         given = {index: bits for index in indices if (bits := paste(masks[index], window)).any()}
@@ -67,7 +79,46 @@ class Carrier:
 
     def _mask(self, found: Followed, window: Window, z: int) -> Mask | None:
         answer, plane = Candidate(found.logits, found.score), self._session.volume.shape[1:]
-        return windows.to_mask(answer, window, plane, z=z, provenance=Provenance(self._name))
+        return windows.to_mask(answer, window, plane, z=z, provenance=Provenance(self._asked.name))
+
+
+class Carrying(Finding):
+    """Carries accepted objects through the planes, and accepts what it finds there."""
+
+    title = "Following objects through the planes"
+
+    def run(self, masks: Masks | None = None) -> Masks:
+        """Carry masks of one plane, by default those that are selected, to the others; return what was accepted there.
+
+        All of it is one change, and each has the class of the object it comes from. Where something is accepted
+        already, also by hand meanwhile, nothing is added. Raises SegAppError, and then nothing was accepted.
+        """
+        session = self._session
+        with self._running():
+            place, given = session.index, session.masks.chosen if masks is None else masks
+            if not given:
+                raise SegAppError("No object is selected. Click on one, then follow it through the planes.")
+            if session.volume.n_planes == 1:
+                raise SegAppError("This image has one plane: there is nowhere to follow the object to.")
+            accepted, carrier = Neighbourhood(session.masks.masks), Carrier(session)
+            for one in carrier.carry(given):
+                mask = replace(one.mask, class_name=given[one.index].class_name)
+                beside = [*accepted.of(mask), *(other for other in self.found if other.z == mask.z)]
+                self.param.update(
+                    done=carrier.done, found=self.found if is_known(mask, beside) else (*self.found, mask)
+                )
+                if self.ending:
+                    break
+            return self._kept(place)
+
+    def _kept(self, place: dict[str, int]) -> Masks:
+        if self.ending is Ending.DISCARD:
+            return ()
+        with self._staying(place):
+            self._session.masks.refresh()
+            accepted = Neighbourhood(self._session.masks.masks)
+            new = tuple(mask for mask in self.found if not is_known(mask, accepted.of(mask)))
+            return self._session.keep_all(new, keep_classes=True)
 
 
 class WindowPlanes:

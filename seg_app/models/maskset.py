@@ -191,6 +191,11 @@ class MaskSet(param.Parameterized):
         """Return the masks of one plane."""
         return tuple(mask for mask in self.masks if mask.z == z)
 
+    @property
+    def chosen(self) -> Masks:
+        """The selected masks."""
+        return tuple(mask for mask in self.masks if mask.id in set(self.selected))
+
     def at(self, z: int, *, y: int, x: int) -> Masks:
         """Return the masks that cover pixel (y, x) of plane z, the smallest first."""
         return tuple(sorted((m for m in self.on_plane(z) if contains(m, y=y, x=x)), key=lambda mask: mask.area))

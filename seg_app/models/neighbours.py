@@ -20,14 +20,15 @@ def move(session: Session, index: dict[str, int], masks_of: Callable[[ImageId], 
     """Go to another place of the axes of a session's volume: the same plane, and the same part of it, is on view.
 
     Within a channel also at the same contrast. The masks are those of there, see `masks_of`. Points that are not
-    accepted yet, and what a search has found so far, are dropped; what is said of the scale stays. Blocking: it reads
-    some pixels of there. Raises BusyError while an object is being accepted, which belongs to the place of now, other
-    SegAppErrors where there cannot be read; then nothing has changed, but that a search may have ended.
+    accepted yet, and what a search or a carrying has found so far, are dropped; what is said of the scale stays.
+    Blocking: it reads some pixels of there. Raises BusyError while an object is being accepted, which belongs to the
+    place of now, other SegAppErrors where there cannot be read; then nothing has changed, but that these have ended.
     """
     other, before = session.volume.looked_at(**index), session.volume.image.path
     is_same = other.image.path == before  # as another channel, which shares the masks
     masks = session.masks if is_same else masks_of(other.image)
-    session.search.give_up()  # what it would still accept belongs to the place of before
+    for finding in (session.search, session.carrying):
+        finding.give_up()  # what it would still accept belongs to the place of before
     with session.staying, session.draft.held:  # all that was slow is done
         if session.draft.is_in_hand:
             raise BusyError("An object is being accepted. Go to another time or channel when it is in the list.")

@@ -1,19 +1,18 @@
-"""The search for all objects of a plane: it runs beside the clicks, shows what it finds, and can be ended any time."""
+"""The search for all objects of a plane."""
 
 from __future__ import annotations
 
 import math
-import threading
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
-from enum import Enum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import param
 
 from seg_app.errors import SegAppError
-from seg_app.geometry import Neighbourhood, bits_of, distinct, mask_from_bits, overlap
+from seg_app.geometry import Neighbourhood, bits_of, distinct, mask_from_bits
+from seg_app.models.finding import Ending, Finding, is_known
 from seg_app.models.maskset import Masks
 from seg_app.records import Mask, Provenance, Window
 from seg_app.sam import AutoOptions, Candidate, windows
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 LARGEST_PIXELS = 36_000_000
 """A whole plane that is larger is searched on a coarser level: the segmenter gets it in one piece."""
-SAME_PART = 0.5
-"""What shares more of its area with an accepted object is that object again."""
 ALIKE = 0.7
 """Two masks with a larger IoU are one object, as in the package; that compares their boxes, which differ by crumbs."""
 
@@ -43,17 +40,6 @@ STABILITY = 0.8
 finds 84 % of the particles on a piece of the powder sample."""
 FEWEST_POINTS, MOST_POINTS = 8, 64
 """Along a side of what the model sees at once."""
-
-
-PATIENCE_S = 30.0
-"""So long may a step of a search take that is to end."""
-
-
-class Ending(Enum):
-    """How a search was ended before it was done."""
-
-    KEEP = "accept what was found so far"
-    DISCARD = "forget it"
 
 
 @dataclass(frozen=True)
@@ -85,22 +71,13 @@ class Wanted:
         return cls(**{name: v for name, v in given.items() if v is not None and type(v) is known.get(name)})
 
 
-class Search(param.Parameterized):
-    """One search at a time; `run` is blocking, `end` may come from any thread."""
+class Search(Finding):
+    """The search for all objects of the plane on view."""
 
     wanted = param.ClassSelector(class_=Wanted, default=Wanted(), doc="What the next search looks for.")
-    is_running = param.Boolean(default=False)
-    done = param.Number(default=0.0, bounds=(0, None), doc="0 to 1.")
-    found = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="What was found so far, not accepted yet.")
     left_out = param.Integer(default=0, doc="Of the present search or the last: objects that the screen's edge cuts.")
 
-    def __init__(self, session: Session):
-        super().__init__()
-        self._session = session
-        self._idle = threading.Event()
-        self._idle.set()
-        self.ending: Ending | None = None
-        """How the search was ended, the last one too; None: it was not."""
+    title = "Finding all objects"
 
     def run(self, wanted: Wanted | None = None) -> Masks:
         """Search the plane on view and accept what is found, as one change; return it. Raises SegAppError.
@@ -108,37 +85,14 @@ class Search(param.Parameterized):
         Objects that are accepted already, or by hand meanwhile, are not accepted again. Where the session has gone to
         another place meanwhile nothing is accepted, and that is an error, too.
         """
-        if self.is_running:
-            raise SegAppError("A search is on its way already. Wait for it, or end it.")
-        self.ending = None
-        self._idle.clear()
-        place = self._session.index
-        self.param.update(is_running=True, done=0.0, found=(), left_out=0)
-        try:
+        with self._running():
+            self.left_out, place = 0, self._session.index
             sieve = self._look(wanted or self.wanted)
             self.left_out = sieve.left_out
-            return () if self.ending is Ending.DISCARD else self._kept(sieve, place)
-        finally:
-            self.param.update(is_running=False, found=())
-            self._idle.set()
-
-    def _kept(self, sieve: _Sieve, place: dict[str, int]) -> Masks:
-        with self._session.staying:
-            if self._session.index != place:  # it has begun while the session was about to go
-                raise SegAppError(
-                    "What the search has found is not kept: the image went to another time or channel. Search there."
-                )
-            return self._session.keep_all(sieve.still_new(self.found))
-
-    def end(self, ending: Ending) -> None:
-        """End the search at its next step; without one nothing happens."""
-        self.ending = ending
-
-    def give_up(self) -> None:
-        """Forget what is being found, and return when nothing is searched any more. Raises SegAppError."""
-        self.end(Ending.DISCARD)
-        if not self._idle.wait(PATIENCE_S):
-            raise SegAppError("The search for all objects does not end. Wait until it has, then try again.")
+            if self.ending is Ending.DISCARD:
+                return ()
+            with self._staying(place):
+                return self._session.keep_all(sieve.still_new(self.found))
 
     def least_area(self, *, whole_plane: bool = False) -> int:
         """Return the smallest area, in pixels of full resolution, that a search now keeps where none is wished.
@@ -233,7 +187,7 @@ class _Sieve:
         return any(within and gap < CUT_PX for within, gap in sides)
 
     def _is_known(self, mask: Mask) -> bool:
-        return any(overlap(mask, other) > SAME_PART * mask.area for other in self._accepted.of(mask))
+        return is_known(mask, self._accepted.of(mask))
 
     def _placed(self, mask: Mask) -> Mask | None:
         window = self._window

@@ -12,6 +12,7 @@ import param
 
 from seg_app.errors import SegAppError
 from seg_app.io.registry import encode_masks
+from seg_app.models.carrying import Carrying
 from seg_app.models.journal import Saving
 from seg_app.models.maskset import Masks, MaskSet, Saved, fitting
 from seg_app.models.outbox import Delivery, Outbox
@@ -70,7 +71,7 @@ class Session(param.Parameterized):
         self.draft = Draft()
         self.user = user or getpass.getuser()
         self.outliner = Outliner(self)
-        self.search, self.preview = Search(self), Preview(self)
+        self.search, self.carrying, self.preview = Search(self), Carrying(self), Preview(self)
         self.set_title = self.masks.saved.saving.title
         if isinstance(store, Outbox):
             store.follow(self._on_delivery)
@@ -167,9 +168,13 @@ class Session(param.Parameterized):
             self.draft.answer(taken.prompts, ())  # which is said, and the next click begins anew
         return accepted[0] if accepted else None
 
-    def keep_all(self, masks: Masks) -> Masks:
-        """Move masks that were found into the mask set, as one change; return them. Raises StorageError."""
-        return self.masks.add([self._signed(mask, self.class_name) for mask in masks]) if masks else ()
+    def keep_all(self, masks: Masks, *, keep_classes: bool = False) -> Masks:
+        """Move masks that were found into the mask set, as one change; return them. Raises StorageError.
+
+        They get the class of new objects, unless they have and keep their own.
+        """
+        signed = [self._signed(mask, mask.class_name if keep_classes else self.class_name) for mask in masks]
+        return self.masks.add(signed) if signed else ()
 
     def _signed(self, mask: Mask, class_name: str) -> Mask:
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -6,9 +6,13 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from seg_app.errors import SegmenterError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from seg_app.sam.protocol import Segmenter
 
 
 @dataclass(frozen=True)
@@ -66,3 +70,10 @@ class Follower(Protocol):
         clicks. Raises SegmenterError, at once when the masks make no sense.
         """
         ...
+
+
+def follower(segmenter: Segmenter) -> Follower:
+    """Return a segmenter as one that follows objects. Raises SegmenterError when it cannot."""
+    if not isinstance(segmenter, Follower):
+        raise SegmenterError(f"'{segmenter.name}' cannot follow objects through planes. Use SAM 2.1 on this machine.")
+    return segmenter

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seg_app.errors import SegmenterError
+from seg_app.sam.followed import follower
 from seg_app.sam.protocol import EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from seg_app.records import Point, Prompts
     from seg_app.sam.autooptions import AutoOptions
+    from seg_app.sam.followed import Planes, Propagation
     from seg_app.sam.protocol import Candidate, Search, Segmenter, Trace
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,10 @@ class OnDemand:
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return the search of the segmenter for all objects, see `Segmenter`. Raises SegmenterError."""
         return self._loaded().automask(image, options)
+
+    def propagate(self, planes: Planes, start: int, masks: Mapping[int, NDArray[np.bool_]]) -> Propagation:
+        """Return what becomes of objects on other planes, see `Follower`. Raises SegmenterError."""
+        return follower(self._loaded()).propagate(planes, start, masks)
 
     def close(self) -> None:
         """Close the segmenter, if it was ever loaded."""

@@ -1,4 +1,4 @@
-"""All objects at once: what to look for, how far the search is, and how to end it."""
+"""All objects at once: what to look for, and what the search has brought."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from seg_app.errors import SegAppError
-from seg_app.models import Ending, Wanted, Worker
-from seg_app.views import theme
+from seg_app.models import Wanted
 from seg_app.views.dialog import make_dialog
+from seg_app.views.progress import Progress
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -91,66 +91,15 @@ class SearchForm(Viewer):
         return self.dialog
 
 
-class SearchProgress(Viewer):
-    """How far the search is and what it has found; nothing while nobody searches."""
+class SearchProgress(Progress):
+    """How far the search is and what it has found."""
 
-    def __init__(self, bench: Workbench):
-        super().__init__()
-        self._bench, self._search, self._worker = bench, bench.session.search, Worker()
-        self._text = Text(margin=(8, 12, 4, 12), sizing_mode="stretch_width")
-        self._bar = pmui.LinearProgress(value=0, variant="determinate", sizing_mode="stretch_width", margin=(2, 12))
-        self._keep = self._button("Keep these", Ending.KEEP, "Accept what was found so far")
-        self._discard = self._button("Discard", Ending.DISCARD, "End the search, and forget what it has found")
-        self._close = pmui.Button(label="OK", variant="text", size="small", on_click=lambda _: self.hide(), margin=4)
-        self._paper = pmui.Paper(
-            self._text, self._bar, pmui.Row(self._keep, self._discard, self._close, margin=(0, 8, 4, 8)),
-            width=380, elevation=0, sx=theme.PAPER, margin=(8, 8, 0, 0), visible=False,
-        )  # fmt: skip
-        bench.watches.add(self._search, ["is_running", "done", "found"], lambda *_: bench.courier(self._show))
-        bench.watches.add(self._worker, "trouble", lambda event: event.new and bench.worker.complain(event.new))
-
-    def _button(self, label: str, ending: Ending, description: str) -> pmui.Button:
-        return pmui.Button(
-            label=label, variant="text", size="small", description=description, margin=4,
-            on_click=lambda _: self._search.end(ending),
-        )  # fmt: skip
-
-    def start(self) -> None:
-        """Search what is wanted, in a thread of its own: clicks are answered meanwhile."""
-        running = self._worker.run("Finding all objects", self._search.run)
-        running.add_done_callback(lambda done: self._bench.courier(lambda: self._on_end(done.result())))
-
-    def _show(self) -> None:
-        if not self._search.is_running:
-            return
-        done = min(round(100 * self._search.done), 100)
+    def _words(self) -> str:
         as_what = spoken_class(self._bench.session.class_name)
-        self._text.text = f"Finding all objects: {done} % · {len(self._search.found)} so far{as_what}"
-        self._bar.value = done
-        self._arrange(is_running=True)
+        return f"{len(self._finding.found)} so far{as_what}"
 
-    def _on_end(self, accepted: tuple[Mask, ...] | None) -> None:
-        self._text.text = outcome(accepted or (), self._search.left_out)
-        self._arrange(is_running=False)
-        # of what went wrong the line of errors speaks, and who discarded knows that nothing was kept
-        self._paper.visible = accepted is not None and self._search.ending is not Ending.DISCARD
-
-    def _arrange(self, *, is_running: bool) -> None:
-        self._bar.visible = self._keep.visible = self._discard.visible = is_running
-        self._close.visible = not is_running
-        self._paper.visible = True
-
-    def hide(self) -> None:
-        """Speak no more of a search that has ended."""
-        self._paper.visible = False
-
-    def close(self) -> None:
-        """End the search and its thread: another image takes the place of this one."""
-        self._search.end(Ending.DISCARD)
-        self._worker.close()
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._paper
+    def _outcome(self, accepted: tuple[Mask, ...]) -> str:
+        return outcome(accepted, self._bench.session.search.left_out)
 
 
 def outcome(accepted: tuple[Mask, ...], left_out: int) -> str:

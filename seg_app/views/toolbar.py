@@ -65,6 +65,11 @@ def _has_draft(session: Session) -> bool:
     return bool(session.draft.prompts)
 
 
+def _can_carry(session: Session) -> bool:
+    is_one_plane = len({mask.z for mask in session.masks.chosen}) == 1
+    return session.volume.n_planes > 1 and is_one_plane and not session.carrying.is_running
+
+
 TOOLS = (
     Tool("mode", "Switch between include and exclude", lambda b: b.session.switch_mode(), ("t",)),
     Tool("box", "Draw a box around the object with the next drag", lambda b: b.session.draft.switch_drawing(), ("b",),
@@ -81,6 +86,8 @@ TOOLS = (
          is_on=lambda s: s.preview.is_on),
     Tool("find", "Find all objects", lambda b: b.show_search(), ("a",), "auto_awesome",
          lambda s: not s.search.is_running, missing="a search is on its way"),
+    Tool("carry", "Follow the selected objects through the planes", lambda b: b.carry(), ("p",), "layers", _can_carry,
+         missing="it needs a volume, and selected objects of one plane"),
     Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",
          lambda s: s.masks.can_undo, missing="nothing has changed yet"),
     Tool("redo", "Redo", lambda b: b.do("Redoing", b.session.redo), ("ctrl+y", "ctrl+shift+z"), "redo",

@@ -14,6 +14,7 @@ from seg_app.errors import SegAppError
 from seg_app.models import Session, Worker, follow
 from seg_app.views import theme
 from seg_app.views.axes import Axes
+from seg_app.views.carrying import CarryingProgress
 from seg_app.views.contrast import Contrast
 from seg_app.views.courier import Courier, Watches
 from seg_app.views.dialog import make_dialog
@@ -48,7 +49,8 @@ class Workbench(Viewer):
         self.image = ImageView(session, self.worker, self.courier, on_key=self._on_key)
         self._toolbar = Toolbar(self)
         self._masklist = MaskList(self)
-        self._search, self._progress = SearchForm(self), SearchProgress(self)
+        self._search, self._searching = SearchForm(self), SearchProgress(self, session.search)
+        self._carrying = CarryingProgress(self, session.carrying)
         self._scale, self._remarks = ScaleForm(self), Remarks(session.volume)
         self._plane = Planes(session)
         self._contrast = Contrast(self)
@@ -66,7 +68,8 @@ class Workbench(Viewer):
         self.watches.add(session.draft, ["prompts", "mask", "include", "drawing"], refresh)
         self.watches.add(session, ["z", "limits", "set_title"], refresh)
         self.watches.add(session, "index", lambda _: self.courier(self._on_place))
-        self.watches.add(session.search, "is_running", refresh)
+        for finding in (session.search, session.carrying):
+            self.watches.add(finding, "is_running", refresh)
         self.watches.add(session.preview, "is_on", refresh)
         self.watches.add(session.volume, ["calibration", "said_databar"], refresh)
         self.watches.add(session.volume, "image", lambda _: self.courier(self._grow))
@@ -86,7 +89,8 @@ class Workbench(Viewer):
         for dialog in self._masklist.dialogs:
             dialog.open = False
         self._contrast.turn()
-        self._progress.hide()
+        for progress in (self._searching, self._carrying):
+            progress.hide()
         self._refresh()
 
     # Verbs
@@ -144,7 +148,11 @@ class Workbench(Viewer):
 
     def find_all(self) -> None:
         """Find all objects that the search of the session wants, and accept them."""
-        self._progress.start()
+        self._searching.start()
+
+    def carry(self) -> None:
+        """Follow the selected objects through the planes, and accept what is found there."""
+        self._carrying.start(self.session.masks.chosen)
 
     def show_scale(self) -> None:
         """Show how large a pixel is and where the databar begins, to change it."""
@@ -172,7 +180,8 @@ class Workbench(Viewer):
         """End the threads of this bench, and hear of nothing any more."""
         self.watches.end()
         self.image.close()
-        self._progress.close()
+        for progress in (self._searching, self._carrying):
+            progress.close()
         if self._own_worker:
             self._own_worker.close()
 
@@ -185,7 +194,9 @@ class Workbench(Viewer):
         canvas = pmui.Paper(
             self._toolbar, self.image, sliders, sizing_mode="stretch_both", elevation=0, sx=theme.PAPER, margin=8
         )
-        objects = pmui.Column(self._progress, self._masklist, sizing_mode="stretch_height", width=388, margin=0)
+        objects = pmui.Column(
+            *(self._searching, self._carrying, self._masklist), sizing_mode="stretch_height", width=388, margin=0
+        )
         bench = pmui.Row(canvas, objects, sizing_mode="stretch_both", margin=0)
         root = pmui.Column(
             *(bench, self._status, self._help, self._search, self._scale, self._remarks),

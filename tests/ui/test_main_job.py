@@ -421,6 +421,22 @@ def test_where_one_object_fills_the_screen_a_search_says_what_was_left_out_and_w
     tab.page.get_by_role("button", name="OK").click()
 
 
+def test_a_selected_object_is_followed_through_the_planes_as_one_change(tab, truth, particles):
+    accept(tab, particles[0])
+    follow = tab.page.get_by_role("button", name="Follow the selected objects")
+    expect(follow).to_be_disabled()
+    tab.page.locator(".tabulator-row").click()
+    expect(follow).to_be_enabled()
+    tab.press("p")
+    tab.wait_until(lambda: tab.page.get_by_text("Undo takes them away again").is_visible(), timeout_s=60)
+    label = particles[0][0]
+    there = {z + 1 for z in range(len(truth)) if (truth[z] == label).sum() >= 100}
+    tab.wait_until(lambda: there <= {int(row[-1]) for row in tab.rows()})
+    tab.press("Control+z")
+    tab.wait_for_rows(1)
+    tab.page.get_by_role("button", name="OK").click()
+
+
 def test_a_search_can_be_discarded_and_clicks_are_answered_meanwhile(tab, particles):
     find(tab, at_leisure=True)
     tab.wait_for_text("so far")

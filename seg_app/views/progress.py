@@ -1,0 +1,87 @@
+"""How far something is that finds many objects, and how to end it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from seg_app.models import Ending, Worker
+from seg_app.views import theme
+from seg_app.views.text import Text
+
+if TYPE_CHECKING:
+    from seg_app.models import Finding
+    from seg_app.records import Mask
+    from seg_app.views.workbench import Workbench
+
+
+class Progress(Viewer):
+    """How far it is and what it has found; nothing while it does not run. Subclasses have the words."""
+
+    def __init__(self, bench: Workbench, finding: Finding):
+        super().__init__()
+        self._bench, self._finding, self._worker = bench, finding, Worker()
+        self._text = Text(margin=(8, 12, 4, 12), sizing_mode="stretch_width")
+        self._bar = pmui.LinearProgress(value=0, variant="determinate", sizing_mode="stretch_width", margin=(2, 12))
+        self._keep = self._button("Keep these", Ending.KEEP, "Accept what was found so far")
+        self._discard = self._button("Discard", Ending.DISCARD, "End it, and forget what it has found")
+        self._close = pmui.Button(label="OK", variant="text", size="small", on_click=lambda _: self.hide(), margin=4)
+        self._paper = pmui.Paper(
+            self._text, self._bar, pmui.Row(self._keep, self._discard, self._close, margin=(0, 8, 4, 8)),
+            width=380, elevation=0, sx=theme.PAPER, margin=(8, 8, 0, 0), visible=False,
+        )  # fmt: skip
+        bench.watches.add(finding, ["is_running", "done", "found"], lambda *_: bench.courier(self._show))
+        bench.watches.add(self._worker, "trouble", lambda event: event.new and bench.worker.complain(event.new))
+
+    def _button(self, label: str, ending: Ending, description: str) -> pmui.Button:
+        return pmui.Button(
+            label=label, variant="text", size="small", description=description, margin=4,
+            on_click=lambda _: self._finding.end(ending),
+        )  # fmt: skip
+
+    def start(self, *what: Any) -> None:
+        """Find what is wanted, in a thread of its own: clicks are answered meanwhile."""
+        running = self._worker.run(self._finding.title, self._finding.run, *what)
+        running.add_done_callback(lambda done: self._bench.courier(lambda: self._on_end(done.result())))
+
+    def _words(self) -> str:
+        """Return what was found so far, in words."""
+        raise NotImplementedError
+
+    def _outcome(self, accepted: tuple[Mask, ...]) -> str:
+        """Return what it has brought, and what can be done now."""
+        raise NotImplementedError
+
+    def _show(self) -> None:
+        if not self._finding.is_running:
+            return
+        done = min(round(100 * self._finding.done), 100)
+        self._text.text = f"{self._finding.title}: {done} % · {self._words()}"
+        self._bar.value = done
+        self._arrange(is_running=True)
+
+    def _on_end(self, accepted: tuple[Mask, ...] | None) -> None:
+        self._text.text = self._outcome(accepted or ())
+        self._arrange(is_running=False)
+        # of what went wrong the line of errors speaks, and who discarded knows that nothing was kept
+        self._paper.visible = accepted is not None and self._finding.ending is not Ending.DISCARD
+
+    def _arrange(self, *, is_running: bool) -> None:
+        self._bar.visible = self._keep.visible = self._discard.visible = is_running
+        self._close.visible = not is_running
+        self._paper.visible = True
+
+    def hide(self) -> None:
+        """Speak no more of what has ended."""
+        self._paper.visible = False
+
+    def close(self) -> None:
+        """End it and its thread: another image takes the place of this one."""
+        self._finding.end(Ending.DISCARD)
+        self._worker.close()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._paper
