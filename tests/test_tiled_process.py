@@ -1,11 +1,13 @@
 """The embedded Tiled server in a process of its own: it is there soon, says what is wrong, and never stays behind."""
 
+import errno
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -128,30 +130,53 @@ def test_a_server_that_died_comes_back_by_itself_and_what_is_open_goes_on(server
         process = server._process
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        until(lambda: [entry.name for entry in answer(source)] == ["kept"])
+        until(lambda: is_there(source))
         assert opened.levels[0][0, 1, 2] == 5
 
 
-def answer(source):
-    """Return what a server lists, nothing while it is away."""
-    try:
-        return source.browse()
-    except UnreachableError:
-        return []
-
-
-def test_a_server_whose_port_was_taken_while_it_was_dead_is_told_and_begun_anew_by_who_connects(
-    server, connect, caplog
-):
+def test_a_server_that_cannot_be_begun_again_is_tried_until_it_can(server, connect, caplog, monkeypatch):
     source, process = connect(server), server._process
     port = int(source.uri.rpartition(":")[2].partition("/")[0])
-    with server._lock:  # nobody begins it before its port is taken
+    with server._starting:  # nobody begins it before its port is taken
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         taken = socket.create_server(("127.0.0.1", port))
     with taken:
         until(lambda: "Cannot listen" in caplog.text)
-        assert connect(server).browse() == []
+        monkeypatch.setattr("subprocess.Popen", no_memory)
+        until(lambda: "Cannot allocate memory" in caplog.text)
+    monkeypatch.undo()
+    until(lambda: is_there(source))
+
+
+def no_memory(*_, **__):
+    raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+
+def is_there(source):
+    try:
+        source.browse()
+    except UnreachableError:
+        return False
+    return True
+
+
+def test_stopping_does_not_wait_for_a_start_that_hangs(monkeypatch, tmp_path):
+    monkeypatch.setattr("seg_app.io.tiled_process.STOP_TIMEOUT_S", -4.9)
+    server, told = TiledProcess(tmp_path / "root"), []
+
+    def connect():
+        with pytest.raises(StorageError) as error:
+            server.connect()
+        told.append(str(error.value))
+
+    os.kill(server._process.pid, signal.SIGSTOP)
+    waiting = threading.Thread(target=connect)
+    waiting.start()
+    until(server._starting.locked)
+    server.stop()
+    waiting.join(30)
+    assert told == ["Tiled was stopped while it started."]
 
 
 def test_a_program_that_is_killed_leaves_no_server_behind(tmp_path):

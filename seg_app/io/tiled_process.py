@@ -8,6 +8,7 @@ killed is begun again at its port, so that what is open goes on.
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from seg_app import errors
 from seg_app.errors import SegAppError, StorageError
@@ -30,17 +31,28 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 120.0
 """For the imports as well, from a slow disk."""
+LONGEST_PAUSE_S = 60.0
+"""Between two tries to begin one again."""
+
+STOPPED = "Tiled was stopped while it started."
 
 
 class TiledProcess:
-    """An embedded server that begins at once and is waited for later."""
+    """An embedded server that begins at once and is waited for later. Thread-safe."""
 
     def __init__(self, root: Path, *, readable: Sequence[Path] = ()) -> None:
-        """Begin a server that keeps its catalog, its data and its key in `root`; see `EmbeddedTiled.start`."""
+        """Begin a server that keeps its catalog, its data and its key in `root`; see `EmbeddedTiled.start`.
+
+        Raises StorageError when no process can be begun.
+        """
         self._root, self._readable = root, tuple(readable)
-        self._lock = threading.RLock()
+        self._starting, self._changing = threading.Lock(), threading.Lock()
+        """Held while a start is waited for; and, shortly, while `_process` changes: nobody waits to stop it."""
+        self._stopped = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_watched = False
         self._port = 0
+        """Where it has answered; the next one answers there, too."""
         self._begin()
 
     def __enter__(self) -> TiledProcess:
@@ -56,77 +68,99 @@ class TiledProcess:
         """
         from seg_app.io.tiled import TiledSource  # weight: the Tiled client
 
-        with self._lock:
+        with self._starting:
+            self._stopped.clear()
             self._await()
             key = (self._root / "api_key").read_text().strip()
             return TiledSource.connect(f"http://{HOST}:{self._port}", api_key=key, name=EMBEDDED)
 
     def stop(self) -> None:
         """Stop answering, and return when everything is on disk and the process is gone."""
-        with self._lock:
-            self._end()
-            self._port = 0
+        self._stopped.set()
+        self._end()
 
     def _await(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            self._begin()
-        elif self._port:
+        process = self._process
+        if process is None or process.poll() is not None:
+            process = self._begin()
+        elif self._is_watched:
             return
         try:
-            self._port = self._answered()
+            self._port = self._answered(process)
         except BaseException:  # it may be about to end, and the next try must not ask it again
-            self.stop()
+            self._end()
             raise
-        threading.Thread(target=self._watch, args=[self._process], name="tiled-watch", daemon=True).start()
+        self._is_watched = True
+        threading.Thread(target=self._watch, args=[process], name="tiled-watch", daemon=True).start()
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Begin the server again when it ends though nobody has stopped it."""
+        """Begin the server again, as often as it takes, when it ends though nobody has stopped it."""
         process.wait()
-        with self._lock:
-            if process is not self._process:
-                return
-            log.warning("The embedded Tiled server has ended by itself (%d); it is begun again.", process.returncode)
-            try:
-                self._await()
-            except SegAppError as error:
-                log.error("%s", error)
+        pauses_s = itertools.chain((0, 1, 5, 20), itertools.repeat(LONGEST_PAUSE_S))
+        while not self._stopped.wait(next(pauses_s)) and not self._is_replaced(process):
+            pass
 
-    def _begin(self) -> None:
+    def _is_replaced(self, process: subprocess.Popen[bytes]) -> bool:
+        """Put another one in the place of a process that has ended; say whether one is there."""
+        with self._starting:
+            if self._process in (None, process):
+                log.warning("The embedded Tiled server has ended by itself (%d); it is begun again", process.returncode)
+                try:
+                    self._await()
+                except SegAppError as error:
+                    log.error("%s", error)
+                    return False
+            return True
+
+    def _begin(self) -> subprocess.Popen[bytes]:
         self._end()
         level = str(logging.getLogger().getEffectiveLevel())
-        self._process = subprocess.Popen(  # noqa: S603 - our own
-            # with the path of this process, -P: no module is taken from the folder that it happens to run in
-            [
-                *(sys.executable, "-P", "-m", "seg_app.io.tiled_process", level, str(self._port), self._root),
-                *self._readable,
-            ],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path))},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl+C is for this process, which then stops the other one
-        )
+        with self._changing:
+            if self._stopped.is_set():
+                raise StorageError(STOPPED)
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - our own
+                    # with the path of this process, -P: no module is taken from the folder it happens to run in
+                    [
+                        *(sys.executable, "-P", "-m", "seg_app.io.tiled_process", level, str(self._port), self._root),
+                        *self._readable,
+                    ],
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path))},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    start_new_session=True,  # Ctrl+C is for this process, which then stops the other one
+                )
+            except OSError as error:
+                raise StorageError(f"Tiled cannot be begun: {error.strerror}. Free memory, then try again.") from error
+            return self._process
 
     def _end(self) -> None:
-        process, self._process = self._process, None
+        """Hang up, and return when the process is gone."""
+        with self._changing:
+            process, self._process, self._is_watched = self._process, None, False
         if process is None:
             return
+        with suppress(BrokenPipeError):
+            cast("IO[bytes]", process.stdin).close()
         try:
-            process.communicate(timeout=STOP_TIMEOUT_S + 5)  # hangs up; it takes up to the first of them itself
+            process.wait(STOP_TIMEOUT_S + 5)  # it takes up to the first of them itself
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+            process.wait()
+        cast("IO[bytes]", process.stdout).close()
 
-    def _answered(self) -> int:
+    def _answered(self, process: subprocess.Popen[bytes]) -> int:
         """Return the port, as soon as the process has told it."""
-        process = self._process
-        if process is None or process.stdout is None:
-            raise StorageError("Tiled was stopped while it started. Try again.")
         watch = threading.Timer(START_TIMEOUT_S, process.kill)
         watch.start()
         try:
-            line = process.stdout.readline()
+            line = cast("IO[bytes]", process.stdout).readline()
+        except ValueError:  # closed by who has stopped it
+            line = b""
         finally:
             watch.cancel()
+        if self._stopped.is_set():
+            raise StorageError(STOPPED)
         if not line:
             raise StorageError(
                 f"Tiled ended while it started with the catalog in {self._root}. The log says why; try another folder."
@@ -151,9 +185,18 @@ def _serve(port: int, root: Path, readable: Sequence[Path], parent: IO[bytes], a
         return
     gc.freeze()
     gc.enable()
+    hung_up = threading.Event()
+
+    def leave() -> None:  # a process without its server would never be missed
+        server.wait()
+        if not hung_up.is_set():
+            os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()
     with suppress(BrokenPipeError):  # whose parent has gone meanwhile
         say(port=int(server.url.rpartition(":")[2]))
         parent.read()
+    hung_up.set()
     server.stop()
 
 

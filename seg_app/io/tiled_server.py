@@ -75,6 +75,10 @@ class EmbeddedTiled:
 
         return TiledSource.connect(self.url, api_key=self.api_key, name=EMBEDDED)
 
+    def wait(self) -> None:
+        """Return when it answers no more."""
+        self._thread.join()
+
     def stop(self) -> None:
         """Stop answering, and return when everything is on disk."""
         self._server.should_exit = True
