@@ -173,6 +173,21 @@ def test_what_is_accepted_while_another_time_is_read_belongs_to_the_time_of_befo
     assert (session.index, len(session.masks.masks)) == ({"t": 0, "c": 0}, 1)
 
 
+def test_what_could_not_be_accepted_keeps_the_image_at_its_time(film_tab, monkeypatch):
+    session = film_tab.bench.session
+    session.click(15, 10)
+
+    def full(*_):
+        raise StorageError("The disk is full. Free space, then try again.")
+
+    monkeypatch.setattr(session.masks, "add", full)
+    with moving(film_tab, monkeypatch, lambda: film_tab._move({"t": 1})):
+        film_tab.bench.accept()
+    film_tab.worker.run("Waiting", lambda: None).result()
+    assert (session.index, len(session.draft.prompts.points)) == ({"t": 0, "c": 0}, 1)
+    assert "The disk is full" in film_tab.worker.trouble
+
+
 def test_a_time_and_a_channel_that_are_chosen_one_after_the_other_are_both_shown(film_tab, monkeypatch):
     axes = film_tab.bench.axes
     with moving(film_tab, monkeypatch, lambda: axes._on_value("t", 2)):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders import square
 
-from seg_app.errors import BusyError, MissingError, SegAppError, SegmenterError
+from seg_app.errors import BusyError, MissingError, SegAppError, SegmenterError, UnreadableError
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk, Volume
 from seg_app.models.carrying import WindowPlanes
@@ -36,6 +36,24 @@ def test_masks_of_one_time_are_not_those_of_another(desk):
     desk.session.masks.add([square(2, 3)])
     assert desk.move(t=1).masks.masks == ()
     assert len(desk.move(t=0).masks.masks) == 1
+
+
+def test_an_image_that_was_left_at_a_time_which_cannot_be_read_any_more_opens_at_the_first(desk, source, monkeypatch):
+    source.client.write_array(FILM[0, 0], key="other", dims=tuple("zyx"))
+    desk.move(t=1)
+    desk.open("other")
+    read = Volume.percentiles
+
+    def percentiles(volume, **limits):
+        if volume.index.get("t") == 1:
+            raise UnreadableError("Plane 1 is damaged.")
+        return read(volume, **limits)
+
+    monkeypatch.setattr(Volume, "percentiles", percentiles)
+    assert desk.open("film").index == {"t": 0, "c": 0}
+    monkeypatch.undo()
+    desk.open("other")
+    assert desk.open("film").index == {"t": 0, "c": 0}
 
 
 def test_what_is_outlined_in_one_channel_is_seen_in_the_other(desk):

@@ -450,3 +450,21 @@ def test_an_outbox_keeps_no_session_alive(outbox):
     del session
     gc.collect()
     assert gone() is None
+
+
+def test_an_image_opens_while_a_set_is_on_its_way(outbox, monkeypatch):
+    is_storing, may_go_on, went_on = threading.Event(), threading.Event(), []
+
+    def slow(*_, **__):
+        is_storing.set()
+        went_on.append(may_go_on.wait(30))
+        raise StorageError("It took too long.")
+
+    monkeypatch.setattr(MaskStore, "save", slow)
+    saving = threading.Thread(target=pytest.raises, args=(StorageError, outbox.save, SMALL))
+    saving.start()
+    assert is_storing.wait(30)
+    Session(VOLUME, connect_sam("classical:"), store=outbox)
+    may_go_on.set()
+    saving.join(30)
+    assert went_on == [True]

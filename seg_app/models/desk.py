@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import param
 
-from seg_app.errors import MissingError, SettingsError
+from seg_app.errors import MissingError, SegAppError, SettingsError
 from seg_app.io.beside import HERE, here_of
 from seg_app.io.copies import Tell, unheard
 from seg_app.io.folders import name_on_server
@@ -129,11 +129,8 @@ class Desk(param.Parameterized):
     def _show(self, volume: Volume, path: str | None = None) -> Session:
         if self.session:
             self._places.leave(self.session)
-        volume = self._places.at_place(volume)
-        volume.keep_notes(Notes.of_image(self._journals, _whole(volume)))  # the databar first: contrast leaves it out
-        masks = self._masks_of(volume.image)
-        session = Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
-        self._places.return_to(session)
+        session = self._session_where_left(volume)
+        volume = session.volume
         if self.session:
             self.session.volume.close()
         if self.workshop:
@@ -142,6 +139,22 @@ class Desk(param.Parameterized):
         self.session = session
         self._watch_growth(volume, path)
         return session
+
+    def _session_where_left(self, volume: Volume) -> Session:
+        """Return a session of an image at the place where it was left; where that cannot be read, at the first one."""
+        try:
+            session = self._session_of(self._places.at_place(volume))
+        except SegAppError:
+            if not self._places.forget(volume):
+                raise
+            return self._session_of(volume)
+        self._places.return_to(session)
+        return session
+
+    def _session_of(self, volume: Volume) -> Session:
+        volume.keep_notes(Notes.of_image(self._journals, _whole(volume)))  # the databar first: contrast leaves it out
+        masks = self._masks_of(volume.image)
+        return Session(volume, self.segmenter, masks=masks, store=self.store, user=self.user)
 
     def models(self) -> Stock:
         """Return the models that can be chosen. Raises SegmenterError."""

@@ -87,7 +87,8 @@ class Outbox(param.Parameterized):
         self._sets, self._store, self._note = WaitingSets(folder), store, note
         self._reasons: dict[str, SegAppError] = {}
         self._followers: list[weakref.WeakMethod[Callable[[Delivery], None]]] = []
-        self._lock, self._wake, self._closing = threading.RLock(), threading.Event(), threading.Event()
+        self._lock, self._following = threading.RLock(), threading.Lock()
+        self._wake, self._closing = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._first_pause_s = first_pause_s
         self._pauses = wait_exponential(multiplier=first_pause_s, max=longest_pause_s)
@@ -154,7 +155,7 @@ class Outbox(param.Parameterized):
 
     def follow(self, react: Callable[[Delivery], None]) -> None:
         """Call a method of an object with each delivery, as long as that object lives."""
-        with self._lock:
+        with self._following:  # an image opens while sets are on their way
             self._followers.append(weakref.WeakMethod(react))
 
     def close(self) -> None:
@@ -225,8 +226,10 @@ class Outbox(param.Parameterized):
         if had_to_wait:
             self._note(delivery)
             self.arrived = delivery
-        self._followers = [follower for follower in self._followers if follower()]
-        for follower in self._followers:
+        with self._following:
+            self._followers = [follower for follower in self._followers if follower()]
+            followers = [*self._followers]
+        for follower in followers:
             if react := follower():
                 react(delivery)
 

@@ -51,6 +51,10 @@ class Places:
         place = self._places.get(_key(volume))
         return volume.at(**place.index) if place else volume
 
+    def forget(self, volume: Volume) -> bool:
+        """Forget where an image was left; say whether it was ever."""
+        return self._places.pop(_key(volume), None) is not None
+
     def return_to(self, session: Session) -> None:
         """Show of an image what was on view when it was left; one that was never left stays as it is."""
         if place := self._places.get(_key(session.volume)):

@@ -42,6 +42,7 @@ class Draft(param.Parameterized):
         super().__init__()
         self._answered = self.prompts
         self._earlier: tuple[Prompts, ...] = ()
+        self._returned: Prompts | None = None
         self._choices: tuple[Mask, ...] = ()
         self._has_found = False
         self._in_hand: set[int] = set()
@@ -162,6 +163,11 @@ class Draft(param.Parameterized):
         """Whether an object was taken and is not kept yet: it is of the image as it is now."""
         return bool(self._in_hand)
 
+    @property
+    def has_come_back(self) -> bool:
+        """Whether what is in the draft was taken and could not be kept."""
+        return bool(self.prompts) and self.prompts is self._returned
+
     def let_go(self, taken: Taken) -> None:
         """Say that an object is kept, or cannot be."""
         self._in_hand.discard(id(taken))
@@ -172,6 +178,7 @@ class Draft(param.Parameterized):
             if self.prompts:
                 return False
             self.prompts, self._earlier = taken.prompts, taken.earlier
+            self._returned = taken.prompts
             if taken.mask:
                 self._set(taken.prompts, taken.mask)
             return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +144,6 @@ class Volume(ImageFacts):
             self._kept_sample, self._sampled_without = other._kept_sample, other._sampled_without
         with param.edit_constant(self):
             self.param.update(levels=other.levels)
-            vars(self).pop("_stored", None)  # which is known from the first reading on
             if self._pyramid:
                 self._pyramid.close()
                 self._pyramid = other._pyramid_in(self._pyramid.workshop, self._sharpen)
@@ -222,8 +220,9 @@ class Volume(ImageFacts):
         return pixels
 
     def _read_stored(self, z: int, window: Window) -> NDArray[Any]:
-        stored = max(n for n in self._stored if n <= window.level)
-        array, factor = self._stored[stored], 2 ** (window.level - stored)
+        there = self._stored  # of one place, also where another thread goes to another one
+        stored = max(n for n in there if n <= window.level)
+        array, factor = there[stored], 2 ** (window.level - stored)
         rows = every(factor, window.y0, window.y1, array.shape[1])
         columns = every(factor, window.x0, window.x1, array.shape[2])
         return filled(array[z, rows, columns].to_numpy(), window.shape)
@@ -251,10 +250,11 @@ class Volume(ImageFacts):
         limits = np.iinfo(self.dtype)
         return apart(max(float(limits.min), low), min(float(limits.max), high))
 
-    @cached_property
+    @property
     def _stored(self) -> dict[int, xr.DataArray]:
-        full = self.levels[0].shape
-        return {level: a for a in self.levels if (level := level_of(full, a.shape)) is not None}
+        levels = self.levels
+        full = levels[0].shape
+        return {level: a for a in levels if (level := level_of(full, a.shape)) is not None}
 
     @property
     def _sample(self) -> NDArray[Any]:

@@ -243,10 +243,14 @@ class ImageView(Viewer):
             self._glance.point_at(self._pointer if self.shows_what_is_there else None)
         elif not self.shows_what_is_there:
             return  # who clicked has seen another time
-        elif gesture.kind == "box":
-            self._on_box(Box(gesture.x, gesture.y, gesture.x1, gesture.y1))
         else:
-            self._on_click(gesture)
+            seen = self.session.index
+            if gesture.kind == "box":
+                self._on_box(Box(gesture.x, gesture.y, gesture.x1, gesture.y1))
+            else:
+                self._on_click(gesture)
+            if self.session.index != seen:  # it has waited until the session was there
+                self.session.draft.clear()
 
     def _on_box(self, box: Box) -> None:
         try:

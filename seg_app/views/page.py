@@ -141,30 +141,34 @@ class Page(Viewer):
         elif not self._is_opening:
             self._curtain.words = ""
 
-    def _move(self, index: dict[str, int]) -> None:
-        """Go to another place of the image; where the user has moved on until then, to that one."""
-        self._wanted, bench = index, self.bench
+    def _move(self, index: dict[str, int], *, has_waited: bool = False) -> None:
+        """Go to another place of the image; where the user has moved on until then, to that one.
 
-        def move() -> bool:
-            """Say whether it must be tried again: what waits to be accepted belongs to the place of now."""
-            if index is not self._wanted or not (self._desk and bench and self._desk.session is bench.session):
-                return False
-            if bench.session.draft.is_in_hand:
-                return True
-            try:
-                self._desk.move(**index)
-            except BusyError:  # Enter was pressed while it was on its way
-                return True
-            return False
+        It waits for an object that is being accepted, and stays where that could not be kept.
+        """
+        self._wanted, bench = index, self.bench
 
         def on_moved(again: bool | None) -> None:
             if again and index is self._wanted:
-                self._move(index)
+                self._move(index, has_waited=True)
             elif bench and bench.axes and index is self._wanted:  # else the session goes on from there
                 bench.axes.arrive()
 
-        done = self.worker.run("Going to another place of the image", move)
+        done = self.worker.run("Going to another place of the image", self._go, index, bench, has_waited)
         done.add_done_callback(lambda done: self._courier(lambda: on_moved(done.result())))
+
+    def _go(self, index: dict[str, int], bench: Workbench | None, has_waited: bool) -> bool:
+        """Say whether it must be tried again: what waits to be accepted belongs to the place of now."""
+        if index is not self._wanted or not (self._desk and bench and self._desk.session is bench.session):
+            return False
+        draft = bench.session.draft
+        if draft.is_in_hand or (has_waited and draft.has_come_back):
+            return draft.is_in_hand
+        try:
+            self._desk.move(**index)
+        except BusyError:  # Enter was pressed while it was on its way
+            return True
+        return False
 
     def _remember(self, session: Session) -> None:
         preferences, whole = self._preferences, session.volume.whole
