@@ -222,15 +222,19 @@ class SavedSets(Viewer):
             label="Load", icon="folder_open", variant="outlined", size="small", margin=(8, 6),
             on_click=lambda _: self.loading.ask(),
         )  # fmt: skip
-        store = bench.session.store
+        store, self._typed = bench.session.store, bench.session.set_title
         self._notices = [OutboxNotice(bench, store)] if isinstance(store, Outbox) else []
         self._title = pmui.TextInput(
             label="Name of the set", placeholder="optional, e.g. pores", value=bench.session.set_title, size="small",
             margin=(6, 12, 0, 12), sizing_mode="stretch_width",
         )  # fmt: skip
-        self._title.param.watch(lambda event: setattr(bench.session, "set_title", event.new), "value")
+        # with every letter, so that Save is there for the click that ends the typing
+        self._title.param.watch(self._on_title, ["value", "value_input"])
         self._where = Text(kind="caption", margin=(0, 12, 8, 12), sizing_mode="stretch_width")
         self.dialogs = (self.loading.dialog, self.export.dialog, *(notice.dialog for notice in self._notices))
+
+    def _on_title(self, event: Any) -> None:
+        self._bench.session.set_title = self._typed = event.new
 
     def refresh(self) -> None:
         """Enable what makes sense, and say where the masks are."""
@@ -239,7 +243,8 @@ class SavedSets(Viewer):
         self._save.param.update(disabled=bool(reason), description=f"Save the masks (Ctrl+S){reason}")
         self._load.disabled = session.store is None
         self.export.refresh()
-        self._title.value = session.set_title  # another time of the image may have been saved under another one
+        if session.set_title != self._typed:  # another time of the image may have been saved under another one
+            self._title.value = self._typed = session.set_title
         self._where.text = where_it_is(session)
 
     def __panel__(self) -> pn.viewable.Viewable:

@@ -24,6 +24,7 @@ class Progress(Viewer):
     def __init__(self, bench: Workbench, finding: Finding):
         super().__init__()
         self._bench, self._finding, self._worker = bench, finding, Worker()
+        self._accepted: set[str] = set()
         self._text = Text(margin=(8, 12, 4, 12), sizing_mode="stretch_width")
         self._bar = pmui.LinearProgress(value=0, variant="determinate", sizing_mode="stretch_width", margin=(2, 12))
         self._keep = self._button("Keep these", Ending.KEEP, "Accept what was found so far")
@@ -34,6 +35,7 @@ class Progress(Viewer):
             width=380, elevation=0, sx=theme.PAPER, margin=(8, 8, 0, 0), visible=False,
         )  # fmt: skip
         bench.watches.add(finding, ["is_running", "done", "found"], lambda *_: bench.courier(self._show))
+        bench.watches.add(bench.session.masks, "masks", lambda _: bench.courier(self._on_masks))
         bench.watches.add(self._worker, "trouble", lambda event: event.new and bench.worker.complain(event.new))
 
     def _button(self, label: str, ending: Ending, description: str) -> pmui.Button:
@@ -64,10 +66,15 @@ class Progress(Viewer):
         self._arrange(is_running=True)
 
     def _on_end(self, accepted: tuple[Mask, ...] | None) -> None:
+        self._accepted = {mask.id for mask in accepted or ()}
         self._text.text = self._outcome(accepted or ())
         self._arrange(is_running=False)
         # of what went wrong the line of errors speaks, and who discarded knows that nothing was kept
         self._paper.visible = accepted is not None and self._finding.ending is not Ending.DISCARD
+
+    def _on_masks(self) -> None:
+        if self._accepted and not self._accepted & {mask.id for mask in self._bench.session.masks.masks}:
+            self.hide()  # it was undone
 
     def _arrange(self, *, is_running: bool) -> None:
         self._bar.visible = self._keep.visible = self._discard.visible = is_running
@@ -76,11 +83,12 @@ class Progress(Viewer):
 
     def hide(self) -> None:
         """Speak no more of what has ended."""
+        self._accepted = set()
         self._paper.visible = False
 
     def close(self) -> None:
-        """End it and its thread: another image takes the place of this one."""
-        self._finding.end(Ending.DISCARD)
+        """End it and its thread, as another image takes the place of this one; what was found is accepted here."""
+        self._finding.end(Ending.KEEP)
         self._worker.close()
 
     def __panel__(self) -> pn.viewable.Viewable:

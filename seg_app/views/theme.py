@@ -14,6 +14,13 @@ COMPONENTS = {
     # In the dark theme Material lays a grey veil over bar and dialogs, and the cross of a dialog cannot be seen.
     "MuiPaper": {"styleOverrides": {"root": {"backgroundImage": "none"}}},
     "MuiDialog": {"styleOverrides": {"paper": {"& .MuiDialogTitle-root + .MuiIconButton-root": {"color": "inherit"}}}},
+    # A tooltip lies in its button's own root, and would be as narrow as that; what is below it can be clicked.
+    "MuiTooltip": {
+        "styleOverrides": {
+            "tooltip": {"width": "max-content", "maxWidth": "240px"},
+            "popper": {"pointerEvents": "none"},
+        }
+    },
     # Said again for notebooks, which have the font but not the library's style sheet.
     "MuiIcon": {"styleOverrides": {"root": {"fontFamily": "'Material Icons'", "fontFeatureSettings": "'liga'"}}},
 }
@@ -75,7 +82,7 @@ TABLE_CSS = """
 .tabulator .tabulator-footer { border: none !important; }
 .tabulator .tabulator-footer .tabulator-page { padding: 4px 8px !important; }
 .tabulator-row .tabulator-cell { padding: 5px 6px !important; }
-.tabulator .tabulator-row { cursor: pointer; }
+.tabulator .tabulator-row { cursor: pointer; user-select: none; }
 .tabulator .tabulator-row:hover { background: rgba(128, 128, 128, 0.12) !important; color: inherit !important; }
 .tabulator .tabulator-row.tabulator-selected { background: rgba(64, 128, 255, 0.32) !important;
   box-shadow: inset 3px 0 0 #2f6fed; }

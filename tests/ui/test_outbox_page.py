@@ -4,6 +4,7 @@ import pytest
 from app_process import free_port
 from driver import Tab
 from drops_server import DropsServer
+from playwright.sync_api import expect
 
 from seg_app.io.formats import npz
 
@@ -100,4 +101,10 @@ def test_a_set_has_the_name_that_was_typed_and_one_that_is_none_is_said(own_app,
         tab.page.get_by_role("button", name="Load").click()
         tab.wait_for_text("<b>pores<b> · ")
         assert tab.page.locator("b", has_text="pores").count() == 0
+        tab.close_all()
+        field.click()
+        tab.page.keyboard.type("2")
+        expect(save).to_be_enabled()  # while the field has the focus: the click that leaves it saves
+        save.click()
+        tab.wait_until(lambda: len(saved_on(server)) == 2)
         assert not tab.page.get_by_text(WAITS).is_visible()

@@ -1,0 +1,86 @@
+"""What is being found while the user goes on: how far it is, what it has brought, and that none of it is lost."""
+
+import numpy as np
+import pytest
+from builders import square
+from threads import until
+
+from seg_app.models import Ending, Session, Volume
+from seg_app.models.finding import Finding
+from seg_app.sam import connect_sam
+from seg_app.views import Workbench, load_extensions
+from seg_app.views.carrying import NOTHING, CarryingProgress, outcome
+
+
+class Slow(Finding):
+    """Finds two squares, and then nothing for a long time."""
+
+    title = "Finding squares"
+
+    def run(self):
+        with self._running():
+            self.param.update(done=0.25, found=(square(2, 3), square(20, 30)))
+            until(lambda: self.ending)
+            return () if self.ending is Ending.DISCARD else self._session.keep_all(self.found)
+
+
+@pytest.fixture
+def bench():
+    load_extensions()
+    volume = Volume.from_array(np.zeros((3, 64, 96), np.uint8))
+    bench = Workbench(Session(volume, connect_sam("classical:")))
+    yield bench
+    bench.close()
+    bench.worker.close()
+
+
+@pytest.fixture
+def progress(bench):
+    progress = CarryingProgress(bench, Slow(bench.session))
+    yield progress
+    progress.close()
+
+
+def start(progress):
+    progress.start()
+    until(lambda: progress._finding.found)
+
+
+def test_how_far_it_is_and_what_was_found_is_said(progress):
+    start(progress)
+    until(lambda: progress._text.text == "Finding squares: 25 % · 2 outlines so far")
+    assert (progress._bar.value, progress._bar.visible, progress._paper.visible) == (25, True, True)
+
+
+def test_what_was_found_is_kept_when_another_image_takes_the_place_of_this_one(bench, progress):
+    start(progress)
+    progress.close()
+    until(lambda: len(bench.session.masks.masks) == 2)
+
+
+def test_what_it_has_brought_is_said_until_that_is_undone(bench, progress):
+    start(progress)
+    progress._finding.end(Ending.KEEP)
+    until(lambda: "2 outlines were accepted" in progress._text.text)
+    assert progress._paper.visible
+    bench.session.undo()
+    assert not progress._paper.visible
+
+
+def test_who_discards_is_told_nothing(bench, progress):
+    start(progress)
+    progress._finding.end(Ending.DISCARD)
+    until(lambda: not progress._paper.visible)
+    assert bench.session.masks.masks == ()
+
+
+@pytest.mark.parametrize(
+    ("planes", "words"),
+    [
+        ((), NOTHING),
+        ((4,), "1 outline was accepted on plane 5. Undo takes them away again."),
+        ((2, 4, 4), "3 outlines were accepted on 2 planes, 3 to 5. Undo takes them away again."),
+    ],
+)
+def test_where_objects_were_found_is_said(planes, words):
+    assert outcome(tuple(square(z=z) for z in planes)) == words
