@@ -27,8 +27,8 @@ def explained(uri: str, path: str = "") -> Iterator[None]:
     except httpx.HTTPError as error:
         reason = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error)
         raise UnreachableError(
-            f"No Tiled server answers at {uri} ({reason}). Is it running? Try again in a few seconds; "
-            "that of a lab is named by DATA_TILED_URI."
+            f"No Tiled server answers at {uri} ({reason}). Is it running? Try again in a few seconds. "
+            "Check DATA_TILED_URI, where it is set."
         ) from error
     except KeyError as error:
         raise _by_status(404, what) from error
