@@ -186,10 +186,26 @@ def test_a_program_that_is_killed_leaves_no_server_behind(tmp_path):
     assert parent.communicate() == ("", "")  # the server has the same standard error
 
 
+def is_open(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_ctrl_c_ends_the_app_and_its_server_without_a_traceback(tmp_path):
-    app = run("-m", "seg_app.cli", "serve", "--port", "0", cwd=tmp_path, start_new_session=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    app = run("-m", "seg_app.cli", "serve", "--port", port, cwd=tmp_path, start_new_session=True)
     assert "seg_app is at" in app.stdout.readline()
+    until(lambda: is_open(port))  # an import that Ctrl+C falls into may swallow it
     os.killpg(app.pid, signal.SIGINT)
     _, said = app.communicate()
     assert app.returncode in (0, 130)
     assert "Traceback" not in said
+
+
+def test_who_connects_when_the_app_has_ended_begins_nothing(tmp_path):
+    with TiledProcess(tmp_path / "root") as server:
+        pass
+    with pytest.raises(StorageError, match="was stopped"):
+        server.connect()
+    assert server._process is None

@@ -6,6 +6,7 @@ import socket
 import time
 from contextlib import closing, contextmanager
 
+import httpx
 import numpy as np
 import pytest
 import tifffile
@@ -58,9 +59,10 @@ def server(start):
 
 @pytest.fixture
 def source(server):
-    """A source with one image, which waits half a second for an answer."""
-    with closing(TiledSource.connect(server.url, api_key=server.api_key, timeout_s=0.5)) as source:
+    """A source with one image, which waits half a second for an answer, once it is there."""
+    with closing(TiledSource.connect(server.url, api_key=server.api_key)) as source:
         source.client.write_array(PLANES, key="scan", dims=tuple("zyx"))
+        source.client.context.http_client.timeout = httpx.Timeout(0.5)
         yield source
 
 

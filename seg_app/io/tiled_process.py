@@ -50,7 +50,7 @@ class TiledProcess:
         """Held while a start is waited for; and, shortly, while `_process` changes: nobody waits to stop it."""
         self._stopped = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_watched = False
+        self._is_watched = self._is_over = False
         self._port = 0
         """Where it has answered; the next one answers there, too."""
         self._begin()
@@ -59,6 +59,7 @@ class TiledProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_over = True  # who connects later, as a start that goes on meanwhile, begins none any more
         self.stop()
 
     def connect(self) -> TiledSource:
@@ -116,7 +117,7 @@ class TiledProcess:
         self._end()
         level = str(logging.getLogger().getEffectiveLevel())
         with self._changing:
-            if self._stopped.is_set():
+            if self._is_over or self._stopped.is_set():
                 raise StorageError(STOPPED)
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - our own
