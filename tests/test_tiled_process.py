@@ -194,7 +194,9 @@ def is_open(port):
 def test_ctrl_c_ends_the_app_and_its_server_without_a_traceback(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    app = run("-m", "seg_app.cli", "serve", "--port", port, cwd=tmp_path, start_new_session=True)
+    # who runs the tests in the background has Ctrl+C ignored, and so would the app
+    how = {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    app = run("-m", "seg_app.cli", "serve", "--port", port, cwd=tmp_path, **how)
     assert "seg_app is at" in app.stdout.readline()
     until(lambda: is_open(port))  # an import that Ctrl+C falls into may swallow it
     os.killpg(app.pid, signal.SIGINT)
