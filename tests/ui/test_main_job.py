@@ -407,7 +407,7 @@ def test_all_objects_on_screen_are_found_and_accepted_as_one_change(tab, truth, 
     tab.wait_until(lambda: 0.8 * len(seen_well) <= len(tab.rows()) <= len(whole))  # none of them twice
     tab.press("Control+z")
     tab.wait_for_rows(0)
-    tab.page.get_by_role("button", name="OK").click()
+    tab.wait_until(lambda: not tab.page.get_by_text("Undo takes them away again").is_visible())
 
 
 def test_where_one_object_fills_the_screen_a_search_says_what_was_left_out_and_what_to_do(tab, particles):
@@ -434,7 +434,7 @@ def test_a_selected_object_is_followed_through_the_planes_as_one_change(tab, tru
     tab.wait_until(lambda: there <= {int(row[-1]) for row in tab.rows()})
     tab.press("Control+z")
     tab.wait_for_rows(1)
-    tab.page.get_by_role("button", name="OK").click()
+    tab.wait_until(lambda: not tab.page.get_by_text("Undo takes them away again").is_visible())
 
 
 def test_a_search_can_be_discarded_and_clicks_are_answered_meanwhile(tab, particles):
@@ -442,7 +442,7 @@ def test_a_search_can_be_discarded_and_clicks_are_answered_meanwhile(tab, partic
     tab.wait_for_text("so far")
     tab.click(*particles[0][1:])
     tab.outlined()
-    tab.page.get_by_text("Discard").click()
+    tab.page.get_by_text("Discard").filter(visible=True).click()
     tab.wait_until(lambda: not tab.page.get_by_text("so far").is_visible())
     assert not tab.rows()
 
