@@ -14,16 +14,23 @@ from seg_app.views import Workbench, load_extensions
 
 
 @contextmanager
+def bench_of(session: Session) -> Iterator[Workbench]:
+    """A workbench of a session, without a page."""
+    load_extensions()
+    bench = Workbench(session)
+    yield bench
+    bench.close()
+    bench.worker.close()
+
+
+@contextmanager
 def opened_bench(folder: Path, *, is_saved: bool = False) -> Iterator[Workbench]:
     """A workbench with two objects that are not saved; or with none, and these two saved as array.npz."""
-    load_extensions()
     volume = Volume.from_array(np.zeros((1, 64, 96), np.uint8))
     session = Session(volume, connect_sam("classical:"), store=MaskStore(LocalFolder(folder)))
     session.masks.add([square(2, 3), square(20, 30)])
     if is_saved:
         session.save()
         session.undo()
-    bench = Workbench(session)
-    yield bench
-    bench.close()
-    bench.worker.close()
+    with bench_of(session) as bench:
+        yield bench

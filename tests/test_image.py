@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import panel as pn
 import pytest
+from benches import bench_of
 
 from seg_app.models import Session, Volume
 from seg_app.sam import connect_sam
@@ -15,11 +16,8 @@ from seg_app.views.render import BLANK, Viewport
 
 @pytest.fixture
 def bench():
-    load_extensions()
-    bench = Workbench(Session(Volume.from_array(np.zeros((60, 60), np.uint8)), connect_sam("classical:")))
-    yield bench
-    bench.close()
-    bench.worker.close()
+    with bench_of(Session(Volume.from_array(np.zeros((60, 60), np.uint8)), connect_sam("classical:"))) as bench:
+        yield bench
 
 
 def test_a_plane_is_drawn_again_when_it_has_got_its_levels(bench):

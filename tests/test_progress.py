@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from benches import bench_of
 from builders import square
 from threads import until
 
 from seg_app.models import Ending, Session, Volume
 from seg_app.models.finding import Finding
 from seg_app.sam import connect_sam
-from seg_app.views import Workbench, load_extensions
 from seg_app.views.carrying import NOTHING, CarryingProgress, outcome
 
 
@@ -26,12 +26,9 @@ class Slow(Finding):
 
 @pytest.fixture
 def bench():
-    load_extensions()
     volume = Volume.from_array(np.zeros((3, 64, 96), np.uint8))
-    bench = Workbench(Session(volume, connect_sam("classical:")))
-    yield bench
-    bench.close()
-    bench.worker.close()
+    with bench_of(Session(volume, connect_sam("classical:"))) as bench:
+        yield bench
 
 
 @pytest.fixture

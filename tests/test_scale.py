@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from benches import bench_of
 from bokeh.models import BoxAnnotation, ScaleBar, Segment
 from bokeh.plotting import figure as make_figure
 
@@ -9,7 +10,6 @@ from seg_app.errors import SegAppError
 from seg_app.models import Session, Volume
 from seg_app.records import Calibration, Point
 from seg_app.sam import connect_sam
-from seg_app.views import Workbench, load_extensions
 from seg_app.views.about import About
 from seg_app.views.readout import spoken_place
 from seg_app.views.scale import number
@@ -22,11 +22,8 @@ def volume():
 
 @pytest.fixture
 def bench(volume):
-    load_extensions()
-    bench = Workbench(Session(volume, connect_sam("classical:")))
-    yield bench
-    bench.close()
-    bench.worker.close()
+    with bench_of(Session(volume, connect_sam("classical:"))) as bench:
+        yield bench
 
 
 @pytest.fixture

@@ -2,23 +2,20 @@
 
 import numpy as np
 import pytest
+from benches import bench_of
 from builders import square
 
 from seg_app.models import Session, Volume
 from seg_app.records import Box
 from seg_app.sam import connect_sam
-from seg_app.views import Workbench, load_extensions
 from seg_app.views.search import NOTHING, outcome
 
 
 @pytest.fixture
 def bench():
-    load_extensions()
     volume = Volume.from_array(np.zeros((1, 1600, 1600), np.uint8))
-    bench = Workbench(Session(volume, connect_sam("classical:")))
-    yield bench
-    bench.close()
-    bench.worker.close()
+    with bench_of(Session(volume, connect_sam("classical:"))) as bench:
+        yield bench
 
 
 def test_the_class_of_what_was_found_is_said():

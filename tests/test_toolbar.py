@@ -7,13 +7,13 @@ from threading import Event
 
 import numpy as np
 import pytest
+from benches import bench_of
 from builders import Nested
 
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Session, Volume
 from seg_app.records import Prompts
 from seg_app.sam import connect_sam
-from seg_app.views import Workbench, load_extensions
 from seg_app.views.gestures import Gesture
 from seg_app.views.toolbar import MOUSE, TOOLS, help_tables, hints, spoken, tool_of_key
 
@@ -61,11 +61,8 @@ def session(segmenter, tmp_path):
 @pytest.fixture
 def bench(session):
     """A workbench without a server: what the page's thread would do is done at once."""
-    load_extensions()
-    bench = Workbench(session)
-    yield bench
-    bench.close()
-    bench.worker.close()
+    with bench_of(session) as bench:
+        yield bench
 
 
 def click(bench, x, y, **how):

@@ -59,13 +59,13 @@ class Carrier:
         return self._through(shared, masks)
 
     def _through(self, shared: dict[Window, list[int]], masks: Sequence[Mask]) -> Iterator[Carried]:
-        n_planes, self.done = self._session.volume.n_planes, 0.0
+        others, self.done = max(self._session.volume.n_planes - 1, 1), 0.0
         for at, (window, indices) in enumerate(shared.items()):
             for one in self._on(window, indices, masks):
                 yield one
-                z = masks[0].z
-                planes = one.mask.z - z if one.mask.z > z else n_planes - 1 - one.mask.z  # behind it, then before it
-                self.done = (at + planes / max(n_planes - 1, 1)) / len(shared)
+                ahead = one.mask.z - masks[0].z
+                planes = ahead if ahead > 0 else others - one.mask.z  # those behind come first
+                self.done = (at + planes / others) / len(shared)
         self.done = 1.0
 
     def _on(self, window: Window, indices: Sequence[int], masks: Sequence[Mask]) -> Iterator[Carried]:
@@ -104,9 +104,8 @@ class Carrying(Finding):
             for one in carrier.carry(given):
                 mask = replace(one.mask, class_name=given[one.index].class_name)
                 beside = [*accepted.of(mask), *(other for other in self.found if other.z == mask.z)]
-                self.param.update(
-                    done=carrier.done, found=self.found if is_known(mask, beside) else (*self.found, mask)
-                )
+                found = self.found if is_known(mask, beside) else (*self.found, mask)
+                self.param.update(done=carrier.done, found=found)
                 if self.ending:
                     break
             return self._kept(place)

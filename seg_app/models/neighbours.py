@@ -27,7 +27,7 @@ def move(session: Session, index: dict[str, int], masks_of: Callable[[ImageId], 
     other, before = session.volume.looked_at(**index), session.volume.image.path
     is_same = other.image.path == before  # as another channel, which shares the masks
     masks = session.masks if is_same else masks_of(other.image)
-    for finding in (session.search, session.carrying):
+    for finding in session.findings:
         finding.give_up()  # what it would still accept belongs to the place of before
     with session.staying, session.draft.held:  # all that was slow is done
         if session.draft.is_in_hand:

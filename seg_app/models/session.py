@@ -72,6 +72,7 @@ class Session(param.Parameterized):
         self.user = user or getpass.getuser()
         self.outliner = Outliner(self)
         self.search, self.carrying, self.preview = Search(self), Carrying(self), Preview(self)
+        self.findings = (self.search, self.carrying)
         self.set_title = self.masks.saved.saving.title
         if isinstance(store, Outbox):
             store.follow(self._on_delivery)

@@ -26,9 +26,7 @@ def outcome(accepted: tuple[Mask, ...]) -> str:
     """Return where objects were found, and what can be done now."""
     if not accepted:
         return NOTHING
-    planes = sorted({mask.z for mask in accepted})
-    outlines = "outline was" if len(accepted) == 1 else "outlines were"
-    where = (
-        f"plane {planes[0] + 1}" if len(planes) == 1 else f"{len(planes)} planes, {planes[0] + 1} to {planes[-1] + 1}"
-    )
-    return f"{len(accepted)} {outlines} accepted on {where}. Undo takes them away again."
+    planes = sorted({mask.z + 1 for mask in accepted})
+    outlines = "1 outline was" if len(accepted) == 1 else f"{len(accepted)} outlines were"
+    where = f"plane {planes[0]}" if len(planes) == 1 else f"{len(planes)} planes, {planes[0]} to {planes[-1]}"
+    return f"{outlines} accepted on {where}. Undo takes them away again."

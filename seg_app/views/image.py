@@ -146,7 +146,7 @@ class ImageView(Viewer):
         watch(session.volume, ["calibration", "said_databar"], lambda *_: self._courier(self._describe))
         watch(session.volume, "sharpened", lambda _: self._redraw("frame"))
         watch(session.masks, ["masks", "selected"], lambda *_: self._redraw("overlay"))
-        for finding in (session.search, session.carrying):
+        for finding in session.findings:
             watch(finding, "found", lambda _: self._redraw("overlay"))
         watch(session.preview, "is_on", lambda _: self._courier(self._glance.again))
         watch(session.draft, "drawing", lambda _: self._courier(self._show_drawing))
@@ -179,8 +179,8 @@ class ImageView(Viewer):
         assert viewport is not None  # noqa: S101 - for the type checker: `_redraw` has seen it
         is_due = "frame" in stale or not self.shows_what_is_there
         frame = replace(self._read_frame(viewport, z), index=index) if is_due else None
-        found = (*session.search.found, *session.carrying.found)
-        masks = [*session.masks.on_plane(z), *(mask for mask in found if mask.z == z)]
+        found = [mask for finding in session.findings for mask in finding.found if mask.z == z]
+        masks = [*session.masks.on_plane(z), *found]
         overlay = make_overlay(masks, session.masks.selected, viewport, session.volume.shape[1:])
         self._courier(lambda: self._show(frame, overlay, index))
 

@@ -68,7 +68,7 @@ class Workbench(Viewer):
         self.watches.add(session.draft, ["prompts", "mask", "include", "drawing"], refresh)
         self.watches.add(session, ["z", "limits", "set_title"], refresh)
         self.watches.add(session, "index", lambda _: self.courier(self._on_place))
-        for finding in (session.search, session.carrying):
+        for finding in session.findings:
             self.watches.add(finding, "is_running", refresh)
         self.watches.add(session.preview, "is_on", refresh)
         self.watches.add(session.volume, ["calibration", "said_databar"], refresh)
