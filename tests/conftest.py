@@ -1,5 +1,7 @@
 """What every test has: no internet, no settings from outside, samples that are made once."""
 
+import faulthandler
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -15,6 +17,31 @@ sys.path.insert(0, str(ROOT / "data"))
 # The first example of a property imports much, and the machine may be busy.
 settings.register_profile("seg_app", deadline=None)
 settings.load_profile("seg_app")
+
+PHASE_S = 150
+"""How long setting up, a test, or tearing down may take at most, on each try."""
+STDERR = pytest.StashKey[int]()
+"""Where one writes past what pytest captures."""
+
+
+def pytest_configure(config):
+    config.stash[STDERR] = os.dup(2)
+
+
+def within_limit(item):
+    """Let a phase go on while it may; after that say where it hangs, and end the process.
+
+    pytest-timeout and pytest's own faulthandler forget their limits when a test fails, and set none when it is
+    repeated: a page that hangs would be waited for without an end.
+    """
+    faulthandler.dump_traceback_later(PHASE_S, exit=True, file=item.config.stash[STDERR])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+pytest_runtest_setup = pytest_runtest_call = pytest_runtest_teardown = pytest.hookimpl(wrapper=True)(within_limit)
 
 
 @pytest.fixture

@@ -126,8 +126,13 @@ class Tab:
         """Wait until a picture is on the canvas and nothing is on its way to it."""
         self.page.wait_for_function(READY)
         place: tuple[float, ...] = ()
-        while place != (place := (*self.place(0, 0), *self.place(99, 99))):  # the page finds its layout step by step
-            self.page.wait_for_timeout(250)
+
+        def is_at_rest() -> bool:  # the page finds its layout step by step
+            nonlocal place
+            self.page.wait_for_timeout(200)
+            return place == (place := (*self.place(0, 0), *self.place(99, 99)))
+
+        self.wait_until(is_at_rest)
         self.settle()
 
     def settle(self) -> None:
@@ -305,15 +310,15 @@ class Tab:
         """Press a key."""
         self.page.keyboard.press(key)
 
-    def wait_until(self, holds: Any, timeout_s: float = PATIENCE_S) -> None:
+    def wait_until(self, holds: Callable[[], Any], timeout_s: float = PATIENCE_S) -> None:
         """Look again and again until something holds."""
-        for _ in range(int(timeout_s / 0.05)):
-            if holds():
-                return
+        end = time.monotonic() + timeout_s
+        while not holds():
+            if time.monotonic() > end:
+                if folder := os.environ.get("SEG_APP_SHOTS"):  # for those who want to see what a failing test saw
+                    self.page.screenshot(path=f"{folder}/{time.time()}.png")
+                raise AssertionError(f"Not seen within {timeout_s} s.")
             self.page.wait_for_timeout(50)
-        if folder := os.environ.get("SEG_APP_SHOTS"):  # for those who want to see what a failing test saw
-            self.page.screenshot(path=f"{folder}/{time.time()}.png")
-        raise AssertionError(f"Not seen within {timeout_s} s.")
 
     def outlined(self) -> None:
         """Wait until an outline is drawn."""
