@@ -65,6 +65,15 @@ def test_the_value_under_the_pointer_is_the_pixels_own(volume):
     assert frame.value_at(120.4, 59.6) == pytest.approx(exact, abs=step)
 
 
+def test_a_value_beyond_what_the_contrast_shows_is_said_as_its_end(volume):
+    viewport = around(100, 50, width=200, height=100, scale=0.5)
+    exact = float(volume.read(0, Window(0, 60, 120, 61, 121))[0, 0])
+    for limits, bound in [((exact + 100, exact + 200), "≤ "), ((exact - 200, exact - 100), "≥ "), ((0, 65535), "")]:
+        frame = render.make_frame(volume, 0, viewport, limits)
+        assert frame.bound_of(frame.value_at(120.4, 59.6)) == bound
+    assert render.BLANK.bound_of(0.0) == ""  # eight bits are shown as they are
+
+
 def test_there_is_no_value_outside_of_a_frame(volume):
     frame = render.make_frame(volume, 0, around(0, 0, width=10, height=10, scale=1), (0, 1))
     assert frame.value_at(-3, 0) is None

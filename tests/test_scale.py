@@ -185,3 +185,7 @@ def test_with_a_scale_a_place_is_told_in_the_unit_of_the_plane(volume):
 def test_a_place_on_the_databar_is_told(volume):
     volume.set_databar(10)
     assert spoken_place(12, 55, 0.0, volume) == "x 12  y 55  value 0  ·  databar"
+
+
+def test_a_value_that_may_lie_beyond_what_is_shown_has_its_sign(volume):
+    assert spoken_place(12, 30, 9.5, volume, "≤ ") == "x 12  y 30  value ≤ 9.5"

@@ -280,9 +280,9 @@ class ImageView(Viewer):
 
     def _describe(self) -> None:
         """Say what is under the pointer, also when another plane comes under it."""
-        place = self._pointer
-        value = self._frame.value_at(*place) if place else None
-        words = "" if place is None or value is None else spoken_place(*place, value, self.session.volume)
+        frame, words = self._frame, ""
+        if (place := self._pointer) and (value := frame.value_at(*place)) is not None:
+            words = spoken_place(*place, value, self.session.volume, frame.bound_of(value))
         self.readout.rx.value = words if self.shows_what_is_there else ON_ITS_WAY
 
     def close(self) -> None:

@@ -8,13 +8,14 @@ from seg_app.lengths import UNITS, unit_of
 from seg_app.models import Volume
 
 
-def spoken_place(x: float, y: float, value: float | tuple[int, ...], volume: Volume) -> str:
+def spoken_place(x: float, y: float, value: float | tuple[int, ...], volume: Volume, bound: str = "") -> str:
     """Return a place in pixels, the value there, and the place in the unit that suits the plane, where it is known.
 
-    Lengths are counted from the middle of the upper left pixel, with as many digits as tell pixels apart.
+    `bound` says that the value there may lie beyond the one that is shown. Lengths are counted from the middle of the
+    upper left pixel, with as many digits as tell pixels apart.
     """
     shown = ", ".join(map(str, value)) if isinstance(value, tuple) else f"{value:.5g}"
-    words = [f"x {round(x)}  y {round(y)}  value {shown}"]
+    words = [f"x {round(x)}  y {round(y)}  value {bound}{shown}"]
     if size_nm := volume.pixel_size_nm:
         words.append(_lengths(round(x) * size_nm[2], round(y) * size_nm[1], size_nm[2], volume.width * size_nm[2]))
     if volume.is_databar(y):

@@ -30,6 +30,8 @@ MARGIN = 0.05
 """Drawn beyond each edge of the viewport, so that a short drag meets pixels; 1.21 bytes a screen pixel in all."""
 HEADROOM = 0.5
 """Data values kept beyond each contrast limit, in parts of their distance: a drag of the slider needs no pixels."""
+BYTES: Limits = (0.0, 255.0)
+"""What the pixels of an image of eight bits are coded in: themselves."""
 
 SELECTED_EDGE = 3
 """Screen pixels of the edge around a selected object, drawn inside it."""
@@ -90,7 +92,10 @@ class Frame:
         return tuple((value - low) / (high - low) * 255 for value in limits)  # type: ignore[return-value]
 
     def value_at(self, x: float, y: float) -> float | tuple[int, ...] | None:
-        """Return the data value that is shown at pixel (x, y), to the precision of its grey level; None outside."""
+        """Return the data value that is shown at pixel (x, y), to the precision of its grey level; None outside.
+
+        What is darker or brighter than `coded` is shown as its end, see `bound_of`.
+        """
         x0, y0, x1, y1 = self.extent
         rows, columns = self.pixels.shape[:2]
         row, column = math.floor((y - y0) / (y1 - y0) * rows), math.floor((x - x0) / (x1 - x0) * columns)
@@ -101,9 +106,16 @@ class Frame:
             return tuple(int(c) for c in code)
         return self.coded[0] + float(code) / 255 * (self.coded[1] - self.coded[0])
 
+    def bound_of(self, value: float | tuple[int, ...]) -> str:
+        """Return "≤ " or "≥ " for a value that is shown where the one of the data may lie beyond it, else ""."""
+        low, high = self.coded
+        if isinstance(value, tuple) or self.coded == BYTES:
+            return ""
+        return "≤ " if value <= low else "≥ " if value >= high else ""
 
-BLANK = Frame(np.zeros((2, 2), np.uint8), (0.0, 255.0), (-0.5, -0.5, 1.5, 1.5), 0)
-BLANK_RGB = Frame(np.zeros((2, 2, 3), np.uint8), (0.0, 255.0), (-0.5, -0.5, 1.5, 1.5), 0)
+
+BLANK = Frame(np.zeros((2, 2), np.uint8), BYTES, (-0.5, -0.5, 1.5, 1.5), 0)
+BLANK_RGB = Frame(np.zeros((2, 2, 3), np.uint8), BYTES, (-0.5, -0.5, 1.5, 1.5), 0)
 
 
 def window_of(viewport: Viewport, plane: Shape, n_levels: int) -> Window:
@@ -122,7 +134,7 @@ def make_frame(volume: Volume, z: int, viewport: Viewport, limits: Limits) -> Fr
     """
     window = window_of(viewport, volume.shape[1:], volume.n_levels)
     pixels = resample(volume.read(z, window), viewport.scale / window.factor)
-    coded = (0.0, 255.0) if pixels.dtype == np.uint8 else _coded_range(limits)
+    coded = BYTES if pixels.dtype == np.uint8 else _coded_range(limits)
     return Frame(to_uint8(pixels, coded), coded, window.extent, z)
 
 
@@ -135,7 +147,7 @@ def _coded_range(limits: Limits) -> Limits:
 def needs_new_codes(frame: Frame, limits: Limits) -> bool:
     """Say whether contrast limits show too little, or too coarse steps, of what a frame has coded."""
     low, high = frame.limits_as_codes(limits)
-    if frame.pixels.ndim == 3 or frame.coded == (0.0, 255.0):
+    if frame.pixels.ndim == 3 or frame.coded == BYTES:
         return False
     return low < -1 or high > 256 or high - low < 64
 

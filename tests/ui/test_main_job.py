@@ -55,10 +55,25 @@ def tab(one_tab) -> Iterator[Tab]:
     yield one_tab
     one_tab.drop_points()
     one_tab.show("Battery electrode (FIB-SEM)")
+    field = class_field(one_tab)
+    if field.input_value():
+        field.fill("")
+        field.press("Enter")
     one_tab.delete_all()
     one_tab.fit(256, 256)
     one_tab.go_to_plane(Z + 1)
     one_tab.assert_calm()
+
+
+def class_field(tab):
+    return tab.page.get_by_label("Class of new objects")
+
+
+MOVES = """() => {
+  const within = (root) => [...root.getAnimations(), ...[...root.querySelectorAll('*')].flatMap(
+    (one) => one.shadowRoot ? within(one.shadowRoot) : [])]
+  return within(document).filter((one) => one.playState === 'running').map((one) => one.effect.target.className)
+}"""
 
 
 def accept(tab, particle):
@@ -76,6 +91,10 @@ def test_a_volume_is_open_without_any_choice(tab):
     tab.wait_for_text("256 × 256 × 4 · uint16 · ")
     tab.wait_for_text("10 nm per pixel")
     tab.wait_for_text("SAM 2.1 micro (bundled)")
+
+
+def test_on_a_page_at_rest_nothing_moves(tab):
+    tab.wait_until(lambda: tab.page.evaluate(MOVES) == [])
 
 
 def test_the_first_pixel_is_on_top_left(tab):
@@ -272,14 +291,12 @@ def test_a_click_selects_one_row_and_ctrl_another_and_all_get_a_class_at_once(ta
     tab.wait_until(lambda: tab.selected_rows() == 1)
     rows.nth(1).click(modifiers=["Control"])
     tab.wait_for_text("2 selected")
-    field = tab.page.get_by_label("Class of new objects")
+    field = class_field(tab)
     field.fill("pore")
     tab.page.get_by_text("Set on selected").click()
     tab.wait_until(lambda: sum("pore" in row for row in tab.rows()) == 2)
     rows.nth(0).click()
     tab.wait_for_text("1 selected")
-    field.fill("")
-    field.press("Enter")
 
 
 def test_a_class_can_be_given_in_the_list(tab, particles):
@@ -310,13 +327,11 @@ def test_deleting_can_be_undone_and_redone(tab, particles):
 
 
 def test_a_new_object_gets_the_class_that_was_typed(tab, particles):
-    field = tab.page.get_by_label("Class of new objects")
+    field = class_field(tab)
     field.fill("pore")
     field.press("Enter")
     accept(tab, particles[0])
     tab.wait_until(lambda: any("pore" in row for row in tab.rows()))
-    field.fill("")
-    field.press("Enter")
 
 
 def test_a_filter_without_a_hit_says_so_and_without_it_all_is_back(tab):
@@ -325,24 +340,6 @@ def test_a_filter_without_a_hit_says_so_and_without_it_all_is_back(tab):
     tab.wait_for_text("No image here has this in its name.")
     field.fill("")
     tab.wait_for_text("Coins (photograph)")
-
-
-def test_theme_and_class_are_found_again_after_a_reload(tab):
-    paper = "getComputedStyle(document.body).backgroundColor"
-    light = tab.page.evaluate(paper)
-    field = tab.page.get_by_label("Class of new objects")
-    field.fill("binder")
-    field.press("Enter")
-    tab.page.get_by_label("Toggle theme").click()
-    tab.page.wait_for_function(f"() => {paper} !== '{light}'")
-    tab.page.reload()
-    tab.wait_for_picture()
-    tab.page.wait_for_function(f"() => {paper} !== '{light}'")
-    expect(field).to_have_value("binder")
-    tab.page.get_by_label("Toggle theme").click()
-    field.fill("")
-    field.press("Enter")
-    tab.page.wait_for_function(f"() => {paper} === '{light}'")
 
 
 CORNER = """() => {
@@ -357,22 +354,24 @@ FIRST_COLOUR = """document.addEventListener('DOMContentLoaded', () => {
 })"""
 
 
-def test_a_dark_page_is_dark_from_the_beginning_and_the_canvas_keeps_its_colour(tab):
+def test_theme_and_class_are_found_again_after_a_reload_in_which_the_page_is_dark_from_the_beginning(tab, home):
     paper, corner = "getComputedStyle(document.body).backgroundColor", tab.page.evaluate(CORNER)
     light = tab.page.evaluate(paper)
+    field = class_field(tab)
+    field.fill("binder")
+    field.press("Enter")
     tab.page.get_by_label("Toggle theme").click()
     tab.page.wait_for_function(f"() => {paper} !== '{light}'")
     dark = tab.page.evaluate(paper)
     tab.wait_until(lambda: tab.page.evaluate(CORNER) == corner)
+    tab.wait_until(lambda: any('"dark": true' in one.read_text() for one in home.glob("preferences/*.json")))
     tab.page.add_init_script(FIRST_COLOUR)
     tab.page.reload()
     tab.wait_for_picture()
     assert (tab.page.evaluate("globalThis.firstColour"), tab.page.evaluate(CORNER)) == (dark, corner)
+    expect(field).to_have_value("binder")
     tab.page.get_by_label("Toggle theme").click()
     tab.page.wait_for_function(f"() => {paper} === '{light}'")
-    tab.page.reload()
-    tab.wait_for_picture()
-    assert tab.page.evaluate("globalThis.firstColour") == light
 
 
 def on_screen(tab) -> tuple[slice, slice]:
@@ -400,7 +399,7 @@ def test_all_objects_on_screen_are_found_and_accepted_as_one_change(tab, truth, 
     _, x, y = particles[0]
     tab.wheel(x, y, 2)  # a part of the plane is on screen, with whole particles in it
     find(tab)
-    tab.wait_until(lambda: tab.page.get_by_text("found and accepted. Undo").is_visible(), timeout_s=60)
+    tab.wait_until(lambda: tab.page.get_by_text("Undo takes them away again").is_visible(), timeout_s=60)
     whole = whole_ones(truth[Z], *on_screen(tab))
     seen_well = [label for label in whole if (truth[Z] == label).sum() >= 300]
     assert len(seen_well) >= 5
@@ -454,10 +453,9 @@ def test_a_click_beside_the_plane_does_nothing(tab):
 
 
 def test_typing_in_a_field_uses_no_shortcut(tab):
-    field = tab.page.get_by_label("Class of new objects")
+    field = class_field(tab)
     field.press_sequentially("fd")
     tab.wait_for_text("Plane: 3")
-    field.fill("")
 
 
 def sets_on(drops) -> list[Path]:
@@ -465,14 +463,12 @@ def sets_on(drops) -> list[Path]:
 
 
 def test_enter_in_a_field_gives_the_keys_back_to_the_image(tab):
-    field = tab.page.get_by_label("Class of new objects")
+    field = class_field(tab)
     field.fill("f")
     field.press("Enter")
     tab.press("f")
     tab.wait_for_text("Plane: 4")
     assert field.input_value() == "f"
-    field.fill("")
-    field.press("Enter")
 
 
 def save(tab, drops) -> Path:
@@ -598,7 +594,7 @@ def test_coming_back_to_an_image_shows_the_same_part_of_the_same_plane(tab):
 
 
 def test_each_image_goes_on_with_its_own_class(tab, particles):
-    field = tab.page.get_by_label("Class of new objects")
+    field = class_field(tab)
     field.fill("particle")
     field.press("Enter")
     accept(tab, particles[0])
@@ -608,8 +604,6 @@ def test_each_image_goes_on_with_its_own_class(tab, particles):
     field.press("Enter")
     tab.show("Battery electrode (FIB-SEM)")
     expect(field).to_have_value("particle")
-    field.fill("")
-    field.press("Enter")
 
 
 def test_while_another_image_opens_the_picture_before_stays_dimmed_until_the_new_one_is_there(tab):

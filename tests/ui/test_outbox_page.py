@@ -1,8 +1,10 @@
 """What could not be saved waits: the page says so, and it arrives by itself, also after a crash of the app."""
 
+from collections.abc import Iterator
+
 import pytest
 from app_process import free_port
-from driver import Tab
+from driver import Tab, opened
 from drops_server import DropsServer
 from playwright.sync_api import expect
 
@@ -11,43 +13,56 @@ from seg_app.io.formats import npz
 WAITS = "1 set of masks waits to be saved"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def port():
     return free_port()
 
 
-@pytest.fixture
-def own_app(start_app, tmp_path, samples, port):
+@pytest.fixture(scope="module")
+def own_app(start_app, tmp_path_factory, samples, port):
     """An app whose Drops server is not there yet."""
-    home = tmp_path / "home"
-    home.mkdir()
+    home = tmp_path_factory.mktemp("outbox")
     (home / "samples").symlink_to(samples)
     return start_app(home, DROPS_URL=f"http://127.0.0.1:{port}", DROPS_USER="ada", DROPS_PASSWORD="secret")
+
+
+@pytest.fixture(scope="module")
+def one_tab(chromium, own_app) -> Iterator[Tab]:
+    with opened(chromium, own_app.url) as tab:
+        yield tab
 
 
 @pytest.fixture
 def drops(tmp_path, port):
     """Return a function that runs Drops on its port."""
-    return lambda: DropsServer(tmp_path / "drops", "ada", "secret", port=port)
+    return lambda password="secret": DropsServer(tmp_path / "drops", "ada", password, port=port)
 
 
-def accept_and_save(tab: Tab) -> None:
-    tab.wait_for_picture()
-    tab.click_point(128, 128)
-    tab.outlined()
-    tab.press("Enter")
-    tab.wait_for_rows(1)
-    tab.press("Control+s")
-    tab.wait_for_text(WAITS)
+@pytest.fixture
+def tab(one_tab, tmp_path, port) -> Iterator[Tab]:
+    """The app with one object that is not saved, and nothing that waits."""
+    one_tab.wait_for_picture()
+    one_tab.click_point(128, 128)
+    one_tab.outlined()
+    one_tab.press("Enter")
+    one_tab.wait_for_rows(1)
+    yield one_tab
+    one_tab.close_all()
+    if one_tab.page.get_by_text(WAITS).count():
+        with DropsServer(tmp_path / "after", "ada", "secret", port=port):
+            one_tab.page.get_by_role("button", name="Try now").click()
+            one_tab.page.get_by_text(WAITS).wait_for(state="hidden")
+    one_tab.delete_all()
+    one_tab.assert_calm()
 
 
 def saved_on(server: DropsServer) -> list[str]:
     return [path.name for path in server.root.rglob("*.npz")]
 
 
-def test_what_waits_is_said_exported_and_saved_when_the_server_is_back(own_app, open_tab, drops, tmp_path):
-    tab: Tab = open_tab(own_app.url)
-    accept_and_save(tab)
+def test_what_waits_is_said_exported_and_saved_when_the_server_is_back(tab, drops, tmp_path):
+    tab.press("Control+s")
+    tab.wait_for_text(WAITS)
     tab.wait_for_text("Check DROPS_URL")
     tab.press("Control+s")  # the same masks once more: still one set
     tab.wait_for_text("Next try at")
@@ -67,30 +82,36 @@ def test_what_waits_is_said_exported_and_saved_when_the_server_is_back(own_app, 
     assert not tab.page.get_by_text(WAITS).is_visible()
 
 
-def test_what_waits_arrives_once_after_kill_9_without_a_visitor(own_app, open_tab, drops):
-    tab: Tab = open_tab(own_app.url)
-    accept_and_save(tab)
+def test_a_failed_save_keeps_the_masks_and_a_later_one_works(tab, drops):
+    tab.press("Control+s")
+    tab.wait_for_text("Check DROPS_URL")
+    with drops("other"):
+        tab.press("Control+s")
+        tab.wait_for_text("password")
+    tab.wait_for_rows(1)
+    with drops() as server:
+        tab.press("Control+s")
+        tab.wait_until(lambda: saved_on(server) == ["fib_volume.npz"])
+        tab.wait_for_text("Saved as fib_volume.npz")
+
+
+def test_what_waits_arrives_once_after_kill_9_without_a_visitor(own_app, tab, drops):
+    tab.press("Control+s")
+    tab.wait_for_text(WAITS)
     own_app.kill()
-    tab.close()
-    tab.troubles.clear()  # the lost connection, which is the point
+    tab.wait_for_text("The connection to the server is lost")
     with drops() as server:
         own_app.start()
-        after: Tab = open_tab(own_app.url)
-        after.wait_until(lambda: saved_on(server))
-        after.wait_for_picture()
-        after.wait_for_rows(1)
-        assert saved_on(server) == ["fib_volume.npz"]
-        assert not after.page.get_by_text(WAITS).is_visible()
-
-
-def test_a_set_has_the_name_that_was_typed_and_one_that_is_none_is_said(own_app, open_tab, drops):
-    tab: Tab = open_tab(own_app.url)
-    with drops() as server:
+        tab.wait_until(lambda: saved_on(server))
         tab.wait_for_picture()
-        tab.click_point(128, 128)
-        tab.outlined()
-        tab.press("Enter")
         tab.wait_for_rows(1)
+        assert saved_on(server) == ["fib_volume.npz"]
+        assert not tab.page.get_by_text(WAITS).is_visible()
+    tab.troubles.clear()  # the lost connection, which is the point
+
+
+def test_a_set_has_the_name_that_was_typed_and_one_that_is_none_is_said(tab, drops):
+    with drops() as server:
         field, save = tab.page.get_by_label("Name of the set"), tab.page.get_by_role("button", name="Save")
         field.fill("../etc")
         save.click()
@@ -107,4 +128,6 @@ def test_a_set_has_the_name_that_was_typed_and_one_that_is_none_is_said(own_app,
         expect(save).to_be_enabled()  # while the field has the focus: the click that leaves it saves
         save.click()
         tab.wait_until(lambda: len(saved_on(server)) == 2)
+        field.fill("")
+        field.press("Enter")
         assert not tab.page.get_by_text(WAITS).is_visible()

@@ -186,31 +186,6 @@ def test_without_a_tiled_server_the_page_says_what_to_do_and_tries_again(lonely_
         server.stop()
 
 
-@pytest.fixture(scope="module")
-def hasty_app(start_app, tmp_path_factory, samples, port):
-    """An app whose Drops server is not there yet."""
-    home = tmp_path_factory.mktemp("hasty")
-    (home / "samples").symlink_to(samples)
-    return start_app(home, DROPS_URL=f"http://127.0.0.1:{port}", DROPS_USER="ada", DROPS_PASSWORD="right")
-
-
-def test_a_failed_save_keeps_the_masks_and_a_later_one_works(hasty_app, open_tab, port, tmp_path):
-    tab = open_tab(hasty_app.url)
-    tab.wait_for_picture()
-    accept_one(tab)
-    tab.press("Control+s")
-    tab.wait_for_text("Drops")
-    tab.wait_for_text("DROPS_URL")
-    with DropsServer(tmp_path, "ada", "other", port=port):
-        tab.press("Control+s")
-        tab.wait_for_text("password")
-    tab.wait_for_rows(1)
-    with DropsServer(tmp_path, "ada", "right", port=port) as server:
-        tab.press("Control+s")
-        tab.wait_until(lambda: list(server.root.rglob("fib_volume.npz")))
-        tab.wait_for_text("Saved as fib_volume.npz")
-
-
 def test_without_the_model_images_are_there_and_the_page_says_what_to_do(start_app, open_tab, samples, tmp_path):
     shutil.copytree(samples / "coins.zarr", tmp_path / "home" / "samples" / "coins.zarr")
     app = start_app(tmp_path / "home", BACKEND_URL="", CHECKPOINT_PATH=str(tmp_path / "none.pt"))

@@ -1,11 +1,13 @@
 """Files of the user's own computer in a real browser: chosen by a button, or dropped on the page."""
 
 import base64
+from collections.abc import Iterator
 from uuid import uuid4
 
 import numpy as np
 import pytest
 import tifffile
+from driver import Tab, opened
 from playwright.sync_api import expect
 
 from seg_app.io import EmbeddedTiled
@@ -31,15 +33,23 @@ def login_app(start_app, tmp_path_factory):
     return start_app(home, BACKEND_URL="classical:", USER_NAME="ada", USER_PASSWORD="hush")
 
 
+@pytest.fixture(scope="module")
+def one_tab(chromium, login_app) -> Iterator[Tab]:
+    with opened(chromium, login_app.url) as tab:
+        tab.page.locator("input[name=username]").fill("ada")
+        tab.page.locator("input[name=password]").fill("hush")
+        tab.page.locator("input[name=password]").press("Enter")
+        tab.page.wait_for_url(login_app.url + "/")
+        tab.wait_for_picture()
+        yield tab
+
+
 @pytest.fixture
-def tab(open_tab, login_app):
-    tab = open_tab(login_app.url)
-    tab.page.locator("input[name=username]").fill("ada")
-    tab.page.locator("input[name=password]").fill("hush")
-    tab.page.locator("input[name=password]").press("Enter")
-    tab.page.wait_for_url(login_app.url + "/")
-    tab.wait_for_picture()
-    return tab
+def tab(one_tab) -> Iterator[Tab]:
+    """The app as somebody who has come in sees it."""
+    yield one_tab
+    one_tab.close_all()
+    one_tab.assert_calm()
 
 
 @pytest.fixture
@@ -82,8 +92,9 @@ def test_a_second_file_is_listed_beside_the_first_one(tab, tmp_path):
         tifffile.imwrite(tmp_path / f"{name}.tif", np.eye(50, dtype=np.uint8), photometric="minisblack")
         tab.page.locator("input[type=file]").set_input_files(tmp_path / f"{name}.tif")
         soon(tab, f"{name} · 50 × 50")
-        if name == first:
-            tab.page.get_by_role("treeitem", name="Files of ada").locator("svg").first.click()  # its arrow
+        folder = tab.page.get_by_role("treeitem", name="Files of ada")
+        if folder.get_attribute("aria-expanded") != "true":
+            folder.locator("svg").first.click()  # its arrow
         expect(tab.page.get_by_text(name, exact=True)).to_be_visible()
 
 
