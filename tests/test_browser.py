@@ -109,3 +109,19 @@ def test_the_list_stays_where_the_server_cannot_say_what_there_is(browser, folde
     browser.reread()
     finish(browser)
     assert (browser._tree.items, bool(browser._worker.trouble)) == (before, True)
+
+
+def test_the_folders_above_the_image_that_is_opened_are_unfolded_once(browser, folder):
+    put(folder / "deep" / "er" / "1.npy")
+    browser.reread()
+    finish(browser)
+    browser._tree.expanded = []
+    (entry,) = browser._desk.browse("samples/deep/er")
+    browser._desk.open(entry.path)
+    finish(browser)
+    assert set(browser._tree.expanded) >= {(0,), (0, 1), (0, 1, 0)}
+    assert browser._tree.active == [(0, 1, 0, 0)]
+    browser._tree.expanded = []
+    browser.reread()
+    finish(browser)
+    assert browser._tree.expanded == []

@@ -135,6 +135,29 @@ def test_nothing_is_opened_where_nothing_is(desk):
     assert (desk.session, desk.path) == (None, None)
 
 
+def test_what_is_asked_for_is_opened_and_what_is_open_can_be_asked_for_again(desk_of):
+    first = desk_of()
+    first.open("samples/a_micrograph")
+    desk = desk_of()
+    desk.begin(first.where)
+    assert (desk.path, desk.session.volume.title) == ("samples/a_micrograph", first.session.volume.title)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"image": "samples/none"},
+        {"image": "samples/../samples/a_micrograph"},
+        {"image": "//samples//a_micrograph"},
+        {"drops": "/DROPS/ada/none.tif"},
+    ],
+)
+def test_where_what_is_asked_for_is_not_there_the_first_image_is_open_and_it_is_said(desk, where):
+    with pytest.raises(SegAppError):
+        desk.begin(where)
+    assert desk.where == {"image": "tall"}
+
+
 def test_what_was_accepted_is_there_when_the_image_is_opened_again(desk, desk_of):
     desk.open("samples/b_volume").masks.add([square(2, 3)])
     desk.open("samples/a_micrograph")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import square
 
-from seg_app.errors import UnreachableError
+from seg_app.errors import MissingError, UnreachableError
 from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, Shown, register_paths
 from seg_app.io.beside import Beside, lab_at
 from seg_app.io.inbox import Inbox
@@ -74,6 +74,9 @@ def test_nobody_sees_the_files_of_others(desk_of):
     ada, bob = desk_of("ada"), desk_of("bob")
     ada.open_delivered(hand_over(ada))
     assert [entry for entry in bob.browse() if "inbox" in entry.path] == []
+    with pytest.raises(MissingError):
+        bob.begin(ada.where)  # as by a link
+    assert ada.begin(ada.where).volume.shape == (3, 20, 30)
 
 
 @pytest.mark.parametrize("name", ["inbox-2024", "inbox", "inbox-", "inbox-0a1b2c3d"])

@@ -176,7 +176,7 @@ def test_masks_are_there_when_the_image_has_grown_while_nobody_looked(desk, scan
     grown(session, lambda: add_plane(scan, 3))
     session.masks.add([square(4, 5, z=3)])
     desk.close()
-    desk.path = None
+    desk.where = {}
     add_plane(scan, 4)
     assert [mask.z for mask in desk.open("scan").masks.masks] == [0, 3]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,8 +60,9 @@ class Desk(param.Parameterized):
         """Where other models can be chosen from; None: nowhere."""
         self._chosen: str | None = None
         self._journals = journals / encoded(user)  # a name may have slashes, and must not lead elsewhere
-        self.path: str | None = None
-        """What `session` shows, as a path of the source; None where it comes from Drops."""
+        self.where: dict[str, str] = {}
+        """How `begin` finds again what `session` shows: {'image': path of the source}, {'drops': path, 'part': name}.
+        """
         self.workshop: Workshop | None = None
         """Where the levels of large images are made; None: nowhere."""
         self.drops: DropsImages | None = None
@@ -73,6 +74,11 @@ class Desk(param.Parameterized):
         self._changing = threading.RLock()
         """Held while the open volume becomes another one: it grows in a thread of its own, and goes elsewhere in ours.
         """
+
+    @property
+    def path(self) -> str | None:
+        """What `session` shows, as a path of the source; None where it comes from Drops."""
+        return self.where.get("image")
 
     def browse(self, path: str = "") -> list[Entry]:
         """List a folder of the data server, of all inboxes the user's own only. Raises SourceError."""
@@ -103,13 +109,15 @@ class Desk(param.Parameterized):
 
     def open(self, path: str) -> Session:
         """Open an image, with every mask that was accepted on it before. Raises SegAppError."""
-        return self._show(Volume.from_tiled(self.source, path), path)
+        if self._is_of_others(path) or {"", ".", ".."} & set(path.split("/")[path == "" :]):
+            raise MissingError(f"There is no image '{path}' here. Choose another one on the left.")
+        return self._show(Volume.from_tiled(self.source, path), image=path)
 
     def open_drops(self, path: str, part: str = "", *, tell: Tell = unheard) -> Session:
         """Open an image on Drops likewise; `tell` hears how far its file is. Raises SegAppError."""
         if self.drops is None:
             raise SettingsError("There is no Drops server. Set DROPS_URL, DROPS_USER and DROPS_PASSWORD.")
-        return self._show(Volume.from_drops(self.drops, path, part=part, tell=tell))
+        return self._show(Volume.from_drops(self.drops, path, part=part, tell=tell), drops=path, part=part)
 
     def move(self, **index: int) -> Session | None:
         """Show the open image at another place of its axes, as `t=3`, with the masks that were accepted there.
@@ -126,7 +134,7 @@ class Desk(param.Parameterized):
     def _masks_of(self, image: ImageId) -> MaskSet:
         return MaskSet(Journal.of_image(self._journals, image))
 
-    def _show(self, volume: Volume, path: str | None = None) -> Session:
+    def _show(self, volume: Volume, **where: str) -> Session:
         if self.session:
             self._places.leave(self.session)
         session = self._session_where_left(volume)
@@ -135,9 +143,9 @@ class Desk(param.Parameterized):
             self.session.volume.close()
         if self.workshop:
             volume.make_levels(self.workshop)
-        self.path = path
+        self.where = {name: value for name, value in where.items() if value}
         self.session = session
-        self._watch_growth(volume, path)
+        self._watch_growth(volume, self.path)
         return session
 
     def _session_where_left(self, volume: Volume) -> Session:
@@ -196,6 +204,21 @@ class Desk(param.Parameterized):
         if self._growth:
             self._growth.close()
             self._growth = None
+
+    def begin(self, where: Mapping[str, str]) -> Session | None:
+        """Open what is asked for, in the words of `where`; nothing, or what cannot be opened: the first image.
+
+        Raises SegAppError, also of what is asked for; the first image is open then.
+        """
+        try:
+            if path := where.get("drops"):
+                return self.open_drops(path, where.get("part", ""))
+            if path := where.get("image"):
+                return self.open(path)
+        except SegAppError:
+            self.open_first()
+            raise
+        return self.open_first()
 
     def open_first(self) -> Session | None:
         """Open the first volume of the first folder with images, else its first image. Raises SegAppError."""

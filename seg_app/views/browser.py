@@ -39,7 +39,9 @@ class Browser(Viewer):
         self._filter.param.watch(lambda _: self._on_filter(), "value_input")
         self._tree.param.watch(self._on_expanded, "expanded")
         self._tree.param.watch(self._on_active, "active")
-        desk.param.watch(lambda _: self._courier(self._mark_open), "session")
+        self._sought = self._open_path()
+        """The image that was opened last, as long as the folders above it are not unfolded."""
+        desk.param.watch(lambda _: self._courier(self._on_opened), "session")
         self.read("")
 
     def read(self, path: str) -> None:
@@ -150,9 +152,30 @@ class Browser(Viewer):
     def _open_path(self) -> str | None:
         return self._desk.path
 
+    def _on_opened(self) -> None:
+        self._sought = self._open_path()
+        self._mark_open()
+
     def _mark_open(self) -> None:
         place = self._place_of(self._open_path(), "")
         self._tree.active = [place] if place else []
+        self._reveal()
+
+    def _reveal(self) -> None:
+        """Unfold the folders above the image that was opened last, once; those that were not read are read before."""
+        if place := self._place_of(self._sought, ""):
+            self._sought = None
+            above = [place[:n] for n in range(1, len(place))]
+            self._tree.expanded = [*self._tree.expanded, *(one for one in above if one not in self._tree.expanded)]
+        elif (unread := self._unread_above(self._sought)) is not None:
+            self._folders[unread] = []
+            self.read(unread)
+
+    def _unread_above(self, path: str | None, folder: str = "") -> str | None:
+        for entry in self._shown(folder):
+            if entry.kind == "folder" and path and path.startswith(f"{entry.path}/"):
+                return self._unread_above(path, entry.path) if entry.path in self._folders else entry.path
+        return None
 
     def _place_of(self, path: str | None, folder: str) -> tuple[int, ...] | None:
         for i, entry in enumerate(self._shown(folder)):

@@ -16,6 +16,7 @@ from seg_app.errors import BusyError
 from seg_app.models import Desk, Explorer, Preferences, Session, Wanted, Worker
 from seg_app.views import theme
 from seg_app.views.about import About
+from seg_app.views.address import Address
 from seg_app.views.axes import Axes
 from seg_app.views.browser import Browser
 from seg_app.views.chooser import Chooser
@@ -47,17 +48,17 @@ class Page(Viewer):
         self._desk: Desk | None = None
         self._wanted: dict[str, int] = {}
         self._chooser = Chooser(self.worker, courier)
-        self._about, self._curtain = About(), Curtain()
+        self._about, self._curtain, self._address = About(), Curtain(), Address()
+        self._asked = self._address.asked()
         self._is_opening = False
         self._remembered = ""
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
         self._welcome = Welcome(self.worker, courier, retry=self.start)
         self._main = pmui.Column(self._welcome, sizing_mode="stretch_both", margin=0)
+        unseen = (Connection(), self._address)
         self._page = pmui.Page(
             title="seg_app",
-            header=[
-                pmui.Row(self._about, pn.layout.HSpacer(), self._chooser, Connection(), sizing_mode="stretch_width")
-            ],
+            header=[pmui.Row(self._about, pn.layout.HSpacer(), self._chooser, *unseen, sizing_mode="stretch_width")],
             sidebar=[self._sidebar],
             sidebar_width=260,
             main=[self._main, self._chooser.dialog, self._curtain],
@@ -74,7 +75,7 @@ class Page(Viewer):
         self.start()
 
     def start(self) -> None:
-        """Connect, then open the first image; what went wrong the last time is forgotten."""
+        """Connect, then open what the address asks for, else the first image; what went wrong before is forgotten."""
         self.worker.trouble = ""
         self.worker.run("Starting", self._open_desk).add_done_callback(
             lambda done: self._courier(lambda: self._on_desk(done.result()))
@@ -86,7 +87,7 @@ class Page(Viewer):
         desk.param.watch(lambda event: self._courier(lambda: self._on_session(desk, event.new)), "session")
         self._desk = desk
         self._sidebar[:] = self._ways_in(desk)
-        self.worker.run("Opening the first image", desk.open_first)
+        self.worker.run("Opening the first image", desk.begin, self._asked)
 
     def _ways_in(self, desk: Desk) -> list[Any]:
         browser = Browser(desk, self.worker, self._courier)
@@ -115,6 +116,7 @@ class Page(Viewer):
 
     def _on_session(self, desk: Desk, session: Session) -> None:
         self._remember(session)
+        self._address.where = self._asked = desk.where
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         self.bench.heed(self._chooser.dialog)
         self._is_opening, self.bench.image.on_picture = True, self._on_picture

@@ -574,10 +574,14 @@ def test_masks_are_exported_as_other_programs_want_them(tab, particles, tmp_path
     assert (table["z"].item(), table["plane"].item()) == (Z, Z + 1)
 
 
-def test_another_image_opens_by_a_click_and_has_a_list_of_its_own(tab, particles):
+def test_another_image_opens_by_a_click_has_a_list_of_its_own_and_stays_open_after_a_reload(tab, particles):
     accept(tab, particles[0])
     tab.show("Coins (photograph)")
     tab.wait_for_rows(0)
+    assert tab.page.url.endswith("?image=samples/coins")
+    tab.page.reload()
+    tab.wait_for_picture()
+    tab.wait_for_text("Coins (photograph) · ")
     tab.show("Battery electrode (FIB-SEM)")
     tab.wait_for_rows(1)
 

@@ -1,4 +1,4 @@
-"""What could not be saved waits: the page says so, and it arrives by itself, also after a crash of the app."""
+"""A server that is away, and an app that is killed: what waits to be saved arrives by itself, and nothing is lost."""
 
 from collections.abc import Iterator
 
@@ -95,16 +95,20 @@ def test_a_failed_save_keeps_the_masks_and_a_later_one_works(tab, drops):
         tab.wait_for_text("Saved as fib_volume.npz")
 
 
-def test_what_waits_arrives_once_after_kill_9_without_a_visitor(own_app, tab, drops):
+def test_after_kill_9_what_waits_arrives_once_and_the_page_comes_back_with_all_that_was_accepted(own_app, tab, drops):
+    lost = tab.page.get_by_text("The connection to the server is lost")
+    accepted = tab.rows()
     tab.press("Control+s")
     tab.wait_for_text(WAITS)
+    tab.click_point(60, 60, held=["Shift"])
     own_app.kill()
-    tab.wait_for_text("The connection to the server is lost")
+    tab.wait_until(lost.is_visible)
     with drops() as server:
         own_app.start()
         tab.wait_until(lambda: saved_on(server))
         tab.wait_for_picture()
-        tab.wait_for_rows(1)
+        tab.wait_until(lambda: not lost.is_visible())
+        tab.wait_until(lambda: tab.rows() == accepted)
         assert saved_on(server) == ["fib_volume.npz"]
         assert not tab.page.get_by_text(WAITS).is_visible()
     tab.troubles.clear()  # the lost connection, which is the point
