@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import square
 
-from seg_app.errors import MissingError, UnreachableError
+from seg_app.errors import BusyError, MissingError, UnreachableError
 from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, Shown, register_paths
 from seg_app.io.beside import Beside, lab_at
 from seg_app.io.inbox import Inbox
@@ -77,6 +77,22 @@ def test_nobody_sees_the_files_of_others(desk_of):
     with pytest.raises(MissingError):
         bob.begin(ada.where)  # as by a link
     assert ada.begin(ada.where).volume.shape == (3, 20, 30)
+
+
+def test_own_files_are_deleted_unless_they_are_open_and_nobody_elses(desk_of):
+    ada, bob = desk_of("ada"), desk_of("bob")
+    ada.open_delivered(hand_over(ada, "a [1] & b.npy"))
+    (folder,) = ada.browse(ada.inbox.key)
+    (image,) = ada.browse(folder.path)
+    assert [ada.is_own(path) for path in (folder.path, image.path, ada.inbox.key)] == [True, False, False]
+    assert not bob.is_own(folder.path)
+    with pytest.raises(MissingError):
+        bob.discard(folder.path)
+    with pytest.raises(BusyError):
+        ada.discard(folder.path)
+    ada.open_delivered(hand_over(ada))
+    ada.discard(folder.path)
+    assert [entry.name for entry in ada.browse(ada.inbox.key)] == ["grain"]
 
 
 @pytest.mark.parametrize("name", ["inbox-2024", "inbox", "inbox-", "inbox-0a1b2c3d"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from seg_app.errors import SegAppError, StorageError, UnreadableError, UnsafeNameError
+from seg_app.errors import MissingError, SegAppError, StorageError, UnreadableError, UnsafeNameError
 from seg_app.io import inbox as module
 from seg_app.io.folders import look_into
 from seg_app.io.inbox import Inbox, safe_name
@@ -52,6 +52,26 @@ def test_the_same_name_again_gets_another_name(inbox, image):
     for _ in range(3):
         hand_over(inbox, grain__tif=image)
     assert kept(inbox) == ["grain (2)/grain.tif", "grain (3)/grain.tif", "grain/grain.tif"]
+
+
+def test_what_is_deleted_is_gone_and_its_name_is_not_used_again(inbox, image):
+    for _ in range(2):
+        hand_over(inbox, grain__tif=image)
+    inbox.discard("grain")
+    assert kept(inbox) == ["grain (2)/grain.tif"]
+    hand_over(inbox, grain__tif=image)
+    assert kept(inbox) == ["grain (2)/grain.tif", "grain (3)/grain.tif"]
+
+
+@pytest.mark.parametrize("name", ["none", "", ".", "..", "../other", "grain/grain.tif", ".discarded-old"])
+def test_only_what_was_handed_over_together_can_be_deleted(inbox, image, name):
+    hand_over(inbox, grain__tif=image)
+    (inbox.folder.parent / "other").mkdir(exist_ok=True)
+    (inbox.folder / ".discarded-old").mkdir()
+    with pytest.raises(MissingError):
+        inbox.discard(name)
+    assert kept(inbox) == ["grain/grain.tif"]
+    assert (inbox.folder.parent / "other").exists()
 
 
 def test_numbered_files_of_one_delivery_are_a_volume_and_of_several_are_not(inbox, image):

@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
-from seg_app.errors import SegAppError, StorageError, UnreadableError, UnsafeNameError
+from seg_app.errors import MissingError, SegAppError, StorageError, UnreadableError, UnsafeNameError
 from seg_app.io.copies import megabytes
 from seg_app.io.folders import Place, content_of, look_into, parts_of
 from seg_app.io.levels import opened, readable
@@ -38,6 +38,9 @@ MOST_FILES = 5000
 MOST_LETTERS = 120
 
 DRAFT = ".receiving-"
+DISCARDED = ".discarded-"
+"""An empty folder that keeps the name of what was deleted: masks belong to a path, and must not show up on other files.
+"""
 ABANDONED_S = 24 * 3600.0
 """What was not received completely after this time never will be."""
 
@@ -79,6 +82,19 @@ class Inbox:
             draft = self.folder / f"{DRAFT}{uuid.uuid4().hex}"
             draft.mkdir()
         return Delivery(self.folder, draft)
+
+    def discard(self, name: str) -> None:
+        """Delete what was handed over together, by the name of its folder; the name is never used again.
+
+        Raises MissingError when there is none, StorageError when it cannot be deleted.
+        """
+        folder = self.folder / name
+        if folder.parent != self.folder or name.startswith(".") or not folder.is_dir():
+            raise MissingError(f"There are no files '{name}' any more. Reload the page.")
+        with _as_storage_error(self.folder):
+            gone = folder.rename(self.folder / f"{DISCARDED}{name}")
+        for path in gone.iterdir():
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 class Delivery:
@@ -212,7 +228,7 @@ def _renamed(draft: Path, folder: Path, stem: str) -> Path:
     """Give a folder the first name that is free: 'grain', 'grain (2)', ..."""
     for n in range(1, 10_000):
         target = folder / (stem if n == 1 else f"{stem} ({n})")
-        if not target.exists():
+        if not target.exists() and not (folder / f"{DISCARDED}{target.name}").exists():
             try:
                 return draft.rename(target)
             except OSError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import param
 
-from seg_app.errors import MissingError, SegAppError, SettingsError
+from seg_app.errors import BusyError, MissingError, SegAppError, SettingsError
 from seg_app.io.beside import HERE, here_of
 from seg_app.io.copies import Tell, unheard
 from seg_app.io.folders import name_on_server
@@ -106,6 +106,23 @@ class Desk(param.Parameterized):
         if first is None:
             raise MissingError(f"There is no image in '{folder.name}'. Open it again.")
         return self.open(first.path)
+
+    def is_own(self, path: str) -> bool:
+        """Say whether a path is that of files which the user has handed over together."""
+        return bool(self.inbox) and path.rpartition("/")[0] == self.inbox_path
+
+    def discard(self, path: str) -> None:
+        """Delete files that the user has handed over together; masks that were saved stay where they are.
+
+        Raises SegAppError: BusyError while an image of them is open.
+        """
+        if not (self.inbox and self.is_own(path)):
+            raise MissingError(f"There are no files of yours at '{path}'. Reload the page.")
+        if self.path and self.path.startswith(f"{path}/"):
+            raise BusyError("This image is open. Open another one, then delete it.")
+        name = path.rpartition("/")[2]
+        folders = (one.name for one in self.inbox.folder.iterdir() if name_on_server(one.name) == name)
+        self.inbox.discard(next(folders, name))
 
     def open(self, path: str) -> Session:
         """Open an image, with every mask that was accepted on it before. Raises SegAppError."""

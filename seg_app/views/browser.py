@@ -11,11 +11,14 @@ from panel.viewable import Viewer
 
 from seg_app.models import Desk, Worker
 from seg_app.views.courier import Courier
+from seg_app.views.dialog import make_dialog
+from seg_app.views.text import Text
 
 if TYPE_CHECKING:
     from seg_app.io.tiled import Entry
 
 WAITING = {"label": "…", "disabled": True}
+DELETE = "Delete"
 NO_HIT = {"id": "/", "label": "No image here has this in its name.", "disabled": True}
 
 
@@ -39,6 +42,12 @@ class Browser(Viewer):
         self._filter.param.watch(lambda _: self._on_filter(), "value_input")
         self._tree.param.watch(self._on_expanded, "expanded")
         self._tree.param.watch(self._on_active, "active")
+        self._tree.on_action(DELETE, lambda item: self._ask_to_delete(item["id"], item["label"]))
+        self._doomed, self._question = "", Text(margin=(0, 8, 12, 8))
+        self._delete = pmui.Button(
+            label=DELETE, icon="delete", color="error", margin=8, on_click=lambda _: self._on_delete()
+        )
+        self._dialog = make_dialog(self._question, self._delete, title="Delete files")
         self._sought = self._open_path()
         """The image that was opened last, as long as the folders above it are not unfolded."""
         desk.param.watch(lambda _: self._courier(self._on_opened), "session")
@@ -124,7 +133,10 @@ class Browser(Viewer):
             size = size_of(entry.shape) if entry.shape else entry.name
             return {"id": entry.path, "label": entry.title, "secondary": size, "file_type": "image"}
         inside = self._items(entry.path) if entry.path in self._folders else [WAITING | {"id": f"{entry.path}/…"}]
-        return {"id": entry.path, "label": entry.title, "file_type": "folder", "items": inside}
+        folder = {"id": entry.path, "label": entry.title, "file_type": "folder", "items": inside}
+        if self._desk.is_own(entry.path):
+            folder["actions"] = [{"label": DELETE, "icon": "delete", "inline": True}]
+        return folder
 
     def _entry_at(self, place: tuple[int, ...]) -> Entry | None:
         folder, entry = "", None
@@ -186,5 +198,15 @@ class Browser(Viewer):
                 return (i, *inside) if inside else None
         return None
 
+    def _ask_to_delete(self, path: str, title: str) -> None:
+        self._doomed = path
+        self._question.text = f"Delete “{title}” from the server? This cannot be undone. Sets of masks that were saved stay where they are."
+        self._dialog.open = True
+
+    def _on_delete(self) -> None:
+        self._dialog.open = False
+        deleting = self._worker.run("Deleting files", self._desk.discard, self._doomed)
+        deleting.add_done_callback(lambda _: self._courier(self.reread))
+
     def __panel__(self) -> pn.viewable.Viewable:
-        return pmui.Column(self._filter, self._tree, sizing_mode="stretch_width", margin=0)
+        return pmui.Column(self._filter, self._tree, self._dialog, sizing_mode="stretch_width", margin=0)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 AREA = "Smallest area, pixels"
 PLACES = {"On screen": False, "Whole plane": True}
-SEEDS = {"Grid": False, "Spots": True}
+SEEDS = {"On an even grid": False, "On each blob": True}
 NOTHING = "Nothing was found. Try a lower score, or zoom so that the objects are larger on the screen."
 
 WAY_OUT = "zoom out, or search the whole plane."
@@ -45,7 +45,12 @@ class SearchForm(Viewer):
             options=list(SEEDS), value=_name_of(SEEDS, wanted.at_spots), size="small", margin=(8, 8)
         )
         self._points = pmui.IntSlider(
-            label="Points along 512 pixels", start=8, end=64, step=4, value=wanted.points, **common
+            label="Tries along 512 pixels (more: smaller objects, slower)",
+            start=8,
+            end=64,
+            step=4,
+            value=wanted.points,
+            **common,
         )
         self._cut = pmui.Checkbox(
             label="Also objects that the edge of the screen cuts", value=wanted.with_cut, size="small", margin=(0, 0)
@@ -57,7 +62,7 @@ class SearchForm(Viewer):
         find = pmui.Button(label="Find", icon="auto_awesome", margin=(12, 8, 8, 8), on_click=lambda _: self._on_find())
         self.dialog = make_dialog(
             *(Text(text="Where", kind="caption", margin=(4, 8, 0, 8)), self._place, self._cut, self._score, self._area),
-            *(Text(text="Where the model is asked", kind="caption", margin=(8, 8, 0, 8)), self._seeds, self._points),
+            *(Text(text="Where an outline is tried", kind="caption", margin=(8, 8, 0, 8)), self._seeds, self._points),
             *(self._class, find),
             title="Find all objects",
         )

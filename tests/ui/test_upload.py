@@ -85,7 +85,7 @@ def test_a_dropped_file_is_shown(tab, tmp_path):
     assert tab.page.locator("i", has_text="drop").count() == 0
 
 
-def test_a_second_file_is_listed_beside_the_first_one(tab, tmp_path):
+def test_a_second_file_is_listed_beside_the_first_one_which_can_be_deleted(tab, tmp_path):
     first, second = uuid4().hex[:8], uuid4().hex[:8]  # no names of an earlier try
     for name in (first, second):
         tifffile.imwrite(tmp_path / f"{name}.tif", np.eye(50, dtype=np.uint8), photometric="minisblack")
@@ -95,6 +95,13 @@ def test_a_second_file_is_listed_beside_the_first_one(tab, tmp_path):
         if folder.get_attribute("aria-expanded") != "true":
             folder.locator("svg").first.click()  # its arrow
         expect(tab.page.get_by_text(name, exact=True)).to_be_visible()
+    listed = tab.page.get_by_role("treeitem", name=first, exact=True)
+    listed.hover()
+    listed.get_by_role("button", name="Delete").click()
+    tab.wait_for_text(f"Delete “{first}” from the server?")
+    tab.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(tab.page.get_by_text(first, exact=True)).to_have_count(0)
+    expect(tab.page.get_by_text(second, exact=True)).to_be_visible()
 
 
 @pytest.fixture
