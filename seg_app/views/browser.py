@@ -42,7 +42,7 @@ class Browser(Viewer):
         self._filter.param.watch(lambda _: self._on_filter(), "value_input")
         self._tree.param.watch(self._on_expanded, "expanded")
         self._tree.param.watch(self._on_active, "active")
-        self._tree.on_action(DELETE, lambda item: self._ask_to_delete(item["id"], item["label"]))
+        self._tree.on_action(DELETE, self._ask_to_delete)
         self._doomed, self._question = "", Text(margin=(0, 8, 12, 8))
         self._delete = pmui.Button(
             label=DELETE, icon="delete", color="error", margin=8, on_click=lambda _: self._on_delete()
@@ -198,9 +198,10 @@ class Browser(Viewer):
                 return (i, *inside) if inside else None
         return None
 
-    def _ask_to_delete(self, path: str, title: str) -> None:
-        self._doomed = path
-        self._question.text = f"Delete “{title}” from the server? This cannot be undone. Sets of masks that were saved stay where they are."
+    def _ask_to_delete(self, item: Any) -> None:
+        self._doomed = item["id"]
+        what_stays = "Sets of masks that were saved stay where they are."
+        self._question.text = f"Delete “{item['label']}” from the server? This cannot be undone. {what_stays}"
         self._dialog.open = True
 
     def _on_delete(self) -> None:
