@@ -184,6 +184,18 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What the address of a page asks for: one of two, or nothing."""
+
+    image: str = ""
+    """The path of an image on the data server."""
+    drops: str = ""
+    """The path of a file on Drops."""
+    part: str = ""
+    """Which of several images in that file."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImageId:
     """Which image masks belong to."""
 

@@ -12,7 +12,7 @@ from seg_app.errors import MissingError, SegAppError, SegmenterError, Unreadable
 from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, ome_zarr, register_folder
 from seg_app.io.pyramid import Workshop
 from seg_app.models import Desk
-from seg_app.records import Box, Window
+from seg_app.records import Box, Link, Window
 from seg_app.sam import Offer, Shelf, Stock, connect_sam
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.diskcache import DiskCache
@@ -135,27 +135,29 @@ def test_nothing_is_opened_where_nothing_is(desk):
     assert (desk.session, desk.path) == (None, None)
 
 
-def test_what_is_asked_for_is_opened_and_what_is_open_can_be_asked_for_again(desk_of):
+def test_what_a_link_asks_for_is_opened_and_what_is_open_has_a_link(desk_of):
     first = desk_of()
     first.open("samples/a_micrograph")
     desk = desk_of()
-    desk.begin(first.where)
-    assert (desk.path, desk.session.volume.title) == ("samples/a_micrograph", first.session.volume.title)
+    desk.begin(first.link)
+    assert (desk.link, desk.path) == (Link(image="samples/a_micrograph"), "samples/a_micrograph")
+    desk.begin(Link())
+    assert desk.path == "tall"
 
 
 @pytest.mark.parametrize(
-    "where",
+    "link",
     [
-        {"image": "samples/none"},
-        {"image": "samples/../samples/a_micrograph"},
-        {"image": "//samples//a_micrograph"},
-        {"drops": "/DROPS/ada/none.tif"},
+        Link(image="samples/none"),
+        Link(image="samples/../samples/a_micrograph"),
+        Link(image="//samples//a_micrograph"),
+        Link(drops="/DROPS/ada/none.tif"),
     ],
 )
-def test_where_what_is_asked_for_is_not_there_the_first_image_is_open_and_it_is_said(desk, where):
+def test_where_a_link_leads_nowhere_nothing_is_opened(desk, link):
     with pytest.raises(SegAppError):
-        desk.begin(where)
-    assert desk.where == {"image": "tall"}
+        desk.begin(link)
+    assert (desk.session, desk.link) == (None, Link())
 
 
 def test_what_was_accepted_is_there_when_the_image_is_opened_again(desk, desk_of):

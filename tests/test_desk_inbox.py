@@ -75,8 +75,8 @@ def test_nobody_sees_the_files_of_others(desk_of):
     ada.open_delivered(hand_over(ada))
     assert [entry for entry in bob.browse() if "inbox" in entry.path] == []
     with pytest.raises(MissingError):
-        bob.begin(ada.where)  # as by a link
-    assert ada.begin(ada.where).volume.shape == (3, 20, 30)
+        bob.begin(ada.link)
+    assert ada.begin(ada.link).volume.shape == (3, 20, 30)
 
 
 def test_own_files_are_deleted_unless_they_are_open_and_nobody_elses(desk_of):

@@ -1,6 +1,7 @@
 """Images on Drops: found, fetched once, opened as files here are; what goes wrong is said."""
 
 import os
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -13,6 +14,7 @@ from skimage.io import imsave
 from seg_app.errors import (
     MissingError,
     RefusedError,
+    SegAppError,
     StorageError,
     UnreachableError,
     UnreadableError,
@@ -22,6 +24,7 @@ from seg_app.io import Copies, Drops, MaskStore
 from seg_app.io.copies import megabytes
 from seg_app.io.drops_images import DropsImages, paths_of
 from seg_app.models import Desk, Explorer
+from seg_app.records import Link
 from seg_app.sam import connect_sam
 
 PIXELS = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30)
@@ -144,6 +147,25 @@ def test_one_of_several_images_in_a_file_is_opened_by_its_name(images, root):
     assert images.parts("drops/ada/two.h5") == ["first", "second"]
     image = images.open("drops/ada/two.h5", "second").image
     assert (image.path, image.shape) == ("drops/ada/two.h5/second", (1, 10, 30))
+
+
+def test_a_link_opens_what_it_was_made_of_and_knows_an_image_by_one_name_only(desk, root):
+    with h5py.File(root / "drops/ada/two.h5", "w") as file:
+        file["first"], file["second"] = PIXELS, PIXELS[:10]
+    desk.open_drops("drops/ada/two.h5", "second")
+    second = desk.link
+    desk.open_drops("drops/ada/a.png")
+    single = desk.link
+    assert (second, single) == (Link(drops="drops/ada/two.h5", part="second"), Link(drops="drops/ada/a.png"))
+    assert desk.begin(second).volume.image.path == "drops/ada/two.h5/second"
+    assert desk.begin(single).volume.image.path == "drops/ada/a.png"
+    for part in ("", "//second", "second/.", "third"):
+        with pytest.raises(MissingError):
+            desk.begin(replace(second, part=part))
+    for link in (replace(single, part="a"), replace(single, drops="drops/ada//a.png")):
+        with pytest.raises(SegAppError):
+            desk.begin(link)
+    assert desk.link == single
 
 
 # What goes wrong

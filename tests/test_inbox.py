@@ -63,6 +63,31 @@ def test_what_is_deleted_is_gone_and_its_name_is_not_used_again(inbox, image):
     assert kept(inbox) == ["grain (2)/grain.tif", "grain (3)/grain.tif"]
 
 
+def test_what_could_not_be_deleted_is_said_and_is_gone_with_the_next_files(inbox, image, monkeypatch):
+    hand_over(inbox, grain__tif=image)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("pathlib.Path.unlink", refuse)
+        with pytest.raises(StorageError, match=r"Cannot delete 'grain' in .*: Permission denied"):
+            inbox.discard("grain")
+    assert kept(inbox) == [".discarded-grain/grain.tif"]
+    hand_over(inbox, other__tif=image)
+    assert kept(inbox) == ["other/other.tif"]
+
+
+def test_a_link_to_another_folder_is_not_followed(inbox, image, tmp_path):
+    hand_over(inbox, grain__tif=image)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").touch()
+    (inbox.folder / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(MissingError):
+        inbox.discard("link")
+    assert (tmp_path / "elsewhere" / "precious").exists()
+
+
 @pytest.mark.parametrize("name", ["none", "", ".", "..", "../other", "grain/grain.tif", ".discarded-old"])
 def test_only_what_was_handed_over_together_can_be_deleted(inbox, image, name):
     hand_over(inbox, grain__tif=image)

@@ -12,7 +12,7 @@ from seg_app.io import LocalFolder, MaskStore, register_folder
 from seg_app.io import live as module
 from seg_app.io.live import Growth
 from seg_app.models import Desk, Volume, follow
-from seg_app.records import Window
+from seg_app.records import Link, Window
 from seg_app.sam import connect_sam
 
 pytestmark = [
@@ -176,7 +176,7 @@ def test_masks_are_there_when_the_image_has_grown_while_nobody_looked(desk, scan
     grown(session, lambda: add_plane(scan, 3))
     session.masks.add([square(4, 5, z=3)])
     desk.close()
-    desk.where = {}
+    desk.link = Link()
     add_plane(scan, 4)
     assert [mask.z for mask in desk.open("scan").masks.masks] == [0, 3]
 

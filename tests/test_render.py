@@ -71,6 +71,9 @@ def test_a_value_beyond_what_the_contrast_shows_is_said_as_its_end(volume):
     for limits, bound in [((exact + 100, exact + 200), "≤ "), ((exact - 200, exact - 100), "≥ "), ((0, 65535), "")]:
         frame = render.make_frame(volume, 0, viewport, limits)
         assert frame.bound_of(frame.value_at(120.4, 59.6)) == bound
+    for low in np.random.default_rng(0).normal(0, 1e-3, 100):
+        frame = render.Frame(np.full((1, 1), 255, np.uint8), (low, low + 3e-4), (0, 0, 1, 1), 0)
+        assert frame.bound_of(frame.value_at(0.5, 0.5)) == "≥ "
     assert render.BLANK.bound_of(0.0) == ""  # eight bits are shown as they are
 
 

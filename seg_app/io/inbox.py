@@ -12,7 +12,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -79,6 +79,9 @@ class Inbox:
             for draft in self.folder.glob(f"{DRAFT}*"):
                 if draft.stat().st_mtime < time.time() - ABANDONED_S:
                     shutil.rmtree(draft, ignore_errors=True)
+            for discarded in self.folder.glob(f"{DISCARDED}*"):  # of which not all could be deleted
+                with suppress(OSError):
+                    _empty(discarded)
             draft = self.folder / f"{DRAFT}{uuid.uuid4().hex}"
             draft.mkdir()
         return Delivery(self.folder, draft)
@@ -89,12 +92,14 @@ class Inbox:
         Raises MissingError when there is none, StorageError when it cannot be deleted.
         """
         folder = self.folder / name
-        if folder.parent != self.folder or name.startswith(".") or not folder.is_dir():
+        if folder.parent != self.folder or name.startswith(".") or folder.is_symlink() or not folder.is_dir():
             raise MissingError(f"There are no files '{name}' any more. Reload the page.")
-        with _as_storage_error(self.folder):
-            gone = folder.rename(self.folder / f"{DISCARDED}{name}")
-        for path in gone.iterdir():
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        try:
+            _empty(folder.rename(self.folder / f"{DISCARDED}{name}"))
+        except OSError as error:
+            raise StorageError(
+                f"Cannot delete '{name}' in '{self.folder}': {error.strerror or error}. Delete it there."
+            ) from error
 
 
 class Delivery:
@@ -170,6 +175,15 @@ class Delivery:
     def _discard(self) -> None:
         self._closed = True
         shutil.rmtree(self._draft, ignore_errors=True)
+
+
+def _empty(folder: Path) -> None:
+    """Delete what is in a folder. Raises OSError."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def safe_name(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from seg_app.models.notes import Notes
 from seg_app.models.places import Places
 from seg_app.models.session import Session
 from seg_app.models.volume import Volume
+from seg_app.records import Link
 from seg_app.sam import Stock, get_ready
 
 if TYPE_CHECKING:
@@ -60,9 +61,8 @@ class Desk(param.Parameterized):
         """Where other models can be chosen from; None: nowhere."""
         self._chosen: str | None = None
         self._journals = journals / encoded(user)  # a name may have slashes, and must not lead elsewhere
-        self.where: dict[str, str] = {}
-        """How `begin` finds again what `session` shows: {'image': path of the source}, {'drops': path, 'part': name}.
-        """
+        self.link = Link()
+        """By which `begin` finds again what `session` shows."""
         self.workshop: Workshop | None = None
         """Where the levels of large images are made; None: nowhere."""
         self.drops: DropsImages | None = None
@@ -78,7 +78,7 @@ class Desk(param.Parameterized):
     @property
     def path(self) -> str | None:
         """What `session` shows, as a path of the source; None where it comes from Drops."""
-        return self.where.get("image")
+        return self.link.image or None
 
     def browse(self, path: str = "") -> list[Entry]:
         """List a folder of the data server, of all inboxes the user's own only. Raises SourceError."""
@@ -114,7 +114,7 @@ class Desk(param.Parameterized):
     def discard(self, path: str) -> None:
         """Delete files that the user has handed over together; masks that were saved stay where they are.
 
-        Raises SegAppError: BusyError while an image of them is open.
+        Raises SegAppError: BusyError while an image of them is open here.
         """
         if not (self.inbox and self.is_own(path)):
             raise MissingError(f"There are no files of yours at '{path}'. Reload the page.")
@@ -126,15 +126,15 @@ class Desk(param.Parameterized):
 
     def open(self, path: str) -> Session:
         """Open an image, with every mask that was accepted on it before. Raises SegAppError."""
-        if self._is_of_others(path) or {"", ".", ".."} & set(path.split("/")[path == "" :]):
-            raise MissingError(f"There is no image '{path}' here. Choose another one on the left.")
-        return self._show(Volume.from_tiled(self.source, path), image=path)
+        if self._is_of_others(path) or not _is_plain(path):
+            raise MissingError(f"There is no image '{path}' here. Choose another one.")
+        return self._show(Volume.from_tiled(self.source, path), Link(image=path))
 
     def open_drops(self, path: str, part: str = "", *, tell: Tell = unheard) -> Session:
         """Open an image on Drops likewise; `tell` hears how far its file is. Raises SegAppError."""
         if self.drops is None:
             raise SettingsError("There is no Drops server. Set DROPS_URL, DROPS_USER and DROPS_PASSWORD.")
-        return self._show(Volume.from_drops(self.drops, path, part=part, tell=tell), drops=path, part=part)
+        return self._show(Volume.from_drops(self.drops, path, part=part, tell=tell), Link(drops=path, part=part))
 
     def move(self, **index: int) -> Session | None:
         """Show the open image at another place of its axes, as `t=3`, with the masks that were accepted there.
@@ -151,7 +151,7 @@ class Desk(param.Parameterized):
     def _masks_of(self, image: ImageId) -> MaskSet:
         return MaskSet(Journal.of_image(self._journals, image))
 
-    def _show(self, volume: Volume, **where: str) -> Session:
+    def _show(self, volume: Volume, link: Link) -> Session:
         if self.session:
             self._places.leave(self.session)
         session = self._session_where_left(volume)
@@ -160,7 +160,7 @@ class Desk(param.Parameterized):
             self.session.volume.close()
         if self.workshop:
             volume.make_levels(self.workshop)
-        self.where = {name: value for name, value in where.items() if value}
+        self.link = link
         self.session = session
         self._watch_growth(volume, self.path)
         return session
@@ -222,20 +222,17 @@ class Desk(param.Parameterized):
             self._growth.close()
             self._growth = None
 
-    def begin(self, where: Mapping[str, str]) -> Session | None:
-        """Open what is asked for, in the words of `where`; nothing, or what cannot be opened: the first image.
+    def begin(self, link: Link, *, tell: Tell = unheard) -> Session | None:
+        """Open what a link asks for; without one, the first image. Raises SegAppError, and then nothing is opened.
 
-        Raises SegAppError, also of what is asked for; the first image is open then.
+        `tell` hears how far a file on Drops is.
         """
-        try:
-            if path := where.get("drops"):
-                return self.open_drops(path, where.get("part", ""))
-            if path := where.get("image"):
-                return self.open(path)
-        except SegAppError:
-            self.open_first()
-            raise
-        return self.open_first()
+        if link.drops:
+            parts = self.drops.parts(link.drops, tell=tell) if self.drops else []
+            if link.part not in (parts if len(parts) > 1 else [""]):  # masks belong to the one name that it has
+                raise MissingError(f"There is no image '{link.part}' in '{link.drops}'. Choose another one.")
+            return self.open_drops(link.drops, link.part, tell=tell)
+        return self.open(link.image) if link.image else self.open_first()
 
     def open_first(self) -> Session | None:
         """Open the first volume of the first folder with images, else its first image. Raises SegAppError."""
@@ -265,6 +262,11 @@ class Desk(param.Parameterized):
 def _whole(volume: Volume) -> ImageId:
     """Return which image it is a place of: all its times and channels have the same scale and databar."""
     return replace(volume.image, path=volume.whole.path) if volume.whole else volume.image
+
+
+def _is_plain(path: str) -> bool:
+    """Say whether a path is the only one of its image: masks belong to it."""
+    return not path or not {"", ".", ".."}.intersection(path.split("/"))
 
 
 def _is_volume(entry: Entry) -> bool:

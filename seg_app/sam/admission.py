@@ -6,11 +6,14 @@ import base64
 import binascii
 import hmac
 import json
+import time
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
+from seg_app.sam.cache import Recent
 from seg_app.sam.wire import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 RETRY_AFTER_S = 1
+KEPT_VISITORS = 100
 
 
 def check_token(request: Request, token: str | None) -> None:
@@ -69,6 +73,34 @@ class Places:
             yield
         finally:
             self.taken -= 1
+
+
+class Visitors:
+    """Who has asked lately, how often, and when last."""
+
+    def __init__(self) -> None:
+        self._visits: Recent[_Visits] = Recent(KEPT_VISITORS)
+
+    def note(self, request: Request) -> None:
+        """Count a request."""
+        address = request.client.host if request.client else "unknown"
+        visits = self._visits.find(address) or _Visits(address)
+        self._visits.keep(address, replace(visits, questions=visits.questions + 1, last_s=time.time()))
+
+    def told(self) -> list[dict[str, Any]]:
+        """Return all as JSON values, the latest last."""
+        now = time.time()
+        return [
+            {"address": one.address, "questions": one.questions, "seconds_ago": round(now - one.last_s)}
+            for one in self._visits.values()
+        ]
+
+
+@dataclass(frozen=True)
+class _Visits:
+    address: str
+    questions: int = 0
+    last_s: float = 0.0
 
 
 async def body_of(request: Request) -> bytes:

@@ -98,6 +98,13 @@ class Recent(Generic[T]):
                 self._values.move_to_end(key)
             return self._values.get(key)
 
+    def take(self, key: str) -> T | None:
+        """Return the value of a key and keep it no more, None where there is none."""
+        with self._lock:
+            value = self._values.pop(key, None)
+            self._weight -= 0 if value is None else self._weigh(value)
+            return value
+
     def keep(self, key: str, value: T) -> None:
         """Keep a value, and let go of the oldest where there are too many; one above the limit is not kept."""
         with self._lock:

@@ -133,9 +133,12 @@ def _forbidden(radii: NDArray[np.float64], prompts: Prompts, centre: tuple[float
 
 
 def _ray_lengths(box: Box, centre: tuple[float, float]) -> NDArray[np.float64]:
-    with np.errstate(divide="ignore"):
-        across = np.where(COS > 0, box.x1 - centre[0], centre[0] - box.x0) / np.abs(COS)
-        down = np.where(SIN > 0, box.y1 - centre[1], centre[1] - box.y0) / np.abs(SIN)
+    endless = np.full(len(ANGLES), np.inf)  # beside an edge, and on it
+    with np.errstate(over="ignore"):
+        across = np.where(COS > 0, box.x1 - centre[0], centre[0] - box.x0)
+        across = np.divide(across, np.abs(COS), out=endless.copy(), where=COS != 0)
+        down = np.where(SIN > 0, box.y1 - centre[1], centre[1] - box.y0)
+        down = np.divide(down, np.abs(SIN), out=endless.copy(), where=SIN != 0)
     return np.maximum(np.minimum(across, down), SMALLEST_RADIUS_PX)
 
 

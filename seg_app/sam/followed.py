@@ -75,5 +75,5 @@ class Follower(Protocol):
 def follower(segmenter: Segmenter) -> Follower:
     """Return a segmenter as one that follows objects. Raises SegmenterError when it cannot."""
     if not isinstance(segmenter, Follower):
-        raise SegmenterError(f"'{segmenter.name}' cannot follow objects through planes. Use SAM 2.1 on this machine.")
+        raise SegmenterError(f"'{segmenter.name}' cannot follow objects through planes. Use SAM 2.1.")
     return segmenter

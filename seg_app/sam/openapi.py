@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from seg_app.sam.followwire import MOST_OBJECTS, MOST_PLANES
 from seg_app.sam.wire import MAX_MESSAGE_BYTES, MAX_POINTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -42,6 +46,21 @@ MASK = {
     "description": "A rough outline: a message of one (rows, columns) array of float16, above 0 inside.",
 }
 OPTIONS = {"type": "object", "description": "Fields of AutoOptions; those of SAM2AutomaticMaskGenerator by name."}
+WAY = {
+    "keys": {"type": "array", "minItems": 2, "maxItems": MOST_PLANES, "items": KEY},
+    "planes": {"type": "integer", "minimum": 2, "maximum": MOST_PLANES, "description": "How many the volume has."},
+    "masks": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MOST_OBJECTS,
+        "items": {
+            "type": "object",
+            "required": ["number", "mask"],
+            "properties": {"number": {"type": "integer"}, "mask": {"type": "string", "contentEncoding": "base64"}},
+        },
+        "description": "Objects on the first plane: messages of one array of uint8, eight pixels a byte.",
+    },
+}
 QUESTION = {"prompts": PROMPTS, "previous": TRACE, "mask": MASK}
 CLIENT = {"type": "string", "description": "Who asks: what the same one asked before and has not begun is given up."}
 
@@ -61,6 +80,7 @@ def document(name: str) -> dict[str, Any]:
                 "post": _question("Outline what a click would, if quick", BYTES, {"prompts": PROMPTS, "client": CLIENT})
             },
             "/automask": {"post": _question("Find all objects of an image", LINES, {"options": OPTIONS})},
+            "/propagate": {"post": _question("Find objects of a plane on another one", BYTES, WAY, required=[*WAY])},
             "/cache": {"delete": _operation("Let go of all images and embeddings", None)},
             "/openapi.json": {"get": _operation("Return this document", JSON)},
             "/docs": {"get": _operation("Show this document as a page", PAGE)},
@@ -82,9 +102,12 @@ DESCRIPTION = (
 )
 
 
-def _question(summary: str, answer: str | None, fields: dict[str, Any]) -> dict[str, Any]:
+def _question(
+    summary: str, answer: str | None, fields: dict[str, Any], *, required: Sequence[str] = ("key",)
+) -> dict[str, Any]:
     operation = _operation(summary, answer, body=JSON, refuses=(404, 413, 422, 503))
-    schema = {"type": "object", "required": ["key"], "properties": {"key": KEY, **fields}}
+    properties = {name: {"key": KEY, **fields}[name] for name in dict.fromkeys((*required, *fields))}
+    schema = {"type": "object", "required": [*required], "properties": properties}
     operation["requestBody"]["content"][JSON]["schema"] = schema
     return operation
 

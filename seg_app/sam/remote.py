@@ -23,18 +23,20 @@ from seg_app.records import Prompts
 from seg_app.sam.autooptions import options_to_json
 from seg_app.sam.autowire import progress_of
 from seg_app.sam.cache import content_key
+from seg_app.sam.following import followed
 from seg_app.sam.protocol import EVERYTHING
-from seg_app.sam.question import check_image, check_prompts
+from seg_app.sam.question import check_image, check_masks, check_prompts
 from seg_app.sam.wire import mask_to_json, pack_image, prompts_to_json, unpack_candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
     from seg_app.records import Point
     from seg_app.sam.autooptions import AutoOptions
+    from seg_app.sam.followed import Planes, Propagation
     from seg_app.sam.protocol import Candidate, Search, Trace
 
 log = logging.getLogger(__name__)
@@ -147,6 +149,19 @@ class RemoteSegmenter:
         question = {"key": content_key(image), "options": options_to_json(options)}
         return self._searched(image, question)
 
+    def propagate(self, planes: Planes, start: int, masks: Mapping[int, NDArray[np.bool_]]) -> Propagation:
+        """Return what the server finds of objects on other planes, see `Follower`; logits as those of `predict`.
+
+        Each plane is a question of its own. A server that was started anew looks at all planes so far once more.
+        Raises SegmenterError.
+        """
+        check_masks(masks, start, len(planes))
+        return followed(planes, start, masks, ask=self._asked_of_planes, send=self._put)
+
+    def _asked_of_planes(self, question: dict[str, Any]) -> bytes | None:
+        answer = self._sent("POST", "/propagate", json=question, may_miss=True)
+        return answer.content if answer.is_success else None
+
     def _searched(self, image: NDArray[np.uint8], question: dict[str, Any]) -> Search:
         self._ask("/embed", image, {})
         with self._streamed("/automask", question) as answer:
@@ -184,8 +199,11 @@ class RemoteSegmenter:
             if answer.is_success:
                 return answer.content
             # it was never there, or was let go, or the server was started anew in between
-            self._sent("PUT", f"/images/{question['key']}", content=pack_image(image))
+            self._put(image)
         return self._sent("POST", path, json=question).content
+
+    def _put(self, image: NDArray[np.uint8]) -> None:
+        self._sent("PUT", f"/images/{content_key(image)}", content=pack_image(image))
 
     def _sent(self, method: str, path: str, *, may_miss: bool = False, **content: Any) -> httpx.Response:
         answer = self._delivered(method, path, **content)

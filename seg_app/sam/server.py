@@ -7,6 +7,7 @@
 | POST /embed | JSON: key, and client: who asks (optional) | 204 |
 | POST /predict | JSON: key, prompts; optional: previous, the trace that they correct; mask | message of candidates |
 | POST /preview | JSON: key, client, and prompts: one point | message of candidates; of none where it takes long |
+| POST /propagate | JSON: keys of the planes so far, planes, masks: see `followwire` | message of what is on the last |
 | POST /automask | JSON: key, options | lines of JSON, one for each step: see `autowire`. Hanging up ends the search |
 | GET /status | | a page, or JSON: clients, images, cache, queue, memory of the device |
 | DELETE /cache | | 204; images and embeddings are let go |
@@ -20,10 +21,9 @@ content. A mask is the base64 text of a message of one (rows, columns) array of 
 from __future__ import annotations
 
 import re
-import time
 import uuid
 import weakref
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -34,10 +34,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from seg_app.errors import SegmenterError
-from seg_app.sam.admission import Places, body_of, check_token, question_of
+from seg_app.sam.admission import Places, Visitors, body_of, check_token, question_of
 from seg_app.sam.autooptions import options_from_json
 from seg_app.sam.autowire import lines_of
 from seg_app.sam.cache import Recent, content_key
+from seg_app.sam.following import Following
+from seg_app.sam.followwire import pack_followed, way_from_json
 from seg_app.sam.openapi import document
 from seg_app.sam.pages import docs_page, status_page
 from seg_app.sam.protocol import Busy
@@ -59,11 +61,11 @@ KEPT_IMAGE_BYTES = 2**30
 """About 340 windows of 1024 × 1024 pixels."""
 KEPT_TRACES = 256
 """Of 256 KiB each with the official models; a click leaves one to three."""
-KEPT_CLIENTS = 100
 QUESTIONS_AT_ONCE = 64
 PREVIEWS_AT_ONCE = 8
 """With places of their own: those who only look take none from those who click."""
 SEARCHES_AT_ONCE = 8
+FOLLOWED_AT_ONCE = 8
 REASON_CHARACTERS = 2000
 
 
@@ -83,6 +85,7 @@ def create_app(segmenter: Segmenter, *, token: str | None = None, shared: DiskCa
             Route("/predict", service.predict, methods=["POST"]),
             Route("/preview", service.preview, methods=["POST"]),
             Route("/automask", service.automask, methods=["POST"]),
+            Route("/propagate", service.propagate, methods=["POST"]),
             Route("/cache", service.free, methods=["DELETE"]),
             Route("/openapi.json", service.openapi),
             Route("/docs", service.docs),
@@ -103,9 +106,10 @@ class _Service:
         self._shared = shared
         self._images: Recent[NDArray[np.uint8]] = Recent(KEPT_IMAGE_BYTES, weigh=lambda image: image.nbytes)
         self._traces: Recent[Trace] = Recent(KEPT_TRACES)
-        self._clients: Recent[_Visits] = Recent(KEPT_CLIENTS)
+        self._visitors = Visitors()
         self._questions = Places(QUESTIONS_AT_ONCE, what="questions")
         self._previews = Places(PREVIEWS_AT_ONCE, what="previews")
+        self._following, self._followed = Following(segmenter), Places(FOLLOWED_AT_ONCE, what="volumes")
         # weakly: one whose answer never began is nowhere else
         self._searches: weakref.WeakSet[Search] = weakref.WeakSet()
 
@@ -131,6 +135,7 @@ class _Service:
         self._admit(request)
         self._images.clear()
         self._traces.clear()
+        self._following.clear()
         await run_in_threadpool(self._segmenter.close)
         return Response(status_code=204)
 
@@ -170,6 +175,12 @@ class _Service:
         self._searches.add(search)
         return StreamingResponse(self._stepped(search), media_type="application/x-ndjson")
 
+    async def propagate(self, request: Request) -> Response:
+        self._admit(request)
+        with self._followed.one():
+            message = await run_in_threadpool(self._look, await question_of(request))
+        return Response(message, media_type="application/octet-stream")
+
     async def _stepped(self, search: Search) -> AsyncIterator[str]:
         """Yield the lines of a search; a client that hangs up ends it before its next step."""
         try:
@@ -181,26 +192,20 @@ class _Service:
 
     def _admit(self, request: Request) -> None:
         check_token(request, self._token)
-        name = request.client.host if request.client else "unknown"
-        visits = self._clients.find(name) or _Visits(name)
-        self._clients.keep(name, replace(visits, questions=visits.questions + 1, last_s=time.time()))
+        self._visitors.note(request)
 
     def _status(self) -> dict[str, Any]:
         """Return what the server holds and has to do, as JSON values."""
-        now = time.time()
         held = {
             "images": len(self._images),
             "image_bytes": self._images.weight,
             "traces": len(self._traces),
             "questions": self._questions.taken,
             "searches": len(self._searches),
+            "followed": len(self._following),
         }
         load = asdict(self._segmenter.load) if isinstance(self._segmenter, Busy) else {}
-        clients = [
-            {"address": v.address, "questions": v.questions, "seconds_ago": round(now - v.last_s)}
-            for v in self._clients.values()
-        ]
-        return {"name": self._segmenter.name, **held, **load, "clients": clients}
+        return {"name": self._segmenter.name, **held, **load, "clients": self._visitors.told()}
 
     def _keep(self, key: str, message: bytes) -> None:
         image = unpack_image(message)
@@ -211,8 +216,8 @@ class _Service:
             # before the answer: the next question may go to another server
             self._shared.keep(key, {"image": image})
 
-    def _image(self, question: dict[str, Any]) -> NDArray[np.uint8]:
-        key = str(question.get("key"))
+    def _image(self, key: object) -> NDArray[np.uint8]:
+        key = str(key)
         image = self._images.find(key)
         if image is None:
             image = self._found(key)
@@ -233,21 +238,24 @@ class _Service:
         self._images.keep(key, image)
 
     def _embed(self, question: dict[str, Any]) -> None:
-        self._segmenter.embed(self._image(question), client=str(question.get("client", "")))
+        self._segmenter.embed(self._image(question.get("key")), client=str(question.get("client", "")))
 
     def _answer(self, question: dict[str, Any]) -> bytes:
         prompts = prompts_from_json(question.get("prompts"))
         previous = self._traces.find(str(question.get("previous")))
         mask = mask_from_json(question.get("mask"))
-        candidates = self._segmenter.predict(self._image(question), prompts, previous=previous, mask=mask)
+        candidates = self._segmenter.predict(self._image(question.get("key")), prompts, previous=previous, mask=mask)
         return pack_candidates([replace(candidate, trace=self._named(candidate.trace)) for candidate in candidates])
 
     def _preview(self, question: dict[str, Any]) -> bytes:
         prompts, client = prompts_from_json(question.get("prompts")), str(question.get("client", ""))
         if len(prompts.points) != 1 or prompts.box:
             raise SegmenterError(f"A preview is of one point, not of {prompts}.")
-        found = self._segmenter.preview(self._image(question), prompts.points[0], client=client)
+        found = self._segmenter.preview(self._image(question.get("key")), prompts.points[0], client=client)
         return pack_candidates([replace(candidate, trace=None) for candidate in found])
+
+    def _look(self, question: dict[str, Any]) -> bytes:
+        return pack_followed(self._following.look(way_from_json(question), self._image))
 
     def _named(self, trace: Trace | None) -> str | None:
         """Keep a trace, and return the name that a client calls it by."""
@@ -259,16 +267,7 @@ class _Service:
 
     def _search(self, question: dict[str, Any]) -> Search:
         options = options_from_json(question.get("options") or {})
-        return self._segmenter.automask(self._image(question), options)
-
-
-@dataclass(frozen=True)
-class _Visits:
-    """How often somebody asked, and when last."""
-
-    address: str
-    questions: int = 0
-    last_s: float = 0.0
+        return self._segmenter.automask(self._image(question.get("key")), options)
 
 
 async def _nonsense(_request: Request, error: Exception) -> Response:

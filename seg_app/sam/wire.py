@@ -104,21 +104,22 @@ def pack_candidates(candidates: list[Candidate]) -> bytes:
 
     Their traces are names or None: what a server keeps does not travel.
     """
-    crops = [_crop(candidate.logits) for candidate in candidates]
+    crops = [crop(candidate.logits) for candidate in candidates]
     described = [
-        {"score": candidate.score, "shape": list(candidate.logits.shape), "y0": y0, "x0": x0, "trace": candidate.trace}
-        for candidate, (y0, x0, _) in zip(candidates, crops, strict=True)
+        {**place, "score": candidate.score, "trace": candidate.trace}
+        for candidate, (place, _) in zip(candidates, crops, strict=True)
     ]
-    return pack({"candidates": described}, [logits for _, _, logits in crops])
+    return pack({"candidates": described}, [logits for _, logits in crops])
 
 
-def _crop(logits: NDArray[np.float32]) -> tuple[int, int, NDArray[np.float16]]:
+def crop(logits: NDArray[np.float32]) -> tuple[dict[str, Any], NDArray[np.float16]]:
+    """Return the part of logits (rows, columns) that is not far outside, in half precision, and its place as JSON."""
     near = logits > FAR_OUTSIDE
     rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
-    if not rows.size:
-        return 0, 0, np.zeros((0, 0), dtype=np.float16)
-    part = logits[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return int(rows[0]), int(columns[0]), np.clip(part, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.float16)
+    y0, x0 = (int(rows[0]), int(columns[0])) if rows.size else (0, 0)
+    part = logits[y0 : rows[-1] + 1, x0 : columns[-1] + 1] if rows.size else logits[:0, :0]
+    place = {"shape": list(logits.shape), "y0": y0, "x0": x0}
+    return place, np.clip(part, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.float16)
 
 
 def unpack_candidates(message: bytes) -> list[Candidate]:
@@ -131,14 +132,19 @@ def unpack_candidates(message: bytes) -> list[Candidate]:
 
 
 def _candidate(entry: dict[str, Any], part: NDArray[np.float16]) -> Candidate:
-    rows, columns = (int(edge) for edge in entry["shape"])
-    if not 0 < rows * columns * 4 <= 4 * MAX_ARRAY_BYTES:
-        raise ValueError(f"logits of shape {entry['shape']}")
-    logits = np.full((rows, columns), FAR_OUTSIDE, dtype=np.float32)
-    y0, x0 = int(entry["y0"]), int(entry["x0"])
-    logits[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
     trace = entry.get("trace")
-    return Candidate(logits, float(entry["score"]), trace if isinstance(trace, str) else None)
+    return Candidate(uncropped(entry, part), float(entry["score"]), trace if isinstance(trace, str) else None)
+
+
+def uncropped(place: dict[str, Any], part: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return the logits that `crop` was given. Raises ValueError, KeyError, TypeError when the place is none."""
+    rows, columns = (int(edge) for edge in place["shape"])
+    if not 0 < rows * columns * 4 <= 4 * MAX_ARRAY_BYTES:
+        raise ValueError(f"logits of shape {place['shape']}")
+    logits = np.full((rows, columns), FAR_OUTSIDE, dtype=np.float32)
+    y0, x0 = int(place["y0"]), int(place["x0"])
+    logits[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
+    return logits
 
 
 def mask_to_json(mask: NDArray[np.floating]) -> str:

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
+
 import panel as pn
 import param
 from panel.custom import JSComponent
 
-ASKED = ("image", "drops", "part")
-"""What an address may ask for, see `Desk.begin`."""
+from seg_app.records import Link
 
 
 class Address(JSComponent):
     """Keeps the address of the page true. It adds nothing to the browser's history: Back leaves the app, as ever."""
 
-    where = param.Dict(default={}, doc="What is open, in the words of `ASKED`.")
+    words = param.Dict(default={}, doc="What is open, as words of the address; empty ones are left out of it.")
 
     _esm = """
     export function render({ model }) {
       const show = () => {
         const address = new URL(location.href)
-        for (const name of ['image', 'drops', 'part']) address.searchParams.delete(name)
-        for (const [name, value] of Object.entries(model.where)) address.searchParams.set(name, value)
+        for (const [name, value] of Object.entries(model.words)) {
+          value ? address.searchParams.set(name, value) : address.searchParams.delete(name)
+        }
         address.search = address.search.replaceAll('%2F', '/')
         history.replaceState(history.state, '', address)
       }
-      model.on('where', show)
-      if (Object.keys(model.where).length) show()
+      model.on('words', show)
+      if (Object.keys(model.words).length) show()
     }
     """
 
     def __init__(self) -> None:
         super().__init__(margin=0, width=0, height=0)
 
+    def show(self, link: Link) -> None:
+        """Let the address ask for what is open."""
+        self.words = asdict(link)
+
     @staticmethod
-    def asked() -> dict[str, str]:
+    def asked() -> Link:
         """Return what the address asked for when the page was opened."""
-        given = pn.state.session_args
-        return {name: given[name][-1].decode(errors="replace") for name in ASKED if given.get(name)}
+        given = {one.name: pn.state.session_args.get(one.name) or [b""] for one in fields(Link)}
+        return Link(**{name: values[-1].decode(errors="replace") for name, values in given.items()})

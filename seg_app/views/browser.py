@@ -47,7 +47,7 @@ class Browser(Viewer):
         self._delete = pmui.Button(
             label=DELETE, icon="delete", color="error", margin=8, on_click=lambda _: self._on_delete()
         )
-        self._dialog = make_dialog(self._question, self._delete, title="Delete files")
+        self.dialog = make_dialog(self._question, self._delete, title="Delete files")
         self._sought = self._open_path()
         """The image that was opened last, as long as the folders above it are not unfolded."""
         desk.param.watch(lambda _: self._courier(self._on_opened), "session")
@@ -200,14 +200,14 @@ class Browser(Viewer):
 
     def _ask_to_delete(self, item: Any) -> None:
         self._doomed = item["id"]
-        what_stays = "Sets of masks that were saved stay where they are."
+        what_stays = "Objects on it that were not saved are lost; saved sets of masks stay where they are."
         self._question.text = f"Delete “{item['label']}” from the server? This cannot be undone. {what_stays}"
-        self._dialog.open = True
+        self.dialog.open = True
 
     def _on_delete(self) -> None:
-        self._dialog.open = False
+        self.dialog.open = False
         deleting = self._worker.run("Deleting files", self._desk.discard, self._doomed)
         deleting.add_done_callback(lambda _: self._courier(self.reread))
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return pmui.Column(self._filter, self._tree, self._dialog, sizing_mode="stretch_width", margin=0)
+        return pmui.Column(self._filter, self._tree, self.dialog, sizing_mode="stretch_width", margin=0)

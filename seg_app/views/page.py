@@ -51,6 +51,7 @@ class Page(Viewer):
         self._about, self._curtain, self._address = About(), Curtain(), Address()
         self._asked = self._address.asked()
         self._is_opening = False
+        self._dialogs: list[pmui.Dialog] = []
         self._remembered = ""
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
         self._welcome = Welcome(self.worker, courier, retry=self.start)
@@ -87,10 +88,13 @@ class Page(Viewer):
         desk.param.watch(lambda event: self._courier(lambda: self._on_session(desk, event.new)), "session")
         self._desk = desk
         self._sidebar[:] = self._ways_in(desk)
-        self.worker.run("Opening the first image", desk.begin, self._asked)
+        asked = self._asked
+        title = f"Opening {(asked.part or asked.drops or asked.image).rpartition('/')[2] or 'the first image'}"
+        self.worker.run(title, lambda: desk.begin(asked, tell=lambda words: setattr(self.worker, "doing", words)))
 
     def _ways_in(self, desk: Desk) -> list[Any]:
         browser = Browser(desk, self.worker, self._courier)
+        self._dialogs = [browser.dialog]
         own = self._upload(desk, browser)
         if desk.drops is None:
             return [Text(text="Data", kind="title", margin=(12, 12, 4, 12)), *own, browser]
@@ -116,9 +120,10 @@ class Page(Viewer):
 
     def _on_session(self, desk: Desk, session: Session) -> None:
         self._remember(session)
-        self._address.where = self._asked = desk.where
+        self._address.show(desk.link)
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
-        self.bench.heed(self._chooser.dialog)
+        for dialog in (self._chooser.dialog, *self._dialogs):
+            self.bench.heed(dialog)
         self._is_opening, self.bench.image.on_picture = True, self._on_picture
         self._curtain.words = f"Opening {session.volume.title} …"  # whatever has opened it
         if session.volume.axes:

@@ -94,7 +94,7 @@ class Frame:
     def value_at(self, x: float, y: float) -> float | tuple[int, ...] | None:
         """Return the data value that is shown at pixel (x, y), to the precision of its grey level; None outside.
 
-        What is darker or brighter than `coded` is shown as its end, see `bound_of`.
+        What is darker or brighter than `coded` is shown as its end, see `bound_of`; NaN as what is darkest.
         """
         x0, y0, x1, y1 = self.extent
         rows, columns = self.pixels.shape[:2]
@@ -104,7 +104,8 @@ class Frame:
         code = self.pixels[row, column]
         if self.pixels.ndim == 3:
             return tuple(int(c) for c in code)
-        return self.coded[0] + float(code) / 255 * (self.coded[1] - self.coded[0])
+        low, high = self.coded
+        return high if code == 255 else low + float(code) / 255 * (high - low)
 
     def bound_of(self, value: float | tuple[int, ...]) -> str:
         """Return "≤ " or "≥ " for a value that is shown where the one of the data may lie beyond it, else ""."""

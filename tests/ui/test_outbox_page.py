@@ -97,10 +97,13 @@ def test_a_failed_save_keeps_the_masks_and_a_later_one_works(tab, drops):
 
 def test_after_kill_9_what_waits_arrives_once_and_the_page_comes_back_with_all_that_was_accepted(own_app, tab, drops):
     lost = tab.page.get_by_text("The connection to the server is lost")
-    accepted = tab.rows()
     tab.press("Control+s")
     tab.wait_for_text(WAITS)
     tab.click_point(60, 60, held=["Shift"])
+    tab.outlined()
+    tab.press("Enter")
+    tab.wait_for_rows(2)  # of which one is nowhere but in the journal
+    accepted = tab.rows()
     own_app.kill()
     tab.wait_until(lost.is_visible)
     with drops() as server:
