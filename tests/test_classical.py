@@ -177,3 +177,8 @@ def test_opened_cuts_a_thin_bridge_and_filled_closes_a_hole() -> None:
     assert not opened(bits, 3)[15, 30]
     bits[12:14, 10:12] = False
     assert filled(bits)[13, 11]
+
+
+def test_a_box_without_height_is_no_trouble() -> None:
+    box = Box(CENTRE.x - 5, CENTRE.y, CENTRE.x + 5, CENTRE.y)
+    assert ClassicalSegmenter().predict(disc_on_noise(), Prompts((CENTRE,), box))

@@ -34,7 +34,7 @@ class Address(JSComponent):
     def __init__(self) -> None:
         super().__init__(margin=0, width=0, height=0)
 
-    def show(self, link: Link) -> None:
+    def ask_for(self, link: Link) -> None:
         """Let the address ask for what is open."""
         self.words = asdict(link)
 

@@ -120,7 +120,7 @@ class Page(Viewer):
 
     def _on_session(self, desk: Desk, session: Session) -> None:
         self._remember(session)
-        self._address.show(desk.link)
+        self._address.ask_for(desk.link)
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         for dialog in (self._chooser.dialog, *self._dialogs):
             self.bench.heed(dialog)
