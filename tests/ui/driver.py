@@ -232,14 +232,15 @@ class Tab:
 
     def fit(self, width: int, height: int) -> None:
         """Show the whole plane of so many pixels."""
-        self.press("0")
 
         def fits() -> bool:
             left, right, top, bottom = self.ranges()
             centred = abs(left + right + 1 - width) + abs(top + bottom + 1 - height) < 0.01
             return centred and min(right - left - width, bottom - top - height) < 0.01
 
-        self.wait_until(fits)
+        if not fits():
+            self.press("0")
+            self.wait_until(fits)
         self.settle()
 
     def delete_all(self) -> None:

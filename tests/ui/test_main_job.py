@@ -53,7 +53,8 @@ def one_tab(chromium, app) -> Iterator[Tab]:
 def tab(one_tab) -> Iterator[Tab]:
     """The app with the volume on view as it is first opened, and no objects."""
     yield one_tab
-    one_tab.drop_points()
+    if one_tab.points() or one_tab.outline():
+        one_tab.drop_points()
     one_tab.show("Battery electrode (FIB-SEM)")
     field = class_field(one_tab)
     if field.input_value():
