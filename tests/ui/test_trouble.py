@@ -129,6 +129,7 @@ def test_an_unreadable_mask_file_leaves_the_masks_as_they_are(odd_tab, lab_drops
     accept_one(odd_tab)
     odd_tab.press("Control+s")
     odd_tab.wait_until(lambda: list(lab_drops.root.rglob("broken.npz")))
+    odd_tab.wait_for_text("Saved as broken.npz")  # what was sent is read again until then
     (saved,) = lab_drops.root.rglob("broken.npz")
     saved.write_bytes(b"not a mask file")
     odd_tab.page.get_by_role("button", name="Load").click()
