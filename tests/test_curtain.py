@@ -9,6 +9,7 @@ from threads import finish
 
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk, Preferences, Volume
+from seg_app.records import Link
 from seg_app.sam import connect_sam
 from seg_app.views import load_extensions
 from seg_app.views.drops import LOOKING
@@ -66,7 +67,7 @@ def test_it_does_not_hang_while_anything_else_goes_on(page, title):
 
 
 def test_it_hangs_until_an_image_has_its_picture_whatever_has_opened_it(page, desk, images):
-    page.worker.run(LOOKING, desk._show, images[0]).result(30)  # as a path on Drops that was typed does
+    page.worker.run(LOOKING, desk._show, images[0], Link()).result(30)  # as a path on Drops that was typed does
     finish(page)
     assert page._curtain.words == "Opening one …"
     page.bench.image._show(BLANK, None, {})
@@ -76,7 +77,7 @@ def test_it_hangs_until_an_image_has_its_picture_whatever_has_opened_it(page, de
 def test_a_late_picture_of_the_image_before_does_not_lift_it(page, desk, images):
     for image in images:
         before = page.bench
-        page.worker.run("Opening", desk._show, image).result(30)
+        page.worker.run("Opening", desk._show, image, Link()).result(30)
         finish(page)
     before.image._show(BLANK, None, {})
     assert page._curtain.words == "Opening two …"
