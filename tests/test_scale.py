@@ -132,6 +132,17 @@ def test_the_canvas_has_a_bar_in_pixels_until_the_scale_is_known(bench, volume):
     assert (lengths.visible, pixels.visible, lengths.tags) == (True, False, [20])
 
 
+def test_the_bar_does_not_lie_over_the_databar(bench, volume):
+    canvas = make_figure(x_range=(-0.5, 79.5), y_range=(59.5, -0.5))
+    bench.image.measures.add_to(canvas)
+    corners = lambda: {bar.location for bar in canvas.select(ScaleBar)}  # noqa: E731
+    assert corners() == {"bottom_left"}
+    volume.set_databar(10)
+    assert corners() == {"top_left"}
+    volume.set_databar(0)
+    assert corners() == {"bottom_left"}
+
+
 def test_a_drag_of_the_line_of_the_databar_ends_on_the_edge_of_a_row(bench, volume):
     canvas = make_figure(tools="")
     bench.image.measures.add_to(canvas)

@@ -19,14 +19,15 @@ class Measures:
 
     def __init__(self, session: Session, worker: Worker, courier: Courier, watches: Watches):
         self._session, self._volume, self._worker = session, session.volume, worker
-        self._scale = CanvasScale(self._volume.calibration)
+        self._scale = CanvasScale()
         self._databar = DatabarLine(session, worker, courier, watches)
         self.ruler = Ruler(self._on_line)
         self.line: tuple[Point, Point] | None = None
         """The line that was drawn last, in pixels of the image."""
         self.on_line: Callable[[], None] = lambda: None
         """Called when a line was drawn."""
-        watches.add(self._volume, "calibration", lambda event: courier(lambda: self._scale.show(event.new)))
+        watches.add(self._volume, ["calibration", "said_databar"], lambda *_: courier(self._show_scale))
+        self._show_scale()
 
     def add_to(self, figure: Any) -> None:
         """Put all of it into a Bokeh figure in image pixels."""
@@ -51,6 +52,9 @@ class Measures:
         self.line = None
         self._databar.let_drag(may=True)
         self.ruler.end()
+
+    def _show_scale(self) -> None:
+        self._scale.show(self._volume.calibration, above=self._volume.databar_rows > 0)
 
     def _on_line(self, start: Point, end: Point) -> None:
         self.line = start, end

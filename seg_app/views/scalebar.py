@@ -1,4 +1,4 @@
-"""The scale bar in the lower left corner of the canvas: a round length that follows the zoom in the browser itself."""
+"""The scale bar in a corner of the canvas: a round length that follows the zoom in the browser itself."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ export default ({bar, nm, px}) => nm.setv({start: px.start * bar.tags[0], end: p
 class CanvasScale:
     """Two bars of which one is seen: nm, µm and mm where the size of a pixel is known, else pixels."""
 
-    def __init__(self, calibration: Calibration):
+    def __init__(self) -> None:
         lengths = MetricLength(include=[*UNITS], ticks=ROUND)
         pixels = Metric(base_unit="px", include=["px"], ticks=[*ROUND, *(1000 * tick for tick in ROUND[9:])])
         self._range = Range1d(start=0, end=1, syncable=False)  # only the browser needs it
-        self._lengths = ScaleBar(range=self._range, unit="nm", dimensional=lengths, **theme.SCALE_STYLE)
+        self._lengths = ScaleBar(range=self._range, unit="nm", dimensional=lengths, tags=[1.0], **theme.SCALE_STYLE)
         self._pixels = ScaleBar(unit="px", dimensional=pixels, **theme.SCALE_STYLE)
-        self.show(calibration)
 
     def add_to(self, figure: Any) -> None:
         """Put the bars into a Bokeh figure whose x axis counts pixels."""
@@ -42,8 +41,8 @@ class CanvasScale:
         for bar in (self._lengths, self._pixels):
             figure.add_layout(bar)
 
-    def show(self, calibration: Calibration) -> None:
-        """Follow the size of a pixel."""
-        size_nm = calibration.pixel_size_nm
-        self._lengths.update(tags=[size_nm[2] if size_nm else 1.0], visible=size_nm is not None)
-        self._pixels.visible = size_nm is None
+    def show(self, calibration: Calibration, *, above: bool) -> None:
+        """Follow the size of a pixel, on the upper left, `above` a databar, else on the lower left."""
+        size_nm, corner = calibration.pixel_size_nm, "top_left" if above else "bottom_left"
+        self._lengths.update(tags=[size_nm[2] if size_nm else 1.0], visible=size_nm is not None, location=corner)
+        self._pixels.update(visible=size_nm is None, location=corner)
