@@ -53,9 +53,8 @@ def _by_status(status: int, what: str) -> SourceError:
     if status in (401, 403):
         return refused(what)
     if status in (404, 410):
-        return MissingError(
-            f"There is no {what}, or the key does not allow to see it. It may have another name now: look for it in the list."
-        )
+        hidden = "or the key does not allow to see it"
+        return MissingError(f"There is no {what}, {hidden}. It may have another name now: look for it in the list.")
     return UnreadableError(
         f"Tiled cannot read {what} (HTTP {status}). The file behind it is damaged or gone; the server's log says more."
     )

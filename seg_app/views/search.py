@@ -42,7 +42,7 @@ class SearchForm(Viewer):
         )
         self._area = pmui.IntInput(label=AREA, value=wanted.least_area or 0, start=0, size="small", **common)
         self._seeds = pmui.RadioButtonGroup(
-            options=list(SEEDS), value=_name_of(SEEDS, wanted.at_spots), size="small", margin=(8, 8)
+            options=list(SEEDS), value=_name_of(SEEDS, wanted.at_spots), size="small", width=320, margin=(8, 8)
         )
         self._points = pmui.IntSlider(
             label="Tries along 512 pixels (more: smaller objects, slower)",
