@@ -9,7 +9,7 @@ from seg_app.io import LocalFolder, MaskStore, register_folder
 from seg_app.models import Desk, Worker
 from seg_app.sam import connect_sam
 from seg_app.views import load_extensions
-from seg_app.views.browser import Browser, size_of
+from seg_app.views.browser import Browser, question, size_of
 from seg_app.views.courier import Courier
 
 # Tiled's own Alembic configuration is of the style before path_separator.
@@ -125,3 +125,20 @@ def test_the_folders_above_the_image_that_is_opened_are_unfolded_once(browser, f
     browser.reread()
     finish(browser)
     assert browser._tree.expanded == []
+
+
+def test_a_click_on_the_name_of_a_folder_unfolds_and_folds_it_and_the_open_image_stays_marked(browser):
+    (entry,) = browser._desk.browse("samples/coins")
+    browser._desk.open(entry.path)
+    finish(browser)
+    marked, unfolded = browser._tree.active, browser._tree.expanded
+    browser._tree.active = [(0, 0)]
+    assert browser._tree.expanded == [place for place in unfolded if place != (0, 0)]
+    browser._tree.active = [(0, 0)]
+    assert set(browser._tree.expanded) == set(unfolded)
+    assert browser._tree.active == marked
+
+
+def test_whoever_deletes_files_is_told_all_of_them():
+    assert question(["a.tif", "b.tif"]).startswith("Delete “a.tif”, “b.tif” from the server?")
+    assert "“d” and 2 more files from the server?" in question([*"abcdef"])

@@ -91,6 +91,7 @@ def test_own_files_are_deleted_unless_they_are_open_and_nobody_elses(desk_of):
     with pytest.raises(BusyError):
         ada.discard(folder.path)
     ada.open_delivered(hand_over(ada))
+    assert ada.handed_over(folder.path) == ["a [1] & b.npy"]
     ada.discard(folder.path)
     assert [entry.name for entry in ada.browse(ada.inbox.key)] == ["grain"]
 

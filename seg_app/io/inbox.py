@@ -86,14 +86,22 @@ class Inbox:
             draft.mkdir()
         return Delivery(self.folder, draft)
 
+    def files_in(self, name: str) -> list[str]:
+        """Return the names of files that were handed over together, by that of their folder. Raises MissingError."""
+        return sorted(path.name for path in self._together(name).iterdir())
+
+    def _together(self, name: str) -> Path:
+        folder = self.folder / name
+        if folder.parent != self.folder or name.startswith(".") or folder.is_symlink() or not folder.is_dir():
+            raise MissingError(f"There are no files '{name}' any more. Reload the page.")
+        return folder
+
     def discard(self, name: str) -> None:
         """Delete what was handed over together, by the name of its folder; the name is never used again.
 
         Raises MissingError when there is none, StorageError when it cannot be deleted.
         """
-        folder = self.folder / name
-        if folder.parent != self.folder or name.startswith(".") or folder.is_symlink() or not folder.is_dir():
-            raise MissingError(f"There are no files '{name}' any more. Reload the page.")
+        folder = self._together(name)
         try:
             _empty(folder.rename(self.folder / f"{DISCARDED}{name}"))
         except OSError as error:

@@ -111,8 +111,8 @@ class Desk(param.Parameterized):
         """Say whether a path is that of files which the user has handed over together."""
         return bool(self.inbox) and path.rpartition("/")[0] == self.inbox_path
 
-    def discard(self, path: str) -> None:
-        """Delete files that the user has handed over together; masks that were saved stay where they are.
+    def handed_over(self, path: str) -> list[str]:
+        """Return the names of the files that the user has handed over together, and that `discard` would delete.
 
         Raises SegAppError: BusyError while an image of them is open here.
         """
@@ -120,9 +120,17 @@ class Desk(param.Parameterized):
             raise MissingError(f"There are no files of yours at '{path}'. Reload the page.")
         if self.path and self.path.startswith(f"{path}/"):
             raise BusyError("This image is open. Open another one, then delete it.")
-        name = path.rpartition("/")[2]
-        folders = (one.name for one in self.inbox.folder.iterdir() if name_on_server(one.name) == name)
-        self.inbox.discard(next(folders, name))
+        return self.inbox.files_in(self._folder_of(path))
+
+    def discard(self, path: str) -> None:
+        """Delete files that were handed over together; masks that were saved stay where they are. Raises as above."""
+        self.handed_over(path)
+        if self.inbox:
+            self.inbox.discard(self._folder_of(path))
+
+    def _folder_of(self, path: str) -> str:
+        name, folder = path.rpartition("/")[2], self.inbox.folder if self.inbox else Path()
+        return next((one.name for one in folder.iterdir() if name_on_server(one.name) == name), name)
 
     def open(self, path: str) -> Session:
         """Open an image, with every mask that was accepted on it before. Raises SegAppError."""

@@ -9,6 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewer
 
+from seg_app.errors import SegAppError
 from seg_app.models import Desk, Worker
 from seg_app.views.courier import Courier
 from seg_app.views.dialog import make_dialog
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 WAITING = {"label": "…", "disabled": True}
 DELETE = "Delete"
+MOST_NAMES = 4
 NO_HIT = {"id": "/", "label": "No image here has this in its name.", "disabled": True}
 
 
@@ -28,6 +30,14 @@ def size_of(shape: tuple[int, ...]) -> str:
     last = 3 if is_colour else 2
     rows, columns, planes = shape[-last], shape[1 - last], shape[:-last]
     return " × ".join(map(str, (columns, rows, *(n for n in planes[-1:] if n > 1))))
+
+
+def question(names: list[str]) -> str:
+    """Return what somebody is asked who is about to delete files."""
+    told = ", ".join(f"“{name}”" for name in names[:MOST_NAMES])
+    more = f" and {len(names) - MOST_NAMES} more files" if len(names) > MOST_NAMES else ""
+    what_stays = "Objects on them that were not saved are lost; saved sets of masks stay where they are."
+    return f"Delete {told}{more} from the server? This cannot be undone. {what_stays}"
 
 
 class Browser(Viewer):
@@ -47,7 +57,8 @@ class Browser(Viewer):
         self._delete = pmui.Button(
             label=DELETE, icon="delete", color="error", margin=8, on_click=lambda _: self._on_delete()
         )
-        self.dialog = make_dialog(self._question, self._delete, title="Delete files")
+        cancel = pmui.Button(label="Cancel", variant="text", margin=8, on_click=lambda _: self._close())
+        self.dialog = make_dialog(self._question, pmui.Row(self._delete, cancel, margin=0), title="Delete files")
         self._sought = self._open_path()
         """The image that was opened last, as long as the folders above it are not unfolded."""
         desk.param.watch(lambda _: self._courier(self._on_opened), "session")
@@ -156,8 +167,13 @@ class Browser(Viewer):
                 self.read(entry.path)
 
     def _on_active(self, event: Any) -> None:
-        entry = self._entry_at(tuple(event.new[0])) if event.new else None
-        if entry and entry.kind == "image" and entry.path != self._open_path():
+        place = tuple(event.new[0]) if event.new else ()
+        entry = self._entry_at(place)
+        if entry and entry.kind == "folder":
+            folded = [one for one in self._tree.expanded if one != place]
+            self._tree.expanded = folded if len(folded) < len(self._tree.expanded) else [*folded, place]
+            self._mark_open()
+        elif entry and entry.kind == "image" and entry.path != self._open_path():
             opening = self._worker.run(f"Opening {entry.title}", self._desk.open, entry.path)
             opening.add_done_callback(lambda _: self._courier(self._mark_open))
 
@@ -199,13 +215,18 @@ class Browser(Viewer):
         return None
 
     def _ask_to_delete(self, item: Any) -> None:
-        self._doomed = item["id"]
-        what_stays = "Objects on it that were not saved are lost; saved sets of masks stay where they are."
-        self._question.text = f"Delete “{item['label']}” from the server? This cannot be undone. {what_stays}"
-        self.dialog.open = True
+        try:
+            names = self._desk.handed_over(item["id"])
+        except SegAppError as error:
+            self._worker.complain(str(error))
+            return
+        self._doomed, self._question.text, self.dialog.open = item["id"], question(names), True
+
+    def _close(self) -> None:
+        self.dialog.open = False
 
     def _on_delete(self) -> None:
-        self.dialog.open = False
+        self._close()
         deleting = self._worker.run("Deleting files", self._desk.discard, self._doomed)
         deleting.add_done_callback(lambda _: self._courier(self.reread))
 

@@ -95,7 +95,7 @@ def test_a_second_file_is_listed_beside_the_first_one_which_can_be_deleted(tab, 
     listed = tab.page.get_by_role("treeitem", name=first, exact=True)
     listed.hover()
     listed.get_by_role("button", name="Delete").click()
-    tab.wait_for_text(f"Delete “{first}” from the server?")
+    tab.wait_for_text(f"Delete “{first}.tif” from the server?")
     tab.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(tab.page.get_by_text(first, exact=True)).to_have_count(0)
     expect(tab.page.get_by_text(second, exact=True)).to_be_visible()
