@@ -23,8 +23,14 @@ fi
 "$VENV/bin/ruff" check .
 "$VENV/bin/ruff" format --check .
 "$VENV/bin/lint-imports"
-"$VENV/bin/basedpyright"
-[ $# -gt 0 ] && exec "$PYTHON" -m pytest "$@"
+if [ $# -gt 0 ]; then
+  "$VENV/bin/basedpyright"
+  exec "$PYTHON" -m pytest "$@"
+fi
+"$VENV/bin/basedpyright" & # needs one core for half a minute
+types=$!
+trap 'kill "$types" 2>/dev/null || true' EXIT
 # A page and its app must not wait for a training: first what needs no browser. A file is on one core.
 "$PYTHON" -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile
-exec "$PYTHON" -m pytest -m browser -n auto --maxprocesses 4 --dist loadfile
+wait "$types"
+exec "$PYTHON" -m pytest tests/ui -n auto --maxprocesses 4 --dist loadfile # no other file is imported for it
