@@ -42,12 +42,11 @@ install_locked() { # install_locked LOCK...
   wanted="$(cat "$@" requirements-sam2.lock pyproject.toml setup.sh | cksum) $*"
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return
   "$PYTHON" -m pip --version >/dev/null 2>&1 || make_environment
+  # Not compiled here: three of four files are never imported, the others are compiled when they are.
   local pip=("$PYTHON" -m pip install --disable-pip-version-check --no-deps --no-compile)
   for lock in "$@"; do
     run_logged "Installing $(wc -l <"$lock") libraries; this takes a minute or two ..." "${pip[@]}" -r "$lock"
   done
-  # On all cores, which pip does on one; some libraries come with files that no Python 3 can compile.
-  run_logged "Compiling them ..." sh -c '"$0" -m compileall -q -j 0 "$1" || true' "$PYTHON" "$VENV/lib"
   # The build of sam2 imports torch; an isolated build would fetch another one, with several GB of CUDA.
   run_logged "Installing SAM 2.1 and seg_app ..." env SAM2_BUILD_CUDA=0 \
     "${pip[@]}" --no-build-isolation -r requirements-sam2.lock -e .

@@ -35,9 +35,9 @@ def bench(pixels):
 
 
 def drawn(bench, glyph):
-    """Return the data of the glyphs of a kind, in the Bokeh model that a notebook would get."""
+    """Return the data of the glyphs of a kind, in the Bokeh model of the canvas that a notebook would get."""
     bench.image._draft._latest._pool.submit(lambda: None).result(30)  # outlines are made beside
-    figure = bench.__panel__().get_root().select_one({"type": Plot})
+    figure = bench.image.__panel__().get_root().select_one({"type": Plot})
     return next(one for one in figure.renderers if isinstance(one.glyph, glyph)).data_source.data
 
 
@@ -66,7 +66,7 @@ def test_a_click_in_python_is_on_the_canvas(bench):
 
 
 def test_a_click_changes_what_was_drawn_before(bench):
-    root = bench.__panel__().get_root()
+    root = bench.image.__panel__().get_root()
     bench.session.click(40, 30)
     (scatter,) = [r for r in root.select({"type": GlyphRenderer}) if isinstance(r.glyph, Scatter)]
     assert list(scatter.data_source.data["x"]) == [40]
@@ -87,19 +87,21 @@ def test_an_accepted_object_leaves_the_canvas_and_is_in_the_list(bench):
 @pytest.mark.parametrize("labelled", [False, True])
 def test_arrays_of_every_kind_are_shown(shape, dims, planes, labelled):
     array = np.zeros(shape, np.uint8)
-    bench = seg_app.view(xr.DataArray(array, dims=dims) if labelled else array)
-    assert bench.session.volume.shape == (planes, 60, 80)
-    assert bench.__panel__().get_root()
-    bench.close()
-    bench.worker.close()
+    assert canvas_of(xr.DataArray(array, dims=dims) if labelled else array).shape == (planes, 60, 80)
 
 
 @pytest.mark.parametrize("value", [0, np.nan, -3.5])
 def test_a_constant_image_is_shown(value):
-    bench = seg_app.view(np.full((60, 80), value, np.float32))
-    assert bench.__panel__().get_root()
+    assert canvas_of(np.full((60, 80), value, np.float32)).shape == (1, 60, 80)
+
+
+def canvas_of(array):
+    """Draw the canvas of an array alone, as the other panes are the same for all, and return its volume."""
+    bench = seg_app.view(array)
+    assert bench.image.__panel__().get_root().select_one({"type": Plot})
     bench.close()
     bench.worker.close()
+    return bench.session.volume
 
 
 def test_a_session_is_shown_with_what_it_has(pixels):

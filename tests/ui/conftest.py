@@ -4,12 +4,31 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import driver
+import numpy as np
 import pytest
+import tifffile
 from app_process import App, started
 from drops_server import DropsServer
 from playwright.sync_api import Error
+from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
+
+
+SHARES_THE_APP = {"test_drops_browser.py", "test_gestures.py", "test_main_job.py"}
+"""The files whose tests use the fixture `app`: they run on one core, so that it is started once."""
+
+
+class ByApp(LoadScopeScheduling):
+    """Keeps tests of one app on one core; the groups of pytest-xdist 3.8 do not work with pytest 9.2 (issue 1386)."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0]).name
+        return "app" if file in SHARES_THE_APP else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByApp(config, log)
 
 
 def pytest_collection_modifyitems(items):
@@ -50,6 +69,14 @@ def open_tab(chromium):
     """Return a function that opens the app in a new tab; each tab must end without any trouble in its console."""
     with ExitStack() as tabs:
         yield lambda url, **size: tabs.enter_context(driver.opened(chromium, url, **size))
+
+
+@pytest.fixture
+def grain(tmp_path):
+    """A TIFF that is sent in more than one part."""
+    noise = np.random.default_rng(0).integers(0, 255, (3000, 3100), np.uint8)
+    tifffile.imwrite(tmp_path / "grain.tif", noise, photometric="minisblack")
+    return tmp_path / "grain.tif"
 
 
 @pytest.fixture(scope="session")

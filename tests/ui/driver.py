@@ -195,6 +195,10 @@ class Tab:
         """Wait until a text is on the page."""
         self.wait_until(self.page.get_by_text(text).first.is_visible)
 
+    def wait_for_file(self, text: str) -> None:
+        """Wait for a text that takes the way of a file: to the server, and back as a picture."""
+        self.wait_until(self.page.get_by_text(text).count, timeout_s=40)
+
     def dialogs(self) -> int:
         """Return how many dialogs there are; also one that fades out takes what is done with the mouse."""
         return self.page.get_by_role("dialog").count()
@@ -295,7 +299,8 @@ class Tab:
         for _ in range(abs(notches)):
             self.page.mouse.wheel(0, -120 if notches > 0 else 120)
         self.wait_until(lambda: self.ranges() != before)
-        self.page.wait_for_timeout(150)  # a wheel ends when nothing more comes for a while
+        while before != (before := self.ranges()):  # notch by notch
+            self.page.wait_for_timeout(150)  # a wheel ends when nothing more comes for a while
         self.settle()
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:

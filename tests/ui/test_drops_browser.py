@@ -1,12 +1,10 @@
 """Images on Drops: found by clicks and by their path, opened, outlined and saved; what goes wrong is said."""
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 from driver import WHAT_IS_SEEN, Tab, opened
-from drops_server import DropsServer
 from playwright.sync_api import expect
 from skimage.draw import disk
 from skimage.io import imsave
@@ -22,27 +20,13 @@ def micrograph():
 
 
 @pytest.fixture(scope="module")
-def lab_drops(tmp_path_factory):
-    root = tmp_path_factory.mktemp("lab drops")
+def one_tab(chromium, app, drops) -> Iterator[Tab]:
     for folder in (f"drops/ada/{ODD}", "drops/labdaq"):
-        (root / folder).mkdir(parents=True)
-        imsave(root / folder / "particle.png", micrograph())
-    (root / "drops/ada/damaged.png").write_bytes(b"damaged")
-    (root / "drops/ada/notes.docx").write_text("no image")
-    with DropsServer(root, "ada", "hush-drops") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def drops_app(start_app, tmp_path_factory, samples, lab_drops):
-    home = tmp_path_factory.mktemp("drops home")
-    shutil.copytree(samples / "coins.zarr", home / "samples" / "coins.zarr")
-    return start_app(home, DROPS_URL=lab_drops.url, DROPS_USER="ada", DROPS_PASSWORD="hush-drops")
-
-
-@pytest.fixture(scope="module")
-def one_tab(chromium, drops_app) -> Iterator[Tab]:
-    with opened(chromium, drops_app.url) as tab:
+        (drops.root / folder).mkdir(parents=True)
+        imsave(drops.root / folder / "particle.png", micrograph())
+    (drops.root / "drops/ada/damaged.png").write_bytes(b"damaged")
+    (drops.root / "drops/ada/notes.docx").write_text("no image")
+    with opened(chromium, app.url) as tab:
         tab.wait_for_picture()
         tab.page.get_by_role("tab", name="Drops").click()
         yield tab
@@ -74,7 +58,7 @@ def open_particle(tab: Tab, act: Callable[[], None]) -> None:
     tab.wait_for_text("particle · 300 × 200")
 
 
-def test_an_image_in_a_folder_of_any_name_is_opened_outlined_and_saved(tab, lab_drops):
+def test_an_image_in_a_folder_of_any_name_is_opened_outlined_and_saved(tab, drops):
     click(tab, ODD)
     assert tab.page.locator("b", has_text="run").count() == 0
     open_particle(tab, lambda: click(tab, "particle.png"))
@@ -83,7 +67,7 @@ def test_an_image_in_a_folder_of_any_name_is_opened_outlined_and_saved(tab, lab_
     tab.press("Enter")
     tab.wait_for_rows(1)
     tab.press("Control+s")
-    tab.wait_until(lambda: list(lab_drops.root.glob("drops/ada/masks/drops/drops/ada/*/particle.png/particle.npz")))
+    tab.wait_until(lambda: list(drops.root.glob("drops/ada/masks/drops/drops/ada/*/particle.png/particle.npz")))
 
 
 def test_a_path_leads_to_a_folder_and_the_crumbs_lead_back(tab):

@@ -375,6 +375,11 @@ def test_theme_and_class_are_found_again_after_a_reload_in_which_the_page_is_dar
     tab.page.wait_for_function(f"() => {paper} === '{light}'")
 
 
+def is_told(tab) -> bool:
+    """Say whether it is on the page what a search or a following has brought."""
+    return tab.page.get_by_text("Undo takes them away again").filter(visible=True).count() > 0
+
+
 def on_screen(tab) -> tuple[slice, slice]:
     """Return which rows and columns of the plane are on screen."""
     left, right, top, bottom = (max(round(edge), 0) for edge in tab.ranges())
@@ -400,14 +405,14 @@ def test_all_objects_on_screen_are_found_and_accepted_as_one_change(tab, truth, 
     _, x, y = particles[0]
     tab.wheel(x, y, 2)  # a part of the plane is on screen, with whole particles in it
     find(tab)
-    tab.wait_until(lambda: tab.page.get_by_text("Undo takes them away again").is_visible(), timeout_s=60)
+    tab.wait_until(lambda: is_told(tab), timeout_s=60)
     whole = whole_ones(truth[Z], *on_screen(tab))
     seen_well = [label for label in whole if (truth[Z] == label).sum() >= 300]
     assert len(seen_well) >= 5
     tab.wait_until(lambda: 0.8 * len(seen_well) <= len(tab.rows()) <= len(whole))  # none of them twice
     tab.press("Control+z")
     tab.wait_for_rows(0)
-    tab.wait_until(lambda: not tab.page.get_by_text("Undo takes them away again").is_visible())
+    tab.wait_until(lambda: not is_told(tab))
 
 
 def test_where_one_object_fills_the_screen_a_search_says_what_was_left_out_and_what_to_do(tab, particles):
@@ -428,19 +433,21 @@ def test_a_selected_object_is_followed_through_the_planes_as_one_change(tab, tru
     tab.page.locator(".tabulator-row").click()
     expect(follow).to_be_enabled()
     tab.press("p")
-    tab.wait_until(lambda: tab.page.get_by_text("Undo takes them away again").is_visible(), timeout_s=60)
+    tab.wait_until(lambda: is_told(tab), timeout_s=60)
     label = particles[0][0]
     there = {z + 1 for z in range(len(truth)) if (truth[z] == label).sum() >= 100}
     tab.wait_until(lambda: there <= {int(row[-1]) for row in tab.rows()})
     tab.press("Control+z")
     tab.wait_for_rows(1)
-    tab.wait_until(lambda: not tab.page.get_by_text("Undo takes them away again").is_visible())
+    tab.wait_until(lambda: not is_told(tab))
 
 
 def test_a_search_can_be_discarded_and_clicks_are_answered_meanwhile(tab, particles):
+    middle = tab.place(*particles[0][1:])
     find(tab, at_leisure=True)
     tab.wait_for_text("so far")
-    tab.click(*particles[0][1:])
+    tab.wait_until(lambda: not tab.dialogs())
+    tab.page.mouse.click(*middle)  # at once: the page is not at rest before the search is over
     tab.outlined()
     tab.page.get_by_text("Discard").filter(visible=True).click()
     tab.wait_until(lambda: not tab.page.get_by_text("so far").is_visible())

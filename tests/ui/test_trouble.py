@@ -5,15 +5,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from app_process import free_port
 from driver import Tab, opened
 from drops_server import DropsServer
 from playwright.sync_api import expect
 
-from seg_app.io import EmbeddedTiled
-
-# Tiled builds its server from a format string that alembic warns about.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
 NAME = "odd [1] name, <b>bold</b> & 'more'"
 ZARR = "odd [1] name, <b>bold< & more.zarr"
 
@@ -163,44 +158,3 @@ def test_a_link_that_leads_nowhere_says_so_and_opens_no_other_image(odd_app, ope
     tab.page.get_by_text("Broken", exact=True).click()
     tab.wait_for_picture()
     assert tab.page.url.endswith("?image=samples/broken")
-
-
-@pytest.fixture(scope="module")
-def port():
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def lonely_app(start_app, tmp_path_factory, port):
-    """An app whose Tiled server is not there yet, and whose key will be wrong."""
-    home = tmp_path_factory.mktemp("lonely")
-    return start_app(home, DATA_TILED_URI=f"http://127.0.0.1:{port}", DATA_TILED_API_KEY="key1")
-
-
-def test_without_a_tiled_server_the_page_says_what_to_do_and_tries_again(lonely_app, open_tab, port, tmp_path):
-    tab = open_tab(lonely_app.url)
-    tab.wait_for_text("DATA_TILED_URI")
-    server = EmbeddedTiled.start(tmp_path, port=port)
-    try:
-        tab.page.get_by_role("button", name="Try again").click()
-        tab.wait_for_text("DATA_TILED_API_KEY")
-        expect(tab.page.get_by_role("button", name="Try again")).to_be_visible()
-    finally:
-        server.stop()
-    (tmp_path / "api_key").write_text("key1")
-    server = EmbeddedTiled.start(tmp_path, port=port)
-    try:
-        tab.page.get_by_role("button", name="Try again").click()
-        tab.wait_for_text("Choose an image on the left")
-        expect(tab.page.get_by_role("button", name="Try again")).to_be_hidden()
-    finally:
-        server.stop()
-
-
-def test_without_the_model_images_are_there_and_the_page_says_what_to_do(start_app, open_tab, samples, tmp_path):
-    shutil.copytree(samples / "coins.zarr", tmp_path / "home" / "samples" / "coins.zarr")
-    app = start_app(tmp_path / "home", BACKEND_URL="", CHECKPOINT_PATH=str(tmp_path / "none.pt"))
-    tab = open_tab(app.url)
-    tab.wait_for_picture()
-    tab.wait_for_text("There is no checkpoint")
-    tab.wait_for_text("No model")

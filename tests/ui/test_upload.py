@@ -10,11 +10,6 @@ import tifffile
 from driver import Tab, opened
 from playwright.sync_api import expect
 
-from seg_app.io import EmbeddedTiled
-
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 DROP = """([name, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), files = new DataTransfer()
   files.items.add(new File([bytes], name))
@@ -51,27 +46,14 @@ def tab(one_tab) -> Iterator[Tab]:
     one_tab.assert_calm()
 
 
-@pytest.fixture
-def grain(tmp_path):
-    """A TIFF of more than one part."""
-    noise = np.random.default_rng(0).integers(0, 255, (3000, 3100), np.uint8)
-    tifffile.imwrite(tmp_path / "grain.tif", noise, photometric="minisblack")
-    return tmp_path / "grain.tif"
-
-
-def soon(tab, text):
-    """Wait for a text that takes the way of a file: to the server, and back as a picture."""
-    tab.wait_until(tab.page.get_by_text(text).count, timeout_s=40)
-
-
 def test_a_chosen_file_is_shown_and_garbage_is_refused(tab, grain, tmp_path):
     tab.page.locator("input[type=file]").set_input_files(grain)
-    soon(tab, "grain · 3100 × 3000")
+    tab.wait_for_file("grain · 3100 × 3000")
     tab.wait_for_picture()
-    soon(tab, "Files of ada")
+    tab.wait_for_file("Files of ada")
     (tmp_path / "bad.tif").write_bytes(b"garbage")
     tab.page.locator("input[type=file]").set_input_files(tmp_path / "bad.tif")
-    soon(tab, "bad.tif: not a TIFF")
+    tab.wait_for_file("bad.tif: not a TIFF")
     expect(tab.page.get_by_text("grain · 3100 × 3000")).to_be_visible()
     assert tab.points() == []
     tab.troubles.clear()  # the browser notes every request that was refused
@@ -81,7 +63,7 @@ def test_a_dropped_file_is_shown(tab, tmp_path):
     tifffile.imwrite(tmp_path / "drop.tif", np.eye(50, dtype=np.uint8), photometric="minisblack")
     data = base64.b64encode((tmp_path / "drop.tif").read_bytes()).decode()
     tab.page.evaluate(DROP, ["../<i>drop.tif", data])
-    soon(tab, "drop · 50 × 50")
+    tab.wait_for_file("drop · 50 × 50")
     assert tab.page.locator("i", has_text="drop").count() == 0
 
 
@@ -90,7 +72,7 @@ def test_a_second_file_is_listed_beside_the_first_one_which_can_be_deleted(tab, 
     for name in (first, second):
         tifffile.imwrite(tmp_path / f"{name}.tif", np.eye(50, dtype=np.uint8), photometric="minisblack")
         tab.page.locator("input[type=file]").set_input_files(tmp_path / f"{name}.tif")
-        soon(tab, f"{name} · 50 × 50")
+        tab.wait_for_file(f"{name} · 50 × 50")
         expect(tab.page.get_by_text(name, exact=True)).to_be_visible()  # the tree unfolds to it
     listed = tab.page.get_by_role("treeitem", name=first, exact=True)
     listed.hover()
@@ -99,27 +81,3 @@ def test_a_second_file_is_listed_beside_the_first_one_which_can_be_deleted(tab, 
     tab.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(tab.page.get_by_text(first, exact=True)).to_have_count(0)
     expect(tab.page.get_by_text(second, exact=True)).to_be_visible()
-
-
-@pytest.fixture
-def lab_tab(open_tab, start_app, tmp_path):
-    """A tab of an app whose images are those of a lab."""
-    server = EmbeddedTiled.start(tmp_path / "lab")
-    source = server.connect()
-    source.client.write_array(np.arange(64 * 96, dtype=np.uint16).reshape(64, 96), key="scan")
-    app = start_app(tmp_path / "home", DATA_TILED_URI=server.url, DATA_TILED_API_KEY=server.api_key)
-    yield open_tab(app.url)
-    source.close()
-    server.stop()
-
-
-def test_beside_the_images_of_a_lab_a_file_is_listed_also_after_a_reload(lab_tab, grain):
-    tab = lab_tab
-    tab.wait_for_picture()
-    tab.page.locator("input[type=file]").set_input_files(grain)
-    soon(tab, "grain · 3100 × 3000")
-    tab.page.reload()
-    tab.wait_for_picture()
-    tab.wait_for_text("On this computer")
-    soon(tab, "grain · 3100 × 3000")
-    expect(tab.page.get_by_role("treeitem").get_by_text("3100 × 3000")).to_be_visible()  # also in the tree

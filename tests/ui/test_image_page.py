@@ -1,4 +1,4 @@
-"""The scale of an image in a real browser: its bar, setting it by hand, the databar, and what is said of the image."""
+"""What is known of an image: its scale and the bar, its databar, its times and channels, and what is odd about it."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from databars import with_databar
-from driver import opened
+from driver import WHAT_IS_SEEN, opened
 from playwright.sync_api import expect
 from skimage.draw import disk
 
@@ -23,9 +23,16 @@ def micrograph():
     return with_databar(image, BAR, "thermo")
 
 
+def film():
+    """Return two times and two channels, each of one grey value."""
+    pixels = np.zeros((2, 2, 3, 64, 96), np.uint16) + np.array([[10, 20], [30, 40]])[..., None, None, None]
+    pixels[..., 0, 0] += 60  # a contrast of its own
+    return pixels.astype(np.uint16)
+
+
 @pytest.fixture(scope="module")
 def measuring(start_app, tmp_path_factory):
-    """An app with a micrograph without a header, one of a tilted stage, and a stack with a damaged file."""
+    """An app with a micrograph without a header, one of a tilted stage, a stack with a damaged file, and a film."""
     home = tmp_path_factory.mktemp("measuring")
     stack = home / "samples" / "stack"
     stack.mkdir(parents=True)
@@ -36,6 +43,8 @@ def measuring(start_app, tmp_path_factory):
     for n in range(4):
         tifffile.imwrite(stack / f"<b>s_{n}.tif", micrograph())
     (stack / "<b>s_0.tif").write_bytes(b"no image")
+    names = {"axes": "TCZYX", "Channel": {"Name": ["BSE", "SE"]}}
+    tifffile.imwrite(home / "samples" / "film.ome.tif", film(), ome=True, photometric="minisblack", metadata=names)
     return start_app(home)
 
 
@@ -183,17 +192,64 @@ def test_the_line_of_the_databar_can_be_dragged_and_nothing_is_outlined_below(ta
     again.wait_until(lambda: line(again) == ROWS - BAR - 0.5)
 
 
-def test_what_is_odd_about_an_image_is_told_as_text(measuring, open_tab):
-    tab = open_tab(measuring.url)
-    tab.wait_for_picture()  # the stack, which is the only volume
+def test_what_is_odd_about_an_image_is_told_as_text(tab):
     sign = tab.page.get_by_role("button", name="Remarks on this image")
-    sign.click()
-    tab.wait_for_text("Files that cannot be read: <b>s_0.tif")
-    tab.press("Escape")
+    expect(sign).to_be_hidden()
     choose(tab, "tilted.tif")
     sign.click()
     tab.wait_for_text("The stage was tilted by 52°")
     tab.wait_for_text("3.4 nm wide and 4.2 nm high")
     tab.press("Escape")
-    choose(tab, "bar.tif")
-    expect(sign).to_be_hidden()
+    stack = tab.page.get_by_text("<b>s_*.tif", exact=True)
+    if not stack.is_visible():
+        tab.page.get_by_text("stack", exact=True).click()
+    tab.open_by(stack.click)
+    sign.click()
+    tab.wait_for_text("Files that cannot be read: <b>s_0.tif")
+
+
+def look(tab, value):
+    """Point at the middle of the film, and wait for its value: a pattern."""
+    tab.page.mouse.move(*tab.place(40, 30))
+    tab.page.mouse.move(*tab.place(41, 30))
+    expect(tab.page.get_by_text(re.compile(rf"value {value}\b"))).to_be_visible()
+
+
+@pytest.fixture
+def film_tab(one_tab):
+    """The film at its first time and channel, fitted, and without objects."""
+    choose(one_tab, "film.ome.tif")
+    one_tab.page.get_by_role("slider").first.press("Home")
+    one_tab.wait_for_text("Time: 1 of 2")
+    one_tab.page.get_by_role("button", name="BSE", exact=True).click()  # its contrast is that of this time
+    one_tab.fit(96, 64)
+    look(one_tab, "10")
+    one_tab.delete_all()
+    yield one_tab
+    one_tab.assert_calm()
+
+
+def test_another_channel_and_another_time_are_shown_on_the_same_canvas_at_the_same_zoom(film_tab):
+    film_tab.wheel(40, 30, 3)
+    film_tab.page.evaluate(WHAT_IS_SEEN)
+    canvas, ranges = film_tab.figure("f.model.id"), film_tab.ranges()
+    film_tab.page.get_by_role("button", name="SE", exact=True).click()
+    look(film_tab, "20")
+    film_tab.page.get_by_role("slider").first.press("ArrowRight")
+    expect(film_tab.page.get_by_text("Time: 2 of 2")).to_be_visible()
+    look(film_tab, r"≥ 21\.5")  # 40, beyond the white point, which stays within a channel
+    assert (film_tab.figure("f.model.id"), film_tab.ranges()) == (canvas, ranges)
+    assert film_tab.page.evaluate("globalThis.seen") == ["picture"]
+
+
+def test_each_time_has_its_objects_in_the_list_and_on_the_canvas(film_tab):
+    film_tab.click_point(40, 30)
+    film_tab.outlined()
+    film_tab.press("Enter")
+    film_tab.wait_for_rows(1)
+    film_tab.page.get_by_role("slider").first.press("ArrowRight")
+    film_tab.wait_for_rows(0)
+    film_tab.wait_until(lambda: not film_tab.overlay_pixels(0))
+    film_tab.page.get_by_role("slider").first.press("ArrowLeft")
+    film_tab.wait_for_rows(1)
+    film_tab.wait_until(lambda: film_tab.overlay_pixels(0))
