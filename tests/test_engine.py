@@ -144,7 +144,7 @@ def test_a_correction_is_another_answer_than_that_of_the_points_alone(engine) ->
 
 SEARCHES = [
     # random weights agree on nothing: thresholds at which some masks pass and others do not
-    AutoOptions(6, pred_iou_thresh=0.4, stability_score_offset=0.001, stability_score_thresh=0.9, box_nms_thresh=1.0),
+    AutoOptions(8, pred_iou_thresh=0.4, stability_score_offset=0.001, stability_score_thresh=0.9, box_nms_thresh=1.0),
     AutoOptions(6, pred_iou_thresh=0.4, stability_score_offset=0.001, stability_score_thresh=0.7, box_nms_thresh=0.8),
     AutoOptions(4, 7, pred_iou_thresh=0.4, stability_score_offset=0.001, box_nms_thresh=1.0, use_m2m=True),
     AutoOptions(6, pred_iou_thresh=0.4, stability_score_offset=0.001, box_nms_thresh=1.0, multimask_output=False),
