@@ -215,11 +215,12 @@ def test_where_masks_go_is_said_then_where_they_are_then_that_they_changed(liste
     bench.session.undo()
     said.append(listed._saved._where.text)
     first = f"Not saved yet. Saves to {bench.session.store.where}"
-    assert said == [first, "Saved as array.npz", "Unsaved changes since array.npz"]
+    saved = f"Saved as array.npz, below {bench.session.store.where}"
+    assert said == [first, saved, "Unsaved changes since array.npz"]
 
 
 def test_loading_the_same_set_again_says_that_it_is_saved(listed, bench):
     path = bench.session.save()
     bench.session.undo()
     bench.session.load(path)
-    assert listed._saved._where.text == "Saved as array.npz"
+    assert listed._saved._where.text.startswith("Saved as array.npz, below ")

@@ -1,13 +1,19 @@
 """The workbench without a server, as a notebook has it: it is drawn, and follows what Python does."""
 
+import sys
 import warnings
+from types import ModuleType
 
 import numpy as np
+import panel_material_ui as pmui
 import pytest
 import xarray as xr
 from bokeh.core.serialization import Deserializer
+from bokeh.document import Document
 from bokeh.models import GlyphRenderer, MultiPolygons, Plot, Scatter
 from bokeh.util.warnings import BokehUserWarning
+from panel.models.esm import ReactiveESM
+from pyviz_comms import Comm
 
 import seg_app
 from seg_app.errors import UnreadableError
@@ -78,6 +84,36 @@ def test_an_accepted_object_leaves_the_canvas_and_is_in_the_list(bench):
     assert len(drawn(bench, Scatter)["x"]) == len(drawn(bench, MultiPolygons)["xs"]) == 0
     assert bench.session.masks.masks == (mask,)
     assert bench._masklist._title.text == "Objects · 1"
+
+
+def source_in(root):
+    """Return how many letters of source each widget has."""
+    return [len(model.esm) for model in root.references() if isinstance(model, ReactiveESM)]
+
+
+def test_the_widgets_of_a_bench_come_without_their_source_also_those_that_come_later(bench):
+    document, comm = Document(), Comm()
+    document.add_root(root := bench.__panel__().get_root(document, comm))
+    before = source_in(root)
+    bench._search.ask()
+    after = source_in(root)
+    assert 50 < len(before) < len(after)
+    assert sum(after) < 50_000
+    assert source_in(pmui.Button().get_root(comm=comm))[0] > 1_000_000  # what is not of a bench
+
+
+def test_a_cell_brings_the_font_and_the_source_with_its_bench(bench, monkeypatch):
+    shown = []
+    ipython, display = ModuleType("IPython"), ModuleType("IPython.display")
+    ipython.get_ipython, ipython.display = object, display
+    display.publish_display_data = display.display = lambda *data, **_: shown.extend(data)
+    for module in (ipython, display):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    bench._repr_mimebundle_()
+    page = shown[0]["text/html"]
+    assert "font-face" in page
+    assert page.count("</script>") == 1
+    assert len(page) > 1_000_000
 
 
 @pytest.mark.parametrize(

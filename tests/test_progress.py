@@ -64,6 +64,13 @@ def test_what_it_has_brought_is_said_until_that_is_undone(bench, progress):
     assert not progress._paper.visible
 
 
+def test_what_was_undone_before_it_could_be_said_is_not_said(bench, progress):
+    accepted = bench.session.keep_all([square(2, 3)])
+    bench.session.undo()
+    progress._on_end(accepted)
+    assert not progress._paper.visible
+
+
 def test_who_discards_is_told_nothing(bench, progress):
     start(progress)
     progress._finding.end(Ending.DISCARD)

@@ -72,6 +72,11 @@ class Inbox:
         """Say whether a container of the embedded Tiled is the inbox of somebody."""
         return bool(re.fullmatch(rf"{INBOX}-[0-9a-f]{{8}}", key))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it that could be shown."""
+        return all(path.name.startswith(".") for path in self.folder.glob("*"))
+
     def receive(self) -> Delivery:
         """Begin to receive files; what others left half received long ago is removed. Raises StorageError."""
         with _as_storage_error(self.folder):

@@ -91,10 +91,17 @@ def register_folder(source: TiledSource, folder: Path, *, key: str = SAMPLES) ->
 
 
 def register_inbox(source: TiledSource, inbox: Inbox, *, title: str) -> None:
-    """Show what a user has handed over, below everything else. Raises SourceError when the server does not answer."""
+    """Show what a user has handed over, below everything else; nothing where there is nothing.
+
+    Raises SourceError when the server does not answer.
+    """
     from seg_app.io.tiled_errors import explained  # weight: the Tiled client
 
     with explained(source.uri, inbox.key):
+        if inbox.is_empty:
+            if inbox.key in _registered(source.client):
+                _forget(source.client, inbox.key)
+            return
         metadata = {"title": title, "seg_app_rank": 2}
         _register(source.client, Shown(inbox.folder.resolve()), key=inbox.key, metadata=metadata)
 

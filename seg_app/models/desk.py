@@ -127,10 +127,11 @@ class Desk(param.Parameterized):
         self.handed_over(path)
         if self.inbox:
             self.inbox.discard(self._folder_of(path))
+            self.show_inbox()
 
     def _folder_of(self, path: str) -> str:
         name, folder = path.rpartition("/")[2], self.inbox.folder if self.inbox else Path()
-        return next((one.name for one in folder.iterdir() if name_on_server(one.name) == name), name)
+        return next((one.name for one in folder.glob("*") if name_on_server(one.name) == name), name)
 
     def open(self, path: str) -> Session:
         """Open an image, with every mask that was accepted on it before. Raises SegAppError."""

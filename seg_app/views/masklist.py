@@ -267,7 +267,8 @@ def where_it_is(session: Session) -> str:
     """Return whether what is in the list is saved, and where it is or goes to."""
     if session.saved_as:
         name = session.saved_as.rpartition("/")[2]
-        return f"Unsaved changes since {name}" if session.unsaved else f"Saved as {name}"
+        where = f", below {session.store.where}" if session.store else ""
+        return f"Unsaved changes since {name}" if session.unsaved else f"Saved as {name}{where}"
     if session.store is None:
         return ""
     return f"{'Not saved yet. ' if session.unsaved else ''}Saves to {session.store.where}"

@@ -15,6 +15,7 @@ from bokeh.util.warnings import BokehUserWarning
 
 from seg_app.models import Session, Volume
 from seg_app.sam import Segmenter, connect_sam
+from seg_app.views import source
 from seg_app.views.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -33,10 +34,22 @@ def view(
     image.
     """
     load_extensions()
-    _publish_icons()
-    bench = Workbench(_session(image, segmenter))
+    source.send_once()
+    bench = NotebookBench(_session(image, segmenter))
     bench.height = height
     return bench
+
+
+class NotebookBench(Workbench):
+    """The workbench as the output of a cell."""
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return source.WithoutSource(super().__panel__(), sizing_mode="stretch_width", margin=0)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        if (ipython := sys.modules.get("IPython")) and ipython.get_ipython():
+            ipython.display.publish_display_data({"text/html": f"<style>{_icon_style()}</style>{source.script()}"})
+        return super()._repr_mimebundle_(include, exclude)
 
 
 def _session(image: Any, segmenter: Segmenter | None) -> Session:
@@ -54,14 +67,8 @@ def load_extensions() -> None:
     warnings.filterwarnings("ignore", "reference already known", BokehUserWarning)
 
 
-def _publish_icons() -> None:
-    """Give a notebook the font of the icons: the library's style sheet points to a file that only a server has."""
-    ipython = sys.modules.get("IPython")  # whoever is in a notebook has it
-    if ipython and ipython.get_ipython():
-        ipython.display.publish_display_data({"text/html": f"<style>{_icon_style()}</style>"})
-
-
 def _icon_style() -> str:
+    """Return the font of the icons: the library's style sheet points to a file that only a server has."""
     fonts = (Path(pmui.__file__).parent / "dist").glob("material-icons-[A-Z0-9]*.woff2")
     font = next(fonts, None)  # a product of the library's own build, which may be called otherwise one day
     if font is None:

@@ -71,6 +71,7 @@ class Progress(Viewer):
         self._arrange(is_running=False)
         # of what went wrong the line of errors speaks, and who discarded knows that nothing was kept
         self._paper.visible = accepted is not None and self._finding.ending is not Ending.DISCARD
+        self._on_masks()  # who was quick has undone it by now
 
     def _on_masks(self) -> None:
         if self._accepted and not self._accepted & {mask.id for mask in self._bench.session.masks.masks}:

@@ -101,7 +101,7 @@ class SearchProgress(Progress):
 
     def _words(self) -> str:
         as_what = spoken_class(self._bench.session.class_name)
-        return f"{len(self._finding.found)} so far{as_what}"
+        return f"{len(self._finding.found)} so far{as_what}, some of them twice"
 
     def _outcome(self, accepted: tuple[Mask, ...]) -> str:
         return outcome(accepted, self._bench.session.search.left_out)
