@@ -79,7 +79,7 @@ def test_what_waits_is_said_then_that_it_is_saved_until_somebody_has_seen_it(ben
     said = notice._text.text, notice._try.visible, len(notice._rows)
     notice._try.param.trigger("clicks")
     finish(bench)
-    where = bench._masklist._saved._where.text.partition(", below")[0]
+    where = bench._masklist._saved._where.text.partition(" · ")[0]
     after = notice._text.text, notice._try.visible, len(notice._rows), where
     notice._close.param.trigger("clicks")
     assert said == ("1 set of masks waits to be saved. <b>read-only</b>", True, 1)

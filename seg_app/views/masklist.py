@@ -230,7 +230,8 @@ class SavedSets(Viewer):
         )  # fmt: skip
         # with every letter, so that Save is there for the click that ends the typing
         self._title.param.watch(self._on_title, ["value", "value_input"])
-        self._where = Text(kind="caption", margin=(0, 12, 8, 12), sizing_mode="stretch_width")
+        # high enough for two lines: Save must not move away from under the pointer when the words change
+        self._where = Text(kind="caption", margin=(0, 12, 8, 12), sizing_mode="stretch_width", min_height=36)
         self.dialogs = (self.loading.dialog, self.export.dialog, *(notice.dialog for notice in self._notices))
 
     def _on_title(self, event: Any) -> None:
@@ -267,7 +268,7 @@ def where_it_is(session: Session) -> str:
     """Return whether what is in the list is saved, and where it is or goes to."""
     if session.saved_as:
         name = session.saved_as.rpartition("/")[2]
-        where = f", below {session.store.where}" if session.store else ""
+        where = f" · {session.store.where}" if session.store else ""
         return f"Unsaved changes since {name}" if session.unsaved else f"Saved as {name}{where}"
     if session.store is None:
         return ""
