@@ -6,7 +6,6 @@ from seg_app.records import Box, Window
 from seg_app.sam.automask import Answers, search
 from seg_app.sam.autooptions import AutoOptions
 from seg_app.sam.crops import Crop, area_of, crops_of
-from seg_app.sam.doubles import best_boxes
 from seg_app.sam.lowres import box_of, enlarged, outline_of, places, stability, without_specks
 
 SIZE = 128
@@ -177,9 +176,3 @@ def test_specks_go_and_the_object_stays():
     clean = without_specks(bits, 4)
     assert (np.count_nonzero(clean), clean[5, 5], clean[18, 18]) == (144, True, False)
     np.testing.assert_array_equal(without_specks(bits, 1), bits)
-
-
-def test_of_two_boxes_that_overlap_the_better_one_is_kept():
-    boxes = np.array([(0, 0, 10, 10), (1, 0, 11, 10), (50, 50, 50, 60)], dtype=float)
-    assert best_boxes(boxes, np.array([0.5, 0.9, 0.7]), 0.7) == [1, 2]
-    assert best_boxes(boxes, np.array([0.5, 0.9, 0.7]), 0.95) == [1, 2, 0]

@@ -13,7 +13,7 @@ import numpy as np
 from seg_app.geometry import contains, mask_from_bits
 from seg_app.records import Point, Prompts
 from seg_app.sam.crops import NEAR_PX
-from seg_app.sam.doubles import best_boxes
+from seg_app.sam.doubles import Doubles
 from seg_app.sam.lowres import Outline, box_of, outline_of, stability, without_specks
 from seg_app.sam.protocol import AutoMask, AutoProgress, Search
 
@@ -99,7 +99,7 @@ def _spared(
     return points[[not any(contains(mask, y=y, x=x) for mask in sure) for x, y in places.tolist()]]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Catch:
     """One mask that is good enough, not drawn yet."""
 
@@ -116,7 +116,7 @@ class _Catch:
 
 
 class Catch:
-    """All masks that are good enough. Which of them survive is settled anew whenever more came."""
+    """All masks that are good enough, and which of them survive."""
 
     def __init__(self, crops: list[Crop], options: AutoOptions) -> None:
         self._options = options
@@ -124,14 +124,15 @@ class Catch:
         # the edges of the searched area cut nothing: there is no more to see
         low, high = ((w.x0, w.y0) for w in windows), ((w.x1, w.y1) for w in windows)
         self._area = np.concatenate([np.min(list(low), axis=0), np.max(list(high), axis=0)])
-        self._caught: list[_Catch] = []
+        self._groups: dict[int, Doubles[_Catch]] = {}
+        self._between = Doubles[_Catch](options.crop_nms_thresh)
 
     def add(self, crop: Crop, answers: Answers) -> None:
         """Take the answers that are stable and whole."""
         for logits, score, point in zip(answers.logits, answers.scores, answers.points, strict=True):
             caught = self._judged(crop, logits - self._options.mask_threshold, float(score), point)
             if caught is not None:
-                self._caught.append(caught)
+                self._settle(caught)
 
     def masks(self) -> tuple[AutoMask, ...]:
         """Return the masks that survive among those so far, best first in each crop."""
@@ -162,16 +163,19 @@ class Catch:
         near = np.abs(box - edges) <= NEAR_PX
         return bool((near & (np.abs(box - self._area) > NEAR_PX)).any())
 
+    def _settle(self, caught: _Catch) -> None:
+        """Let a mask compete in its group, and those that win or lose there by it between the groups."""
+        group = self._groups.setdefault(caught.crop.group, Doubles(self._options.box_nms_thresh))
+        for one, has_won in group.put(caught, caught.box, (-caught.score,)):
+            if has_won:
+                self._between.put(one, one.box, (one.crop.area, one.crop.group, -one.score))
+            else:
+                self._between.drop(one)
+
     def _survivors(self) -> list[_Catch]:
-        groups: dict[int, list[_Catch]] = {}
-        for caught in self._caught:
-            groups.setdefault(caught.crop.group, []).append(caught)
-        best = [
-            one for group in groups.values() for one in _best(group, self._options.box_nms_thresh, lambda c: c.score)
-        ]
-        if len(groups) < 2:
-            return best
-        return _best(best, self._options.crop_nms_thresh, lambda c: 1 / c.crop.area)
+        if len(self._groups) > 1:
+            return self._between.kept
+        return [one for group in self._groups.values() for one in group.kept]
 
     def _draw(self, caught: _Catch) -> AutoMask | None:
         y0, x0, bits = caught.outline.bits(caught.crop.window.shape)
@@ -180,8 +184,3 @@ class Catch:
         window, prompts = caught.crop.window, Prompts((Point(*caught.point),))
         mask = mask_from_bits(bits, y0=y0 + window.y0, x0=x0 + window.x0, score=caught.score, prompts=prompts)
         return mask and AutoMask(mask, caught.stability)
-
-
-def _best(group: list[_Catch], threshold: float, score: Callable[[_Catch], float]) -> list[_Catch]:
-    boxes, scores = np.array([one.box for one in group]), np.array([score(one) for one in group])
-    return [group[i] for i in best_boxes(boxes, scores, threshold)]

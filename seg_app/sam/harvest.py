@@ -9,7 +9,7 @@ import numpy as np
 
 from seg_app.geometry import contains, mask_from_bits
 from seg_app.records import Mask, Point, Prompts
-from seg_app.sam.doubles import best_boxes
+from seg_app.sam.doubles import Doubles
 from seg_app.sam.lowres import without_specks
 from seg_app.sam.patches import Patch, softened, spread
 from seg_app.sam.protocol import AutoMask, AutoProgress, Search
@@ -60,6 +60,7 @@ class _Basket:
 
     def __post_init__(self) -> None:
         self._found: list[Mask] = []
+        self._doubles = Doubles[Mask](self.options.box_nms_thresh)
 
     def holds(self, x: float, y: float) -> bool:
         """Say whether a place of the part is inside of what was found."""
@@ -72,12 +73,11 @@ class _Basket:
         good = [pair for pair in readings if pair[1] > self.options.pred_iou_thresh and pair[0].area < limit]
         if good and (mask := self._mask(*good[0], point)) is not None:
             self._found.append(mask)
+            self._doubles.put(mask, (mask.x0, mask.y0, mask.x1, mask.y1), (-(mask.score or 0.0),))
 
     def masks(self) -> tuple[AutoMask, ...]:
         """Return what survives among it."""
-        boxes = np.array([(m.x0, m.y0, m.x1, m.y1) for m in self._found], dtype=np.float64).reshape(-1, 4)
-        kept = best_boxes(boxes, np.array([mask.score for mask in self._found]), self.options.box_nms_thresh)
-        return tuple(AutoMask(self._found[i], None) for i in kept)
+        return tuple(AutoMask(mask, None) for mask in self._doubles.kept)
 
     def _mask(self, patch: Patch, score: float, point: Point) -> Mask | None:
         y0, x0, bits = _bits(patch, self.area.shape)

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that cut the crops (default: 1)")
     parser.add_argument("--times", type=int, default=1, help="so many times the crops of a step: 20 for a GPU")
     parser.add_argument("--rate", type=float, default=6e-4, help="largest learning rate (default: 6e-4)")
+    parser.add_argument("--real-part", type=float, default=0.65, help="of the crops, from --images (default: 0.65)")
     parser.add_argument("--half", action="store_true", help="bfloat16: faster on processors that have it (AVX512-BF16)")
     parser.add_argument("--export", type=Path, default=None, help="write the averaged weights there, and stop")
 
@@ -60,7 +61,8 @@ def run(options: argparse.Namespace) -> None:
         export(work, options.export)
         return
     steps = {"steps": options.steps} if options.steps else {}
-    plan = standard(**steps, times=options.times, rate=options.rate, seed=options.seed, half=options.half)
+    chosen = {"times": options.times, "rate": options.rate, "seed": options.seed, "half": options.half}
+    plan = standard(**steps, **chosen, real_part=options.real_part)
     real = _images(options, plan, work)
     if options.memory_steps:
         _memory(options, real, work)

@@ -78,11 +78,12 @@ def standard(
     rate: float = 6e-4,
     seed: int = 0,
     half: bool = False,
+    real_part: float = 0.65,
 ) -> Plan:
     """Return the plan of the two sizes.
 
     steps: with the auxiliary tasks alone, then with prompts at 128 and 256 pixels. times: so many times the crops that
-    two cores manage in a second or two. rate: the largest learning rate.
+    two cores manage in a second or two. rate: the largest learning rate. real_part: of the crops, see `Plan`.
     """
     dense, small, full = steps
     near, far = Framing(128, 110, 420), Framing(256, 64, 700)  # small objects are shown four times as large
@@ -95,4 +96,5 @@ def standard(
         learning_rate=rate,
         seed=seed,
         half=half,
+        real_part=real_part,
     )

@@ -114,7 +114,8 @@ def measured(side: str, edge: int, arguments: list[str]) -> dict[str, float]:
 
 def compare(edges: list[int], points: int, rounds: int, checkpoint: str, *, gib: int, random: bool) -> None:
     """Print a row for each size of the image."""
-    arguments = ["--points", str(points), "--checkpoint", checkpoint, "--gib", str(gib), *(["--random"] if random else [])]
+    weights = ["--checkpoint", checkpoint, *(["--random"] if random else [])]
+    arguments = ["--points", str(points), "--gib", str(gib), *weights]
     print(f"{points} × {points} points on the CPU, median of {rounds}, at most {gib} GiB\n")
     print("| image | package | here | faster | package's memory | memory here | part | masks |")
     print("|---|---|---|---|---|---|---|---|")
