@@ -43,7 +43,9 @@ class DropsBrowser(Viewer):
         self._doing = Text(kind="caption", margin=(0, 12))
         self._list = pmui.MenuList(items=[], sizing_mode="stretch_width", margin=0, highlight=False)
         self._list.on_click(self._on_row)
-        self._path.param.watch(lambda _: self._on_path(), "enter_pressed")
+        self._path.on_event("enter", self._on_path)
+        # what Enter has left as the value would be sent back, in place of what is being written next
+        setattr(self._path, "_sync_value_input", lambda: None)  # noqa: B010 - a method of the widget's own
         explorer.param.watch(lambda *_: courier(self._show), ["folder", "rows"])
         worker.param.watch(lambda event: courier(lambda: setattr(self._doing, "text", _going_on(event.new))), "doing")
 
@@ -58,8 +60,8 @@ class DropsBrowser(Viewer):
     def _tell(self, words: str) -> None:
         self._worker.doing = words
 
-    def _on_path(self) -> None:
-        typed = str(self._path.value_input or "")
+    def _on_path(self, event: Any) -> None:
+        typed = str(event.data["target"]["value"])  # the widget may hear of it later than of the key
         self._run(lambda: self._explorer.go(typed, tell=self._tell))
 
     def _on_crumb(self, item: Any) -> None:

@@ -79,6 +79,14 @@ def test_a_path_leads_to_a_folder_and_the_crumbs_lead_back(tab):
     tab.wait_for_text("notes.docx")
 
 
+def test_what_is_written_just_before_enter_is_where_it_leads(tab):
+    for _ in range(8):  # the key came before the text, once in ten times
+        go(tab, "/labdaq")
+        tab.wait_for_text("particle.png")
+        go(tab, "/ada")
+        tab.wait_for_text("notes.docx")
+
+
 @pytest.mark.parametrize(
     "act",
     [lambda tab: click(tab, "particle.png"), lambda tab: go(tab, "/labdaq/particle.png")],
