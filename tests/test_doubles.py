@@ -38,6 +38,16 @@ def test_of_two_boxes_that_overlap_the_better_one_is_kept():
     assert put_all(boxes, ranks, 0.95).kept == [1, 2, 0]
 
 
+def test_boxes_of_one_row_or_column_have_no_area_and_suppress_nothing():
+    assert put_all([(0, 5, 10, 5), (5, 0, 5, 10), (0, 5, 10, 5)], [1, 2, 3], 0.0).kept == [0, 1, 2]
+
+
+def test_what_is_dropped_comes_back_as_it_was():
+    doubles = put_all([(0, 0, 10, 10), (0, 0, 10, 9)], [1, 2], 0.5)
+    assert doubles.drop(0) == [(0, False), (1, True)]
+    assert doubles.put(0, (50, 50, 60, 60), (9,)) == [(0, True), (1, False)]
+
+
 def test_what_was_suppressed_by_a_suppressed_one_is_back():
     chain = [(0, 0, 10, 10), (4, 0, 14, 10), (8, 0, 18, 10)]
     doubles = put_all(chain, [3, 2, 1], 0.3)
@@ -48,7 +58,7 @@ def test_what_was_suppressed_by_a_suppressed_one_is_back():
 @pytest.mark.parametrize("seed", range(8))
 def test_however_they_come_and_go_greedy_suppression_is_what_is_left(seed):
     boxes, rng = some_boxes(120, seed)
-    ranks = rng.integers(0, 40, 120).tolist()  # some are equal
+    ranks = [tuple(rank) for rank in rng.integers(0, 7, (120, 2)).tolist()]  # some are equal
     doubles, there, kept = Doubles(0.3), {}, set()
 
     def follow(changes):
@@ -57,14 +67,14 @@ def test_however_they_come_and_go_greedy_suppression_is_what_is_left(seed):
             kept.symmetric_difference_update({item})
 
     for step, box in enumerate(boxes):
-        follow(doubles.put(step, box, (ranks[step],)))
+        follow(doubles.put(step, box, ranks[step]))
         there[step] = ranks[step]
         if rng.random() < 0.4:
             gone = int(rng.choice(list(there)))
             follow(doubles.drop(gone))
             del there[gone]
             if rng.random() < 0.5:
-                follow(doubles.put(gone, boxes[gone], (ranks[gone],)))
+                follow(doubles.put(gone, boxes[gone], ranks[gone]))
                 there[gone] = ranks[gone]
     assert doubles.kept == greedy(boxes, there, 0.3)
     assert kept == set(doubles.kept)

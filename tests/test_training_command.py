@@ -23,6 +23,24 @@ def test_the_command_trains_and_exports(train, tmp_path):
     assert "model" in torch.load(tmp_path / "weights.pt", weights_only=True)
 
 
+def test_a_part_is_from_0_to_1(train, capsys):
+    with pytest.raises(SystemExit):
+        train("--real-part", "50")
+    assert "50 is not a part, from 0 to 1" in capsys.readouterr().err
+
+
+def test_the_plan_is_as_the_options_say(train, monkeypatch):
+    from seg_app.training import command
+
+    plans = []
+    monkeypatch.setattr(command, "_images", lambda _options, plan, _work: plans.append(plan) or ())
+    options = ["--steps", "0,0,3", "--times", "2", "--rate", "1e-3", "--seed", "4", "--half", "--real-part", "0.25"]
+    assert train(*options, "--memory-steps", "0") == 0
+    (plan,) = plans
+    assert (plan.steps, plan.learning_rate, plan.seed, plan.half, plan.real_part) == (3, 1e-3, 4, True, 0.25)
+    assert plan.stages[-1].crops == 10
+
+
 def test_exporting_before_training_is_one_line(train, tmp_path, capsys):
     assert train("--export", str(tmp_path / "weights.pt")) == 1
     assert "Run `seg-app train-base` first" in capsys.readouterr().err

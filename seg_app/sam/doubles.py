@@ -3,101 +3,115 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
 T = TypeVar("T", bound="Hashable")
 
-Rank: TypeAlias = "tuple[float, ...]"
-"""What is smaller is better; of equal ones the first that came."""
-
-
-@dataclass(eq=False)
-class _Entry(Generic[T]):
-    item: T
-    rank: Rank
-    near: list[_Entry[T]] = field(default_factory=list)
-    """All others that overlap it too much."""
-    is_there: bool = True
-    is_kept: bool = False
+RANKS = 4
+"""So many numbers a rank may have."""
 
 
 class Doubles(Generic[T]):
     """Items with boxes, of which those are kept that no better one that is kept overlaps too much.
 
     They may come one by one, and go again: what is kept is what greedy suppression leaves of all that are there now,
-    but only what a change touches is settled anew.
+    but only what a change touches is settled anew. Of each, a few numbers are held, also of those that went.
     """
 
     def __init__(self, threshold: float) -> None:
         """threshold: of the IoU of two boxes, 0 to 1; above it the worse one is suppressed."""
         self._threshold = threshold
-        self._entries: dict[T, _Entry[T]] = {}
-        self._order: list[_Entry[T]] = []
-        self._sides = np.empty((4, 0))
+        self._items: list[T] = []
+        self._index: dict[T, int] = {}
+        self._sides, self._ranks = np.zeros((4, 0)), np.zeros((RANKS, 0))
+        self._above = np.zeros(0, np.intp)
+        """How many better ones that are kept suppress each."""
+        self._is_there, self._is_kept = np.zeros(0, bool), np.zeros(0, bool)
 
-    def put(self, item: T, box: Sequence[float], rank: Rank) -> list[tuple[T, bool]]:
-        """Take an item with its box x0, y0, x1, y1, or one that went again.
+    def put(self, item: T, box: Sequence[float], rank: Sequence[float]) -> list[tuple[T, bool]]:
+        """Take a new item with its box x0, y0, x1, y1; one that was dropped comes back with what it had.
 
-        Return whose fate that changes, each with whether it is kept now.
+        rank: at most RANKS numbers, the first counts first, and the smaller one is better; of equal ranks the first
+        that came is. Return whose fate that changes, each with whether it is kept now.
         """
-        if item in self._entries:
-            self._entries[item].is_there = True
-        else:
-            self._entries[item] = self._new(item, np.asarray(box, np.float64), (*rank, len(self._order)))
-        return list(self._settled(self._entries[item]))
+        i = self._index.get(item, len(self._items))
+        if i == len(self._items):
+            self._append(item, box, rank)
+        self._is_there[i] = True
+        return list(self._settled(i))
 
     def drop(self, item: T) -> list[tuple[T, bool]]:
-        """Let an item go; return whose fate that changes, each with whether it is kept now."""
-        self._entries[item].is_there = False
-        return list(self._settled(self._entries[item]))
+        """Let an item go that was put; return whose fate that changes, each with whether it is kept now."""
+        i = self._index[item]
+        self._is_there[i] = False
+        return list(self._settled(i))
 
     @property
     def kept(self) -> list[T]:
         """Those that are kept, best first."""
-        return [entry.item for entry in sorted((e for e in self._order if e.is_kept), key=lambda entry: entry.rank)]
+        kept = np.flatnonzero(self._is_kept)
+        return [self._items[i] for i in kept[np.lexsort(self._ranks[::-1, kept])]]
 
-    def _new(self, item: T, box: NDArray[np.float64], rank: Rank) -> _Entry[T]:
-        count = len(self._order)
-        near = _overlapping(box, self._sides[:, :count])
-        alike = near[_ious(box, self._sides[:, near]) > self._threshold]
-        entry = _Entry(item, rank, [self._order[i] for i in alike])
-        for other in entry.near:
-            other.near.append(entry)
-        if count == self._sides.shape[1]:  # twice the room, so that it is not copied for each
-            self._sides = np.concatenate([self._sides, np.empty((4, max(count, 64)))], axis=1)
-        self._sides[:, count] = box
-        self._order.append(entry)
-        return entry
+    def _append(self, item: T, box: Sequence[float], rank: Sequence[float]) -> None:
+        i = self._index[item] = len(self._items)
+        self._items.append(item)
+        if i == len(self._above):
+            self._make_room()
+        self._sides[:, i], self._ranks[: len(rank), i] = box, rank
+        near = self._near(i)
+        self._above[i] = np.count_nonzero(self._is_kept[near] & ~self._are_worse(near, i))
 
-    def _settled(self, changed: _Entry[T]) -> Iterable[tuple[T, bool]]:
-        """Yield what becomes of an entry and, where that is new, of the worse ones near it; better ones first."""
-        waiting = [(changed.rank, changed)]
+    def _make_room(self) -> None:
+        more = max(len(self._above), 64)  # twice as much, so that it is not copied for each
+        columns = ("_sides", "_ranks", "_above", "_is_there", "_is_kept")
+        for name in columns:
+            values: NDArray[Any] = getattr(self, name)
+            room = np.zeros((*values.shape[:-1], more), values.dtype)
+            setattr(self, name, np.concatenate([values, room], axis=-1))
+
+    def _settled(self, changed: int) -> Iterator[tuple[T, bool]]:
+        """Yield what becomes of an item and, where that is new, of the worse ones near it; better ones first."""
+        waiting = [(*self._ranks[:, changed], changed)]
         while waiting:
-            _, entry = heapq.heappop(waiting)
-            is_kept = entry.is_there and not any(one.is_kept and one.rank < entry.rank for one in entry.near)
-            if is_kept != entry.is_kept:
-                entry.is_kept = is_kept
-                yield entry.item, is_kept
-                for worse in entry.near:
-                    if worse.rank > entry.rank and (worse.rank, worse) not in waiting:
-                        heapq.heappush(waiting, (worse.rank, worse))
+            i = int(heapq.heappop(waiting)[-1])
+            is_kept = bool(self._is_there[i] and not self._above[i])
+            if is_kept == self._is_kept[i]:
+                continue
+            self._is_kept[i] = is_kept
+            yield self._items[i], is_kept
+            near = self._near(i)
+            worse = near[self._are_worse(near, i)]
+            self._above[worse] += 1 if is_kept else -1
+            new = worse[(self._is_there[worse] & (self._above[worse] == 0)) != self._is_kept[worse]]
+            for one in new.tolist():
+                heapq.heappush(waiting, (*self._ranks[:, one], one))
 
+    def _near(self, i: int) -> NDArray[np.intp]:
+        """Return which others overlap one too much."""
+        x0, y0, x1, y1 = box = self._sides[:, i]
+        sides = self._sides[:, : len(self._items)]
+        near = np.flatnonzero((sides[0] < x1) & (sides[2] > x0) & (sides[1] < y1) & (sides[3] > y0))
+        near = near[near != i]
+        return near[_ious(box, sides[:, near]) > self._threshold]
 
-def _overlapping(box: NDArray[np.float64], sides: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return which boxes, given as (4, n) sides x0, y0, x1, y1, share some area with one."""
-    x0, y0, x1, y1 = sides
-    return np.flatnonzero((x0 < box[2]) & (x1 > box[0]) & (y0 < box[3]) & (y1 > box[1]))
+    def _are_worse(self, others: NDArray[np.intp], i: int) -> NDArray[np.bool_]:
+        worse = others > i
+        for ranks in self._ranks[::-1]:
+            worse = (ranks[others] > ranks[i]) | ((ranks[others] == ranks[i]) & worse)
+        return worse
 
 
 def _ious(box: NDArray[np.float64], sides: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the IoU of a box with others, given as (4, n) sides x0, y0, x1, y1, which all meet it."""
     low, high = np.maximum(box[:2, None], sides[:2]), np.minimum(box[2:, None], sides[2:])
     common = (high - low).prod(axis=0)
-    return common / ((box[2:] - box[:2]).prod() + (sides[2:] - sides[:2]).prod(axis=0) - common)
+    either = (box[2:] - box[:2]).prod() + (sides[2:] - sides[:2]).prod(axis=0) - common
+    # a box of a single row or column has no area between its first and last pixel
+    return np.divide(common, either, out=np.zeros_like(common), where=either > 0)

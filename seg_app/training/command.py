@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that cut the crops (default: 1)")
     parser.add_argument("--times", type=int, default=1, help="so many times the crops of a step: 20 for a GPU")
     parser.add_argument("--rate", type=float, default=6e-4, help="largest learning rate (default: 6e-4)")
-    parser.add_argument("--real-part", type=float, default=0.65, help="of the crops, from --images (default: 0.65)")
+    parser.add_argument(
+        "--real-part", type=_part, default=0.65, help="which part of the crops is cut from --images (default: 0.65)"
+    )
     parser.add_argument("--half", action="store_true", help="bfloat16: faster on processors that have it (AVX512-BF16)")
     parser.add_argument("--export", type=Path, default=None, help="write the averaged weights there, and stop")
 
@@ -46,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _counts(text: str) -> tuple[int, int, int]:
     dense, small, full = (int(part) for part in text.split(","))
     return dense, small, full
+
+
+def _part(text: str) -> float:
+    part = float(text)
+    if not 0 <= part <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a part, from 0 to 1")
+    return part
 
 
 def run(options: argparse.Namespace) -> None:
@@ -61,8 +70,8 @@ def run(options: argparse.Namespace) -> None:
         export(work, options.export)
         return
     steps = {"steps": options.steps} if options.steps else {}
-    chosen = {"times": options.times, "rate": options.rate, "seed": options.seed, "half": options.half}
-    plan = standard(**steps, **chosen, real_part=options.real_part)
+    names = ("times", "rate", "seed", "half", "real_part")
+    plan = standard(**steps, **{name: getattr(options, name) for name in names})
     real = _images(options, plan, work)
     if options.memory_steps:
         _memory(options, real, work)

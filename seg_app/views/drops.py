@@ -44,8 +44,7 @@ class DropsBrowser(Viewer):
         self._list = pmui.MenuList(items=[], sizing_mode="stretch_width", margin=0, highlight=False)
         self._list.on_click(self._on_row)
         self._path.on_event("enter", self._on_path)
-        # what Enter has left as the value would be sent back, in place of what is being written next
-        setattr(self._path, "_sync_value_input", lambda: None)  # noqa: B010 - a method of the widget's own
+        _keep_writing(self._path)
         explorer.param.watch(lambda *_: courier(self._show), ["folder", "rows"])
         worker.param.watch(lambda event: courier(lambda: setattr(self._doing, "text", _going_on(event.new))), "doing")
 
@@ -87,6 +86,13 @@ class DropsBrowser(Viewer):
         above = pmui.Row(self._sort, pn.layout.HSpacer(), self._again, sizing_mode="stretch_width", margin=0)
         parts = (self._path, self._crumbs, above, self._doing, self._list)
         return pmui.Column(*parts, sizing_mode="stretch_width", margin=0)
+
+
+def _keep_writing(field: pmui.TextInput) -> None:
+    """Let what Enter leaves as the value of a field not be sent back, in place of what is being written next."""
+    for watcher in list(field.param.watchers["value"]["value"]):
+        if getattr(watcher.fn, "_watcher_name", "") == "_sync_value_input":
+            field.param.unwatch(watcher)
 
 
 def _item(row: Row) -> dict[str, Any]:

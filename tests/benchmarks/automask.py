@@ -4,10 +4,10 @@
     python tests/benchmarks/automask.py --edges 4096 --gib 30
     python tests/benchmarks/automask.py --shift
 
-Each side runs in a process of its own, in turns, and may take 8 GiB or --gib, of which the package needs 22 for 4096²;
-the table is Markdown. The weights are random,
-unless the bundled ones or a checkpoint are asked for: the time does not care, but the thresholds are laid so that some
-of the masks pass. --shift prints instead how many objects are the same when the windows lie elsewhere.
+Each side runs in a process of its own, in turns, with at most 8 GiB, or --gib: for 4096² the package needs 25. The
+table is Markdown. The weights are random, unless the bundled ones or a checkpoint are asked for: the time does not
+care, but the thresholds are laid so that some of the masks pass. --shift prints instead how many objects are the same
+when the windows lie elsewhere.
 """
 
 from __future__ import annotations

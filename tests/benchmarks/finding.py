@@ -1,4 +1,4 @@
-"""What the search for all objects finds of a labelled image, how long it takes, and which part of that the model.
+"""What the search for all objects finds of a labelled image, how long it takes, and which part of that the segmenter.
 
     python tests/benchmarks/finding.py sem_micrograph.zarr sem_micrograph_truth.zarr [--edge 2048]
 
@@ -70,12 +70,12 @@ def main() -> None:
     seconds = time.perf_counter() - start
     wanted, _ = objects_of(labels)
     pairs = list(met(masks, labels))
-    print("| image | objects | masks | IoU at least | recall | precision | seconds | of the model |")
+    print("| image | objects | masks | IoU at least | recall | precision | seconds | of the segmenter |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for least in LEAST_IOUS:
         hits = {number for number, iou in pairs if iou >= least}
         recall = len(hits & {int(number) for number in wanted}) / len(wanted)
-        precision = np.mean([iou >= least for _, iou in pairs])
+        precision = np.mean([iou >= least for _, iou in pairs] or [0])
         row = [f"{window.shape[1]} × {window.shape[0]}", len(wanted), len(masks), least, f"{recall:.3f}"]
         print(f"| {' | '.join(map(str, row))} | {precision:.3f} | {seconds:.0f} | {engine.seconds / seconds:.0%} |")
 

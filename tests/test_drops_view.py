@@ -1,0 +1,48 @@
+"""The field for a path on Drops, without a browser: what the key Enter says counts."""
+
+import param
+import pytest
+from panel.models.reactive_html import DOMEvent
+from threads import finish
+
+from seg_app.models import Worker
+from seg_app.views.courier import Courier
+from seg_app.views.drops import DropsBrowser
+
+
+class Seen(param.Parameterized):
+    """An explorer that notes where it is sent."""
+
+    folder, rows = param.String("drops/ada"), param.List()
+    newest_first = param.Boolean()
+    crumbs = ()
+    visited: tuple[str, ...] = ()
+
+    def go(self, typed, *, tell):  # noqa: ARG002
+        self.visited = (*self.visited, typed)
+
+
+@pytest.fixture
+def browser():
+    view = DropsBrowser(Seen(), Worker(), Courier())  # pyright: ignore[reportArgumentType]
+    view.worker = view._worker
+    yield view
+    view.worker.close()
+
+
+def press_enter(browser, text):
+    event = DOMEvent(None, node="enter", data={"key": "Enter", "target": {"value": text}})
+    browser._path._process_event(event)
+    finish(browser)
+
+
+def test_enter_leads_to_what_stands_in_the_browser_though_the_widget_has_not_heard_of_it(browser):
+    press_enter(browser, "/ada")
+    press_enter(browser, "/labdaq")
+    assert browser._path.value_input == ""
+    assert browser._explorer.visited == ("/ada", "/labdaq")
+
+
+def test_what_enter_leaves_as_the_value_is_not_sent_back_over_what_is_written_next(browser):
+    browser._path.value = "/ada"
+    assert browser._path.value_input == ""
