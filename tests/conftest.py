@@ -24,9 +24,16 @@ PHASE_S = 150
 STDERR = pytest.StashKey[int]()
 """Where one writes past what pytest captures."""
 
+LONG = {"test_tiled_process", "test_engine", "test_training_trainer", "test_app", "test_cli", "test_replicas"}
+"""Files of which each takes half a minute or more. They come first: at the end no core waits for one of them."""
+
 
 def pytest_configure(config):
     config.stash[STDERR] = os.dup(2)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in LONG)
 
 
 def pytest_collection_finish():

@@ -31,6 +31,6 @@ fi
 types=$!
 trap 'kill "$types" 2>/dev/null || true' EXIT
 # A page and its app must not wait for a training: first what needs no browser. Who shares an app is on one core.
-"$PYTHON" -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile
+"$PYTHON" -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 wait "$types"
 exec "$PYTHON" -m pytest tests/ui -n auto --maxprocesses 4 --dist loadscope # no other file is imported for it

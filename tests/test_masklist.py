@@ -214,8 +214,8 @@ def test_where_masks_go_is_said_then_where_they_are_then_that_they_changed(liste
     said.append(listed._saved._where.text)
     bench.session.undo()
     said.append(listed._saved._where.text)
-    first = f"Not saved yet. Saves to {bench.session.store.where}"
-    saved = f"Saved as array.npz · {bench.session.store.where}"
+    first = f"Not saved yet. Saves below {bench.session.store.where}"
+    saved = f"Saved as array.npz · below {bench.session.store.where}"
     assert said == [first, saved, "Unsaved changes since array.npz"]
 
 
@@ -223,4 +223,4 @@ def test_loading_the_same_set_again_says_that_it_is_saved(listed, bench):
     path = bench.session.save()
     bench.session.undo()
     bench.session.load(path)
-    assert listed._saved._where.text.startswith("Saved as array.npz · ")
+    assert listed._saved._where.text.startswith("Saved as array.npz · below ")

@@ -107,3 +107,9 @@ def test_a_new_title_makes_saving_possible_again(bench):
     before = saved._save.disabled
     saved._title.value = "pores"
     assert (before, saved._save.disabled, bench.session.set_title) == (True, False, "pores")
+
+
+def test_a_title_counts_also_where_the_browser_sends_letter_and_end_of_typing_at_once(bench):
+    title = bench._masklist._saved._title
+    title._process_events({"value_input": "pores", "value": "pores"})
+    assert bench.session.set_title == "pores"

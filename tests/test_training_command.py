@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from seg_app.cli import main
+from seg_app.training import command
 
 
 @pytest.fixture
@@ -30,8 +31,6 @@ def test_a_part_is_from_0_to_1(train, capsys):
 
 
 def test_the_plan_is_as_the_options_say(train, monkeypatch):
-    from seg_app.training import command
-
     plans = []
     monkeypatch.setattr(command, "_images", lambda _options, plan, _work: plans.append(plan) or ())
     options = ["--steps", "0,0,3", "--times", "2", "--rate", "1e-3", "--seed", "4", "--half", "--real-part", "0.25"]

@@ -189,7 +189,9 @@ class Gestures(JSComponent):
         if (e.defaultPrevented) return
         const target = e.composedPath()[0]
         if (target?.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target?.tagName ?? '')) return
-        if (target?.tagName === 'INPUT' && !/^(checkbox|radio|range|button)$/.test(target.type)) {
+        const key = nameOf(e)
+        const isText = target?.tagName === 'INPUT' && !/^(checkbox|radio|range|button)$/.test(target.type)
+        if (isText && (model.in_notebook || key !== 'ctrl+s')) {
           // who has typed a class goes on in the image: the next key is for it, not for the field
           if (!model.in_notebook && /^(Enter|Escape)$/.test(e.key)) takeFocus()
           return
@@ -197,12 +199,13 @@ class Gestures(JSComponent):
         if (!el.isConnected || el.offsetParent === null) return
         if (model.in_notebook && globalThis.__segAppActive !== model.place) return
         if (model.in_notebook && !e.composedPath().includes(outermost())) return
-        const key = nameOf(e)
         if (target?.type === 'range' && /Arrow|Home|End/.test(key)) return
         if (!model.keys.includes(key)) return
         e.preventDefault()
         if (model.in_notebook) e.stopPropagation()  // else D, D deletes the cell
-        if (!e.repeat || model.repeating.includes(key)) model.send_msg({ kind: 'key', key, ...turnBy(key) })
+        const tell = () => model.send_msg({ kind: 'key', key, ...turnBy(key) })
+        if (e.repeat && !model.repeating.includes(key)) return
+        isText ? setTimeout(tell, 100) : tell()  // a field sends its text a frame later, and a set is to be called so
       }
       el.addEventListener('contextmenu', onContextMenu)
       el.addEventListener('pointerdown', onDown, true)

@@ -234,8 +234,8 @@ class SavedSets(Viewer):
         self._where = Text(kind="caption", margin=(0, 12, 8, 12), sizing_mode="stretch_width", min_height=36)
         self.dialogs = (self.loading.dialog, self.export.dialog, *(notice.dialog for notice in self._notices))
 
-    def _on_title(self, event: Any) -> None:
-        self._bench.session.set_title = self._typed = event.new
+    def _on_title(self, *events: Any) -> None:
+        self._bench.session.set_title = self._typed = events[-1].new  # the same in both, where both come at once
 
     def refresh(self) -> None:
         """Enable what makes sense, and say where the masks are."""
@@ -268,8 +268,8 @@ def where_it_is(session: Session) -> str:
     """Return whether what is in the list is saved, and where it is or goes to."""
     if session.saved_as:
         name = session.saved_as.rpartition("/")[2]
-        where = f" · {session.store.where}" if session.store else ""
+        where = f" · below {session.store.where}" if session.store else ""
         return f"Unsaved changes since {name}" if session.unsaved else f"Saved as {name}{where}"
     if session.store is None:
         return ""
-    return f"{'Not saved yet. ' if session.unsaved else ''}Saves to {session.store.where}"
+    return f"{'Not saved yet. ' if session.unsaved else ''}Saves below {session.store.where}"

@@ -16,6 +16,8 @@ from seg_app.views.dialog import make_dialog
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from seg_app.records import Calibration
     from seg_app.views.workbench import Workbench
 
@@ -31,17 +33,17 @@ class ScaleForm(Viewer):
         self._bench, self._volume = bench, bench.session.volume
         self._now = Text(margin=(0, 8), sizing_mode="stretch_width")
         self._remarks = Text(kind="caption", margin=(4, 8), sizing_mode="stretch_width")
-        self._x, self._y = self._number("Width of a pixel"), self._number("Height, if other")
-        self._z = self._number("Distance of planes", visible=self._volume.n_planes > 1)
+        self._x, self._y = self._number("Width of a pixel", self._set), self._number("Height, if other", self._set)
+        self._z = self._number("Distance of planes", self._set, visible=self._volume.n_planes > 1)
         self._unit, self._line_unit = self._units("nm"), self._units("µm")
         self._line = Text(margin=(0, 8), sizing_mode="stretch_width")
-        self._length = self._number("Its length")
+        self._length = self._number("Its length", self._set_by_line)
         self._by_line = pmui.Row(
             self._length, self._line_unit, self._button("Set by the line", self._set_by_line), margin=0, visible=False
         )
         self._reset = self._button("As the file says", self._forget, variant="text")
         self._bar = Text(margin=(0, 8), sizing_mode="stretch_width")
-        self._rows = self._number("Rows of the databar")
+        self._rows = self._number("Rows of the databar", self._set_bar)
         self._bar_reset = self._button("As it is found", self._forget_bar, variant="text")
         self.dialog = make_dialog(*self._parts(), title="Scale and databar", width_option="sm")
         self.dialog.param.watch(lambda event: event.new or self._on_close(), "open")
@@ -61,8 +63,16 @@ class ScaleForm(Viewer):
         ]  # fmt: skip
 
     @staticmethod
-    def _number(label: str, *, visible: bool = True) -> pmui.TextInput:
-        return pmui.TextInput(label=label, size="small", width=130, margin=(12, 8, 8, 8), visible=visible)
+    def _number(label: str, verb: Callable[[], object], *, visible: bool = True) -> pmui.TextInput:
+        """Return a field of which Enter does what the button beside it does."""
+        field = pmui.TextInput(label=label, size="small", width=130, margin=(12, 8, 8, 8), visible=visible)
+
+        def on_enter(event: Any) -> None:
+            field.value = str(event.data["target"]["value"])  # the widget may hear of it later than of the key
+            verb()
+
+        field.on_event("enter", on_enter)
+        return field
 
     @staticmethod
     def _units(unit: str) -> pmui.RadioButtonGroup:
