@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from builders import square
+from panel.models.reactive_html import DOMEvent
 
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Session, Volume
@@ -34,3 +35,8 @@ def opened_bench(folder: Path, *, is_saved: bool = False) -> Iterator[Workbench]
         session.undo()
     with bench_of(session) as bench:
         yield bench
+
+
+def press_enter(field, text: str) -> None:
+    """Press Enter in a field of a bench, in which a text stands that its widget has not heard of yet."""
+    field._process_event(DOMEvent(None, node="enter", data={"key": "Enter", "target": {"value": text}}))

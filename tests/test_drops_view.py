@@ -2,7 +2,7 @@
 
 import param
 import pytest
-from panel.models.reactive_html import DOMEvent
+from benches import press_enter
 from threads import finish
 
 from seg_app.models import Worker
@@ -30,15 +30,10 @@ def browser():
     view.worker.close()
 
 
-def press_enter(browser, text):
-    event = DOMEvent(None, node="enter", data={"key": "Enter", "target": {"value": text}})
-    browser._path._process_event(event)
-    finish(browser)
-
-
 def test_enter_leads_to_what_stands_in_the_browser_though_the_widget_has_not_heard_of_it(browser):
-    press_enter(browser, "/ada")
-    press_enter(browser, "/labdaq")
+    press_enter(browser._path, "/ada")
+    press_enter(browser._path, "/labdaq")
+    finish(browser)
     assert browser._path.value_input == ""
     assert browser._explorer.visited == ("/ada", "/labdaq")
 

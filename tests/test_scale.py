@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from benches import bench_of
+from benches import bench_of, press_enter
 from bokeh.models import BoxAnnotation, ScaleBar, Segment
 from bokeh.plotting import figure as make_figure
 
@@ -50,6 +50,15 @@ def test_what_is_no_number_is_told(text):
 
 def test_the_dialog_says_that_the_scale_is_not_known(form):
     assert form._now.text == "Not known: sizes are given in pixels."
+
+
+def test_enter_does_what_the_button_beside_the_field_does(bench, form, volume):
+    press_enter(form._x, "2,5")
+    done(bench)
+    assert volume.calibration == Calibration((None, 2.5, 2.5), "user")
+    press_enter(form._rows, "7")
+    done(bench)
+    assert volume.databar_rows == 7
 
 
 def test_the_dialog_sets_the_scale_in_the_chosen_unit(bench, form, volume):

@@ -111,8 +111,8 @@ class _Catch:
     box: tuple[float, float, float, float]
     """First and last column and row (x0, y0, x1, y1) in pixels of the image."""
     outline: Outline
-    number: int
-    """The how manieth of all it is."""
+    arrival: int
+    """How many came before it."""
     drawn: list[AutoMask] = field(default_factory=list)
     """At most one, once it was asked for."""
     is_drawn: bool = False
@@ -127,7 +127,7 @@ class Catch:
         # the edges of the searched area cut nothing: there is no more to see
         low, high = ((w.x0, w.y0) for w in windows), ((w.x1, w.y1) for w in windows)
         self._area = np.concatenate([np.min(list(low), axis=0), np.max(list(high), axis=0)])
-        self._numbers = itertools.count()
+        self._arrivals = itertools.count()
         self._groups: dict[int, Doubles[_Catch]] = {}
         self._between = Doubles[_Catch](options.crop_nms_thresh)
 
@@ -159,8 +159,8 @@ class Catch:
         box = np.array(box_of(logits, shape)) + np.tile(corner, 2)
         if self._is_cut(box, crop.window) or (box[2:] - box[:2]).max() < crop.smallest_px:
             return None
-        (x, y), number = point + corner, next(self._numbers)
-        return _Catch(crop, score, steady, (float(x), float(y)), tuple(box.tolist()), outline_of(logits), number)
+        (x, y), arrival = point + corner, next(self._arrivals)
+        return _Catch(crop, score, steady, (float(x), float(y)), tuple(box.tolist()), outline_of(logits), arrival)
 
     def _is_cut(self, box: NDArray[np.float64], window: Window) -> bool:
         edges = np.array([window.x0, window.y0, window.x1, window.y1])
@@ -172,7 +172,7 @@ class Catch:
         group = self._groups.setdefault(caught.crop.group, Doubles(self._options.box_nms_thresh))
         for one, has_won in group.put(caught, caught.box, (-caught.score,)):
             if has_won:
-                self._between.put(one, one.box, (one.crop.area, one.crop.group, -one.score, one.number))
+                self._between.put(one, one.box, (one.crop.area, one.crop.group, -one.score, one.arrival))
             else:
                 self._between.drop(one)
 

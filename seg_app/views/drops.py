@@ -14,6 +14,7 @@ from panel.viewable import Viewer
 from seg_app.io.copies import megabytes
 from seg_app.models import Explorer, Row, Worker
 from seg_app.views.courier import Courier
+from seg_app.views.entering import keep_writing, on_enter
 from seg_app.views.text import Text
 
 MOST_ROWS = 500
@@ -43,8 +44,8 @@ class DropsBrowser(Viewer):
         self._doing = Text(kind="caption", margin=(0, 12))
         self._list = pmui.MenuList(items=[], sizing_mode="stretch_width", margin=0, highlight=False)
         self._list.on_click(self._on_row)
-        self._path.on_event("enter", self._on_path)
-        _keep_writing(self._path)
+        on_enter(self._path, self._on_path)
+        keep_writing(self._path)
         explorer.param.watch(lambda *_: courier(self._show), ["folder", "rows"])
         worker.param.watch(lambda event: courier(lambda: setattr(self._doing, "text", _going_on(event.new))), "doing")
 
@@ -59,8 +60,7 @@ class DropsBrowser(Viewer):
     def _tell(self, words: str) -> None:
         self._worker.doing = words
 
-    def _on_path(self, event: Any) -> None:
-        typed = str(event.data["target"]["value"])  # the widget may hear of it later than of the key
+    def _on_path(self, typed: str) -> None:
         self._run(lambda: self._explorer.go(typed, tell=self._tell))
 
     def _on_crumb(self, item: Any) -> None:
@@ -86,13 +86,6 @@ class DropsBrowser(Viewer):
         above = pmui.Row(self._sort, pn.layout.HSpacer(), self._again, sizing_mode="stretch_width", margin=0)
         parts = (self._path, self._crumbs, above, self._doing, self._list)
         return pmui.Column(*parts, sizing_mode="stretch_width", margin=0)
-
-
-def _keep_writing(field: pmui.TextInput) -> None:
-    """Let what Enter leaves as the value of a field not be sent back, in place of what is being written next."""
-    for watcher in list(field.param.watchers["value"]["value"]):
-        if getattr(watcher.fn, "_watcher_name", "") == "_sync_value_input":
-            field.param.unwatch(watcher)
 
 
 def _item(row: Row) -> dict[str, Any]:

@@ -203,8 +203,8 @@ class Gestures(JSComponent):
         if (!model.keys.includes(key)) return
         e.preventDefault()
         if (model.in_notebook) e.stopPropagation()  // else D, D deletes the cell
-        const tell = () => model.send_msg({ kind: 'key', key, ...turnBy(key) })
         if (e.repeat && !model.repeating.includes(key)) return
+        const tell = () => model.send_msg({ kind: 'key', key, ...turnBy(key) })
         isText ? setTimeout(tell, 100) : tell()  // a field sends its text a frame later, and a set is to be called so
       }
       el.addEventListener('contextmenu', onContextMenu)

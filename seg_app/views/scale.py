@@ -13,6 +13,7 @@ from seg_app.errors import SegAppError
 from seg_app.lengths import UNITS, spoken_length, spoken_pixel, unit_of
 from seg_app.models.remarks import remarks_on
 from seg_app.views.dialog import make_dialog
+from seg_app.views.entering import on_enter
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ class ScaleForm(Viewer):
         """Return a field of which Enter does what the button beside it does."""
         field = pmui.TextInput(label=label, size="small", width=130, margin=(12, 8, 8, 8), visible=visible)
 
-        def on_enter(event: Any) -> None:
-            field.value = str(event.data["target"]["value"])  # the widget may hear of it later than of the key
+        def enter(text: str) -> None:
+            field.value = text
             verb()
 
-        field.on_event("enter", on_enter)
+        on_enter(field, enter)
         return field
 
     @staticmethod
