@@ -12,6 +12,7 @@ SegAppError
 │   ├── ForbiddenError     the place is there, but does not let this user write
 │   └── DamagedError       it arrived otherwise than it was sent, and must not be used
 ├── SegmenterError         the model cannot be loaded, or cannot answer
+│   └── AwayError          it runs elsewhere, and does not answer now
 ├── BusyError              something that is on its way has to be done first: try again in a moment
 └── SettingsError          a setting has a value that makes no sense
 """
@@ -63,6 +64,10 @@ class DamagedError(StorageError):
 
 class SegmenterError(SegAppError):
     """Say that the model cannot be loaded, or cannot answer."""
+
+
+class AwayError(SegmenterError):
+    """Say that the model runs elsewhere, and does not answer now; what was asked can be asked again later."""
 
 
 class BusyError(SegAppError):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from seg_app.errors import SegmenterError
+from seg_app.errors import AwayError, SegmenterError
 from seg_app.records import Box, Point, Prompts
 from seg_app.sam import Candidate, connect_sam, wire
 from seg_app.sam.autooptions import AutoOptions
@@ -162,6 +162,33 @@ def test_a_server_that_has_gone_is_missed_by_name() -> None:
         segmenter = RemoteSegmenter(url, patience_s=0.1)
     with pytest.raises(SegmenterError, match=f"No SAM server answers at {url}"):
         segmenter.predict(disc_on_noise(), CLICK)
+    segmenter.close()
+
+
+def test_a_machine_that_is_off_is_missed_like_a_server_that_does_not_run(monkeypatch) -> None:
+    with running(create_app(ClassicalSegmenter())) as url:
+        segmenter = RemoteSegmenter(url, patience_s=0.0)
+
+        def silent(*_, **__):
+            raise httpx.ConnectTimeout("no answer")
+
+        monkeypatch.setattr(segmenter._http, "send", silent)
+        with pytest.raises(AwayError, match=f"No SAM server answers at {url}"):
+            segmenter.predict(disc_on_noise(), CLICK)
+        segmenter.close()
+
+
+def test_whether_it_is_there_is_asked_of_the_server_with_what_it_has_now() -> None:
+    class Other(ClassicalSegmenter):
+        name, input_size = "Other", 512
+
+    with running(create_app(ClassicalSegmenter())) as url:
+        segmenter = RemoteSegmenter(url)
+        assert segmenter.is_there()
+    assert not segmenter.is_there()
+    with running(create_app(Other()), port=httpx.URL(url).port):
+        assert segmenter.is_there()
+    assert (segmenter.name, segmenter.input_size) == ("Other", 512)
     segmenter.close()
 
 
@@ -349,6 +376,12 @@ def test_a_search_on_the_server_finds_what_a_search_here_does(remote) -> None:
     here = steps_of(ClassicalSegmenter().automask(disc_on_noise(), AutoOptions(pred_iou_thresh=0.3)))
     assert steps_of(remote.automask(disc_on_noise(), AutoOptions(pred_iou_thresh=0.3))) == here
     assert here[-1][1]
+
+
+def test_a_search_of_an_image_that_the_server_let_go_sends_it_again(remote, client) -> None:
+    list(remote.automask(disc_on_noise()))
+    client.delete("/cache")
+    assert list(remote.automask(disc_on_noise()))
 
 
 def test_masks_that_go_and_come_are_followed_line_by_line() -> None:

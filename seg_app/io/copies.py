@@ -68,6 +68,13 @@ class Copies:
         folder = self._folder / sha256("\0".join(words).encode()).hexdigest()[:32]
         return folder / f"{encoded(name.stem)[:MOST_LETTERS]}{name.suffix}"
 
+    def has(self, file: FileInfo, beside: FileInfo | None = None) -> bool:
+        """Say whether there is a copy of a file of this size and time."""
+        try:
+            return self.path_of(file, beside).stat().st_size == file.size
+        except OSError:
+            return False
+
     def fetch(self, file: FileInfo, *, beside: FileInfo | None = None, tell: Tell = unheard) -> Path:
         """Return the path of a copy, which is made unless there is one of this size and time.
 
@@ -75,7 +82,7 @@ class Copies:
         SourceError when the server does not send all of it.
         """
         target = self.path_of(file, beside)
-        if not (target.is_file() and target.stat().st_size == file.size):
+        if not self.has(file, beside):
             self._expect_size(file)
             with self._written(target) as partial:
                 self._make_room(file.size)

@@ -59,7 +59,17 @@ class DropsImages:
         Raises MissingError when it is not there, UnreadableError when it is too large, damaged or of an unknown
         format, StorageError when there is no space for a copy.
         """
-        copy = self._fetched(path, tell)
+        return self._opened(self._fetched(path, tell), path, part)
+
+    def is_here(self, file: FileInfo) -> bool:
+        """Say whether a file can be opened without fetching it."""
+        return self._copies.has(file)
+
+    def glimpse(self, file: FileInfo, part: str = "") -> Opened:
+        """Open an image as `open` does, without asking what there is now, and what lies beside it. Raises as `open`."""
+        return self._opened(self._copies.fetch(file), file.path, part)
+
+    def _opened(self, copy: Path, path: str, part: str) -> Opened:
         with readable(copy.name):
             levels, attributes = read_content(copy, part or None)
             name = f"{path}/{part}" if part else path

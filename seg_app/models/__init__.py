@@ -4,6 +4,7 @@ from seg_app.io.axes import CHANNEL
 from seg_app.io.inbox import Delivery, Inbox
 from seg_app.io.readers import FORMATS
 from seg_app.models.carrying import Carried, Carrier, Carrying
+from seg_app.models.comeback import Comeback
 from seg_app.models.desk import Desk
 from seg_app.models.explorer import Explorer, Row
 from seg_app.models.finding import Ending, Finding
@@ -20,6 +21,7 @@ from seg_app.models.preview import Preview
 from seg_app.models.prompts import Draft
 from seg_app.models.search import Search, Wanted
 from seg_app.models.session import Session
+from seg_app.models.thumbnails import Thumbnails
 from seg_app.models.volume import Volume
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Carrier",
     "Carrying",
     "Change",
+    "Comeback",
     "Delivery",
     "Desk",
     "Draft",
@@ -47,6 +50,7 @@ __all__ = [
     "Row",
     "Search",
     "Session",
+    "Thumbnails",
     "Volume",
     "Wanted",
     "Worker",

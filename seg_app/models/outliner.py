@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from seg_app.errors import AwayError
 from seg_app.geometry import distinct
 from seg_app.models.corrections import Corrections
 from seg_app.models.grey import to_uint8
@@ -77,7 +78,13 @@ class Outliner:
         shown = self._session.draft.mask.id if self._session.draft.mask else ""
         previous = self._corrections.before(prompts, (z, window, self._session.limits), chosen=shown)
         placed = window.to_window(prompts)
-        found = self._session.segmenter.predict(self.as_seen(window, z), placed, previous=previous)
+        image, draft = self.as_seen(window, z), self._session.draft
+        try:
+            found = self._session.segmenter.predict(image, placed, previous=previous)
+        except AwayError:
+            draft.is_waiting = True
+            raise
+        draft.is_waiting = False
         return [clicked(candidate, placed) for candidate in found]
 
     def as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:

@@ -37,6 +37,7 @@ class Draft(param.Parameterized):
     )
     include = param.Boolean(default=True, doc="Whether a plain click includes; a switch for those with one button.")
     drawing = param.Boolean(default=False, doc="Whether the next drag over the plane draws the box.")
+    is_waiting = param.Boolean(default=False, doc="Whether the segmenter has gone away, and must be asked again.")
 
     def __init__(self):
         super().__init__()

@@ -19,7 +19,7 @@ from seg_app.io.pyramid import LARGE, Pyramid, Workshop
 from seg_app.models.facts import ImageFacts
 from seg_app.models.grey import apart
 from seg_app.models.sampling import every, filled, some_planes, some_windows
-from seg_app.records import Axis, ImageId, Window
+from seg_app.records import Axis, FileInfo, ImageId, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,11 @@ class Volume(ImageFacts):
         Raises SegAppError.
         """
         return cls._from(images.open(path, part, tell=tell))
+
+    @classmethod
+    def glimpse(cls, images: DropsImages, file: FileInfo, *, part: str = "") -> Volume:
+        """Open an image on Drops as it was listed, for its pixels alone. Raises SegAppError."""
+        return cls._from(images.glimpse(file, part))
 
     @classmethod
     def from_file(cls, path: Path | str, *, part: str | None = None) -> Volume:

@@ -10,7 +10,7 @@ import numpy as np
 
 from seg_app.errors import SegmenterError
 from seg_app.sam.followed import follower
-from seg_app.sam.protocol import EVERYTHING
+from seg_app.sam.protocol import EVERYTHING, Distant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,6 +74,14 @@ class OnDemand:
         """Return what becomes of objects on other planes, see `Follower`. Raises SegmenterError."""
         return follower(self._loaded()).propagate(planes, start, masks)
 
+    def is_there(self) -> bool:
+        """Say whether the segmenter answers now, see `Distant`; one that is not loaded yet is tried."""
+        try:
+            segmenter = self._loaded()
+        except SegmenterError:
+            return False
+        return segmenter.is_there() if isinstance(segmenter, Distant) else True
+
     def close(self) -> None:
         """Close the segmenter, if it was ever loaded."""
         if self._segmenter:
@@ -89,8 +97,9 @@ class OnDemand:
         try:
             return self._connect()
         except SegmenterError as error:
+            if not self._is_failed:
+                log.warning("%s", error)  # also for those who run the server
             self._is_failed = True
-            log.warning("%s", error)  # also for those who run the server
             raise
 
 

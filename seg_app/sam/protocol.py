@@ -122,6 +122,15 @@ class Segmenter(Protocol):
         ...
 
 
+@runtime_checkable
+class Distant(Protocol):
+    """A segmenter that runs elsewhere, and may go away and come back."""
+
+    def is_there(self) -> bool:
+        """Say whether it answers now, within a few seconds."""
+        ...
+
+
 @dataclass(frozen=True)
 class Load:
     """What a segmenter holds and has to do."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from contextlib import contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,7 +18,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from seg_app.errors import SegmenterError
+from seg_app.errors import AwayError, SegmenterError
 from seg_app.records import Prompts
 from seg_app.sam.autooptions import options_to_json
 from seg_app.sam.autowire import progress_of
@@ -29,7 +29,7 @@ from seg_app.sam.question import check_image, check_masks, check_prompts
 from seg_app.sam.wire import mask_to_json, pack_image, prompts_to_json, unpack_candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -46,6 +46,7 @@ WAIT_S, LONGEST_WAIT_S = 0.1, 1.0
 UPLOADS = 2
 CONNECT_TIMEOUT_S = 5.0
 PREVIEW_TIMEOUT_S = 5.0
+GREETING_TIMEOUT_S = 3.0
 UNAVAILABLE = (httpx.codes.NOT_FOUND, httpx.codes.SERVICE_UNAVAILABLE)
 """What keeps a preview from being shown, and nobody has to know: no such image (any more), no place free."""
 PATIENCE_S = 5.0
@@ -75,7 +76,7 @@ class RemoteSegmenter:
             trust_env=not _is_loopback(self._url),
         )
         try:
-            self._health = self._greeting()
+            self._health = self._read_health(self._sent("GET", "/health"))
         except SegmenterError:
             self._http.close()
             raise
@@ -90,6 +91,14 @@ class RemoteSegmenter:
     def input_size(self) -> int:
         """Edge in pixels of the square image that suits the server's segmenter best."""
         return int(self._health["input_size"])
+
+    def is_there(self) -> bool:
+        """Say whether the server answers now; hear anew what it has, as somebody may have started another model."""
+        try:
+            self._health = self._read_health(self._http.get("/health", timeout=GREETING_TIMEOUT_S))
+        except (httpx.TransportError, SegmenterError):
+            return False
+        return True
 
     def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:
         """Send a (rows, columns, 3) uint8 image and let the server encode it. Raises SegmenterError.
@@ -111,7 +120,7 @@ class RemoteSegmenter:
 
         A trace is a name under which the server keeps it for a while; one that it let go changes nothing. A mask is
         sent in half precision.
-        Raises SegmenterError when the server does not answer, or says that the question makes no sense.
+        Raises AwayError when the server does not answer, SegmenterError when it says that the question makes no sense.
         """
         check_image(image)
         check_prompts(prompts, image.shape, mask)
@@ -163,20 +172,11 @@ class RemoteSegmenter:
         return answer.content if answer.is_success else None
 
     def _searched(self, image: NDArray[np.uint8], question: dict[str, Any]) -> Search:
-        self._ask("/embed", image, {})
-        with self._streamed("/automask", question) as answer:
-            yield from progress_of(answer.iter_lines())
-
-    @contextmanager
-    def _streamed(self, path: str, question: dict[str, Any]) -> Iterator[httpx.Response]:
         try:
-            with self._http.stream("POST", path, json=question) as answer:
-                if not answer.is_success:
-                    answer.read()
-                    raise SegmenterError(f"The SAM server at {self._url} refuses: {_reason(answer)}")
-                yield answer
+            with closing(self._answer("/automask", image, question, is_streamed=True)) as answer:
+                yield from progress_of(answer.iter_lines())
         except httpx.TransportError as error:
-            raise SegmenterError(
+            raise AwayError(
                 f"The SAM server at {self._url} stopped answering during the search: {error}. Search again."
             ) from error
 
@@ -184,23 +184,28 @@ class RemoteSegmenter:
         """Close the connections."""
         self._http.close()
 
-    def _greeting(self) -> dict[str, Any]:
+    def _read_health(self, answer: httpx.Response) -> dict[str, Any]:
         try:
-            health = self._sent("GET", "/health").json()
+            health = answer.json()
             return {"name": str(health["name"]), "input_size": int(health["input_size"])}
         except (ValueError, KeyError, TypeError) as error:
             raise SegmenterError(f"What answers at {self._url} is no SAM server. Check BACKEND_URL.") from error
 
     def _ask(self, path: str, image: NDArray[np.uint8], question: dict[str, Any]) -> bytes:
+        return self._answer(path, image, question).content
+
+    def _answer(
+        self, path: str, image: NDArray[np.uint8], question: dict[str, Any], *, is_streamed: bool = False
+    ) -> httpx.Response:
         """Return the answer to a question about an image, which is sent if the server does not have it."""
-        question = {"key": content_key(image), **question}
+        asked = {"json": {"key": content_key(image), **question}, "is_streamed": is_streamed}
         for _ in range(UPLOADS):
-            answer = self._sent("POST", path, json=question, may_miss=True)
+            answer = self._sent("POST", path, may_miss=True, **asked)
             if answer.is_success:
-                return answer.content
+                return answer
             # it was never there, or was let go, or the server was started anew in between
             self._put(image)
-        return self._sent("POST", path, json=question).content
+        return self._sent("POST", path, **asked)
 
     def _put(self, image: NDArray[np.uint8]) -> None:
         self._sent("PUT", f"/images/{content_key(image)}", content=pack_image(image))
@@ -222,17 +227,23 @@ class RemoteSegmenter:
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
         try:
-            return retrying(self._http.request, method, path, **content)
-        except httpx.TimeoutException as error:
+            return retrying(self._request, method, path, **content)
+        except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout) as error:
             raise SegmenterError(
                 f"The SAM server at {self._url} takes longer than {self._http.timeout.read:g} s. "
                 "Try again, or use a smaller model."
             ) from error
         except httpx.TransportError as error:
-            raise SegmenterError(
+            raise AwayError(
                 f"No SAM server answers at {self._url}. "
                 f"Start it with seg-app sam --port {self._port()}, or unset BACKEND_URL."
             ) from error
+
+    def _request(self, method: str, path: str, *, is_streamed: bool = False, **content: Any) -> httpx.Response:
+        answer = self._http.send(self._http.build_request(method, path, **content), stream=is_streamed)
+        if not answer.is_success:
+            answer.read()  # why
+        return answer
 
     def _port(self) -> int:
         return httpx.URL(self._url).port or 8001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime
@@ -12,7 +13,8 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from seg_app.io.copies import megabytes
-from seg_app.models import Explorer, Row, Worker
+from seg_app.models import Explorer, Row, Thumbnails, Worker
+from seg_app.views import theme
 from seg_app.views.courier import Courier
 from seg_app.views.entering import keep_writing, on_enter
 from seg_app.views.text import Text
@@ -31,6 +33,7 @@ class DropsBrowser(Viewer):
     def __init__(self, explorer: Explorer, worker: Worker, courier: Courier):
         super().__init__()
         self._explorer, self._worker, self._courier = explorer, worker, courier
+        self._thumbnails = Thumbnails(explorer)
         self._asked: tuple[Row, Future[Any]] | None = None
         self._crumbs = pmui.Breadcrumbs(items=[], max_items=4, margin=(4, 12), on_click=self._on_crumb)
         self._path = pmui.TextInput(label="Path", description=HINT, size="small", margin=(8, 8, 4, 8))
@@ -47,6 +50,7 @@ class DropsBrowser(Viewer):
         on_enter(self._path, self._on_path)
         keep_writing(self._path)
         explorer.param.watch(lambda *_: courier(self._show), ["folder", "rows"])
+        self._thumbnails.param.watch(lambda _: courier(self._show_thumbnails), "pictures")
         worker.param.watch(lambda event: courier(lambda: setattr(self._doing, "text", _going_on(event.new))), "doing")
 
     def begin(self) -> None:
@@ -82,6 +86,18 @@ class DropsBrowser(Viewer):
         self._list.items = [_item(row) for row in rows[:MOST_ROWS]] + more or [_note(EMPTY)]
         self._crumbs.items = [{"label": path.split("/")[-1], "path": path} for path in self._explorer.crumbs]
 
+        self._show_thumbnails()
+
+    def _show_thumbnails(self) -> None:
+        """Paint over the icons: to send all lines again for each picture would take the more the more there are."""
+        pictures, lines = self._thumbnails.pictures, enumerate(self._list.items, start=1)
+        painted = [_painted(n, pictures[item["row"]]) for n, item in lines if item.get("row") in pictures]
+        self._list.stylesheets = [theme.FILES_CSS, "".join(painted)]
+
+    def close(self) -> None:
+        """Make no more thumbnails."""
+        self._thumbnails.close()
+
     def __panel__(self) -> pn.viewable.Viewable:
         above = pmui.Row(self._sort, pn.layout.HSpacer(), self._again, sizing_mode="stretch_width", margin=0)
         parts = (self._path, self._crumbs, above, self._doing, self._list)
@@ -91,6 +107,12 @@ class DropsBrowser(Viewer):
 def _item(row: Row) -> dict[str, Any]:
     icon = "folder" if row.file.is_folder else "image" if row.is_image else "insert_drive_file"
     return {"label": row.title, "secondary": about(row), "icon": icon, "row": row, "selectable": False}
+
+
+def _painted(line: int, picture: bytes) -> str:
+    data = base64.b64encode(picture).decode()
+    icon = f".MuiListItemButton-root:nth-of-type({line}) .MuiListItemIcon-root"
+    return f"{icon} {{ background-image: url(data:image/webp;base64,{data}); }} {icon} > * {{ visibility: hidden; }}\n"
 
 
 def _note(text: str) -> dict[str, Any]:

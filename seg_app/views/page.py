@@ -52,6 +52,7 @@ class Page(Viewer):
         self._asked = self._address.asked()
         self._is_opening = False
         self._dialogs: list[pmui.Dialog] = []
+        self._drops: DropsBrowser | None = None
         self._remembered = ""
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
         self._welcome = Welcome(self.worker, courier, retry=self.start)
@@ -98,7 +99,7 @@ class Page(Viewer):
         own = self._upload(desk, browser)
         if desk.drops is None:
             return [Text(text="Data", kind="title", margin=(12, 12, 4, 12)), *own, browser]
-        drops = DropsBrowser(Explorer(desk), self.worker, self._courier)
+        self._drops = drops = DropsBrowser(Explorer(desk), self.worker, self._courier)
         tabs = pmui.Tabs(("Data", browser), ("Drops", drops), sizing_mode="stretch_width", margin=0)
         tabs.param.watch(lambda event: event.new and drops.begin(), "active")
         return [*own, tabs]
@@ -197,6 +198,8 @@ class Page(Viewer):
             self._reception.dismiss(self._ticket)
         if self._desk:
             self._desk.close()
+        if self._drops:
+            self._drops.close()
         self._chooser.close()
         self.worker.close()
         if self.bench:

@@ -103,6 +103,10 @@ div { font-family: Roboto, sans-serif; font-size: 13px; line-height: 1.4; overfl
 .caption, .line { font-size: 12px; opacity: 0.75; }
 .line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 """
+FILES_CSS = """
+.MuiListItemIcon-root { width: 40px; height: 40px; margin-right: 12px; align-items: center; justify-content: center;
+  background: center / contain no-repeat; }
+"""
 HELP_CSS = """
 table { border: none !important; border-collapse: collapse; font-size: 13px; width: 100%; }
 th { text-align: left; }

@@ -11,7 +11,7 @@ from bokeh.models import PrintfTickFormatter
 from panel.viewable import Viewer
 
 from seg_app.errors import SegAppError
-from seg_app.models import Session, Worker, follow
+from seg_app.models import Comeback, Session, Worker, follow
 from seg_app.views import theme
 from seg_app.views.axes import Axes
 from seg_app.views.carrying import CarryingProgress
@@ -59,13 +59,14 @@ class Workbench(Viewer):
         self._help = make_dialog(pmui.Row(*tables, sx=theme.WRAP), title="Keys and mouse", width_option="lg")
         asking = (self._search.dialog, self._scale.dialog, self._remarks.dialog)
         self._dialogs = (self._help, *self._masklist.dialogs, *asking)
+        self._comeback = Comeback(session, self._ask_again)
         self._watch()
 
     def _watch(self) -> None:
         session = self.session
         refresh = lambda *_: self.courier.soon(self._refresh)  # noqa: E731 - one name for all the watchers
         self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo", "saved"], refresh)
-        self.watches.add(session.draft, ["prompts", "mask", "include", "drawing"], refresh)
+        self.watches.add(session.draft, ["prompts", "mask", "include", "drawing", "is_waiting"], refresh)
         self.watches.add(session, ["z", "limits", "set_title"], refresh)
         self.watches.add(session, "index", lambda _: self.courier(self._on_place))
         for finding in session.findings:
@@ -114,6 +115,11 @@ class Workbench(Viewer):
     def take_back(self) -> None:
         """Drop the last point or box at once, then outline what the others mean."""
         self.session.draft.take_back()
+        self.worker.run("Outlining the object", self.session.outline)
+
+    def _ask_again(self) -> None:
+        """Outline what a segmenter that had gone away did not."""
+        self.worker.trouble = ""
         self.worker.run("Outlining the object", self.session.outline)
 
     def accept(self) -> None:
@@ -179,6 +185,7 @@ class Workbench(Viewer):
     def close(self) -> None:
         """End the threads of this bench, and hear of nothing any more."""
         self.watches.end()
+        self._comeback.close()
         self.image.close()
         for progress in (self._searching, self._carrying):
             progress.close()

@@ -16,10 +16,13 @@ from pathlib import Path
 
 START_TIMEOUT_S = 60
 SERVE = ("-m", "seg_app.cli", "serve")
+SAM = ("-m", "seg_app.cli", "sam", "--port", "{port}")
 
 
 class App:
-    """The app with a home folder of its own; `program` is what Python runs. Nothing else is taken from outside.
+    """The app, or a SAM server, with a home folder of its own. Nothing else is taken from outside.
+
+    `program` is what Python runs; {port} in it stands for a free one.
 
     Unless `settings` say otherwise, the classical segmenter answers.
     """
@@ -27,7 +30,7 @@ class App:
     def __init__(self, home: Path, *, program: Sequence[str] = SERVE, **settings: str):
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
-        self._home, self._program, self._settings = home, program, settings
+        self._home, self._program, self._settings = home, [word.format(port=self._port) for word in program], settings
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> App:

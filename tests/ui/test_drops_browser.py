@@ -61,6 +61,8 @@ def open_particle(tab: Tab, act: Callable[[], None]) -> None:
 def test_an_image_in_a_folder_of_any_name_is_opened_outlined_and_saved(tab, drops):
     click(tab, ODD)
     assert tab.page.locator("b", has_text="run").count() == 0
+    icon = tab.page.get_by_role("button", name="particle.png").locator(".MuiListItemIcon-root")
+    tab.wait_until(lambda: "image/webp" in icon.evaluate("icon => getComputedStyle(icon).backgroundImage"))
     open_particle(tab, lambda: click(tab, "particle.png"))
     tab.click_point(100, 100)
     tab.outlined()

@@ -1,15 +1,11 @@
-"""Images on Drops: found, fetched once, opened as files here are; what goes wrong is said."""
+"""Images on Drops: fetched once, opened as files here are; what goes wrong is said."""
 
-import os
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
-import requests
-from builders import square
-from drops_server import DropsServer
-from skimage.io import imsave
+from drops_files import ODD, PIXELS, fetched, put
 
 from seg_app.errors import (
     MissingError,
@@ -20,93 +16,10 @@ from seg_app.errors import (
     UnreadableError,
     UnsafeNameError,
 )
-from seg_app.io import Copies, Drops, MaskStore
 from seg_app.io.copies import megabytes
-from seg_app.io.drops_images import DropsImages, paths_of
-from seg_app.models import Desk, Explorer
 from seg_app.records import Link
-from seg_app.sam import connect_sam
 
-PIXELS = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30)
-ODD = "<b>run< [1] {a,b}?*"
 HITACHI = "[SemImageFile]\nInstructName=SU8000\nPixelSize=2.5\nDataSize=30x20\n"
-
-
-def put(path, pixels=PIXELS, modified_s=None):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    imsave(path, pixels, check_contrast=False)
-    if modified_s:
-        os.utime(path, (modified_s, modified_s))
-    return path
-
-
-@pytest.fixture
-def root(tmp_path):
-    root = tmp_path / "drops server"
-    put(root / "drops/ada/a.png")
-    put(root / f"drops/ada/{ODD}/b.png")
-    (root / "drops/ada/notes.docx").write_text("no image")
-    (root / "drops/ada/damaged.png").write_bytes(b"damaged")
-    (root / "drops/labdaq/empty").mkdir(parents=True)
-    put(root / "drops/labdaq/c.png")
-    return root
-
-
-@pytest.fixture
-def there(root):
-    with DropsServer(root, "ada", "hush") as server:
-        yield server
-
-
-@pytest.fixture
-def cache(tmp_path):
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def drops_of(there):
-    with requests.Session() as http:
-        yield lambda password="hush": Drops(http, there.url, user="ada", password=password, timeout_s=10)
-
-
-@pytest.fixture
-def images_of(drops_of, cache):
-    return lambda password="hush", **bounds: DropsImages(
-        drops_of(password), Copies(drops_of(password), cache, **bounds), user="ada"
-    )
-
-
-@pytest.fixture
-def images(images_of):
-    return images_of()
-
-
-@pytest.fixture
-def desk(images, drops_of, tmp_path):
-    store = MaskStore(drops_of(), "drops/ada/masks")
-    desk = Desk(None, connect_sam("classical:"), store=store, journals=tmp_path / "journals")
-    desk.drops = images
-    return desk
-
-
-@pytest.fixture
-def explorer(desk):
-    explorer = Explorer(desk)
-    explorer.begin()
-    return explorer
-
-
-def titles(explorer):
-    return [row.title for row in explorer.rows]
-
-
-def click(explorer, title):
-    (row,) = (row for row in explorer.rows if row.title == title)
-    explorer.open(row)
-
-
-def fetched(there):
-    return [fields["file"] for verb, fields in there.calls if verb == "filez"]
 
 
 # Opening
@@ -263,84 +176,3 @@ def test_a_long_fetch_says_how_far_it_is(images, monkeypatch):
     said = []
     images.open("drops/ada/a.png", tell=said.append)
     assert said[0].startswith("Fetching a.png: ")
-
-
-# Looking through folders
-
-
-@pytest.mark.parametrize(
-    ("typed", "paths"),
-    [
-        ("/labdaq", ["drops/labdaq", "labdaq"]),
-        ("/drops/labdaq/", ["drops/labdaq"]),
-        ("run 7", ["drops/ada/run 7"]),
-        ("", ["drops/ada"]),
-        ("/", ["drops"]),
-        ("/labdaq//x.tif ", ["drops/labdaq/x.tif", "labdaq/x.tif"]),
-    ],
-)
-def test_a_path_is_taken_as_the_lab_writes_it(typed, paths):
-    assert paths_of(typed, "drops/ada") == paths
-
-
-def test_it_begins_in_the_folder_of_the_user_with_folders_first(explorer):
-    assert explorer.folder == "drops/ada"
-    assert titles(explorer) == [ODD, "a.png", "damaged.png", "notes.docx"]
-
-
-def test_without_a_folder_of_the_user_it_begins_above(desk):
-    desk.drops.home = "drops/bob"
-    explorer = Explorer(desk)
-    explorer.begin()
-    assert (explorer.folder, titles(explorer)) == ("drops", ["ada", "labdaq"])
-
-
-def test_the_newest_files_come_first_where_that_is_wanted(explorer, root):
-    os.utime(root / "drops/ada/notes.docx", (2e9, 2e9))
-    explorer.reload()
-    explorer.newest_first = True
-    assert titles(explorer)[:2] == [ODD, "notes.docx"]
-
-
-def test_a_click_on_a_folder_of_any_name_looks_into_it(explorer):
-    click(explorer, ODD)
-    assert titles(explorer) == ["b.png"]
-    assert explorer.crumbs == ["drops", "drops/ada", f"drops/ada/{ODD}"]
-
-
-@pytest.mark.parametrize("typed", ["/labdaq/empty", "/drops/labdaq/empty"])
-def test_an_empty_folder_is_shown_as_one(explorer, typed):
-    explorer.go(typed)
-    assert (explorer.folder, explorer.rows) == ("drops/labdaq/empty", [])
-
-
-def test_a_file_opens_by_its_path(explorer, desk):
-    explorer.go("/labdaq/c.png")
-    assert desk.session.volume.image.path == "drops/labdaq/c.png"
-    assert explorer.folder == "drops/ada"
-
-
-@pytest.mark.parametrize(("typed", "error"), [("/nothing", MissingError), ("../bob", UnsafeNameError)])
-def test_a_path_that_leads_nowhere_leaves_everything_as_it_was(explorer, desk, typed, error):
-    explorer.go("/labdaq/c.png")
-    before = (explorer.folder, explorer.rows, desk.session)
-    with pytest.raises(error):
-        explorer.go(typed)
-    assert (explorer.folder, explorer.rows, desk.session) == before
-
-
-def test_a_file_of_several_images_is_looked_into(explorer, desk, root):
-    with h5py.File(root / "drops/ada/two.h5", "w") as file:
-        file["first"], file["second"] = PIXELS, PIXELS[:10]
-    explorer.reload()
-    click(explorer, "two.h5")
-    assert titles(explorer) == ["first", "second"]
-    click(explorer, "second")
-    assert desk.session.volume.image.path == "drops/ada/two.h5/second"
-
-
-def test_masks_lie_by_the_path_of_their_image(explorer, desk, root):
-    click(explorer, "a.png")
-    desk.session.masks.add([square(2, 3)])
-    desk.session.save()
-    assert (root / "drops/ada/masks/drops/drops/ada/a.png/a.npz").is_file()

@@ -1,0 +1,96 @@
+"""Small pictures of the images in a folder on Drops, as far as they cost little."""
+
+from __future__ import annotations
+
+import io
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import param
+from PIL import Image
+
+from seg_app.errors import SegAppError
+from seg_app.models.grey import to_uint8
+from seg_app.models.jobs import Latest
+from seg_app.models.volume import Volume
+from seg_app.records import Window
+from seg_app.sam.cache import Recent
+
+if TYPE_CHECKING:
+    from seg_app.io.drops_images import DropsImages
+    from seg_app.models.explorer import Explorer, Row
+
+log = logging.getLogger(__name__)
+
+EDGE = 80
+"""Pixels of the longer side: twice those of the page, for fine screens."""
+QUALITY = 70
+MOST_ROWS = 200
+CHEAP_BYTES = 4 * 10**6
+"""Of a file that is fetched for its picture alone; a click on it opens it without waiting then."""
+LARGEST_BYTES = 10**8
+"""Of a file that is here already: more takes too long to read."""
+SLOW_S = 1.0
+"""A line on which one file takes as long is left to those that the user opens."""
+KEPT = 1000
+BATCH_S = 0.5
+"""How often new ones are shown."""
+
+
+class Thumbnails(param.Parameterized):
+    """The pictures of what an explorer shows, made one after the other in a thread of their own."""
+
+    pictures = param.Dict(default={}, doc="What there is so far, by row, as WebP.")
+
+    def __init__(self, explorer: Explorer):
+        super().__init__()
+        self._explorer = explorer
+        self._is_closed = False
+        self._kept: Recent[bytes] = Recent(KEPT)
+        self._drawing = Latest("seg-app-thumbnails")
+        explorer.param.watch(lambda _: self._drawing.ask(self._draw_all), "rows")
+
+    def close(self) -> None:
+        """End the thread after the picture that it is at."""
+        self._is_closed = True
+        self._drawing.close()
+
+    def _draw_all(self) -> None:
+        images, rows = self._explorer.images, self._explorer.rows
+        found: dict[Row, bytes] = {}
+        most_bytes, shown_s = CHEAP_BYTES, monotonic()
+        for row in [row for row in rows if row.is_image][:MOST_ROWS]:
+            if self._is_closed or self._explorer.rows is not rows:
+                return
+            picture = self._kept.find(repr(row))
+            if picture is None and row.file.size <= (LARGEST_BYTES if images.is_here(row.file) else most_bytes):
+                began_s = monotonic()
+                picture = _picture(images, row)
+                most_bytes = 0 if monotonic() - began_s > SLOW_S else most_bytes
+                self._kept.keep(repr(row), picture)  # also of one that cannot be read: it is not tried again
+            if picture:
+                found[row] = picture
+            if monotonic() - shown_s > BATCH_S:
+                self.pictures, shown_s = dict(found), monotonic()
+        self.pictures = found
+
+
+def _picture(images: DropsImages, row: Row) -> bytes:
+    """Return a row's picture as WebP; b'' where it cannot be read, which whoever opens it is told."""
+    try:
+        return drawn(Volume.glimpse(images, row.file, part=row.part))
+    except SegAppError as error:
+        log.info("No picture of %s: %s", row.title, error)
+        return b""
+
+
+def drawn(volume: Volume) -> bytes:
+    """Return the plane that is shown first, at the contrast that it has then, as WebP. Raises SourceError."""
+    coarsest = volume.n_levels - 1
+    pixels = volume.read(volume.n_planes // 2, Window(coarsest, 0, 0, *volume.level_shape(coarsest)))
+    picture = Image.fromarray(to_uint8(pixels, volume.percentiles(), rgb=True))
+    picture.thumbnail((EDGE, EDGE))
+    written = io.BytesIO()
+    picture.save(written, "WEBP", quality=QUALITY)
+    return written.getvalue()

@@ -1,0 +1,86 @@
+"""What a segmenter that has gone away was asked is asked again when it is back."""
+
+import pytest
+from discs import DISCS, Brightness, discs
+from threads import until
+
+from seg_app.errors import AwayError
+from seg_app.models import Comeback, Session, Volume
+from seg_app.models import comeback as module
+
+X, Y, _ = DISCS[0]
+
+
+class Fickle(Brightness):
+    """Answers while it is there."""
+
+    here = True
+    looks = 0
+
+    def is_there(self):
+        self.looks += 1
+        return self.here
+
+    def predict(self, image, prompts, **more):
+        if not self.here:
+            raise AwayError("It is away.")
+        return super().predict(image, prompts, **more)
+
+
+@pytest.fixture
+def session(monkeypatch):
+    monkeypatch.setattr(module, "EVERY_S", 0.001)
+    return Session(Volume.from_array(discs(*DISCS)), Fickle())
+
+
+@pytest.fixture
+def comeback(session):
+    comeback = Comeback(session, session.outline)
+    yield comeback
+    comeback.close()
+
+
+def click_in_vain(session):
+    """Click while the segmenter is away, and wait until somebody looks for it."""
+    session.segmenter.here = False
+    with pytest.raises(AwayError):
+        session.click(X, Y)
+    until(lambda: session.segmenter.looks > 2)
+
+
+@pytest.mark.usefixtures("comeback")
+def test_a_click_that_was_not_answered_is_answered_when_the_segmenter_is_back(session):
+    click_in_vain(session)
+    assert session.draft.is_waiting
+    session.segmenter.here = True
+    until(lambda: session.draft.mask)
+    assert (session.draft.answered, session.draft.is_waiting) == (True, False)
+
+
+@pytest.mark.usefixtures("comeback")
+def test_it_is_looked_for_as_often_as_it_goes_away(session):
+    for _ in range(2):
+        click_in_vain(session)
+        session.segmenter.here = True
+        until(lambda: session.draft.answered)
+        session.draft.clear()
+        session.segmenter.looks = 0
+
+
+@pytest.mark.usefixtures("comeback")
+def test_an_object_that_could_not_be_accepted_waits_outlined(session):
+    session.add_point(X, Y)
+    session.segmenter.here = False
+    with pytest.raises(AwayError):
+        session.accept()
+    session.segmenter.here = True
+    until(lambda: session.draft.mask)
+    assert session.accept()
+
+
+def test_nobody_looks_for_it_any_more_after_the_bench_is_closed(session, comeback):
+    click_in_vain(session)
+    comeback.close()
+    until(lambda: not comeback._is_looking)
+    session.segmenter.here = True
+    assert session.draft.is_waiting
