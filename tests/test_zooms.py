@@ -13,7 +13,14 @@ from seg_app.records import Box
 from seg_app.sam import Candidate, connect_sam
 from seg_app.sam.checkpoints import Checkpoint
 
-LOOKS = {"near": (1, 0, 0), "to the left": (1, -64, 0), "lower": (1, 0, 64), "far": (2, 0, 0)}
+LOOKS = {
+    "near": (1, 0, 0),
+    "nearer": (0.5, 0, 0),
+    "to the left": (1, -64, 0),
+    "lower": (1, 0, 64),
+    "far": (2, 0, 0),
+    "very far": (4, 0, 0),
+}
 """How many pixels of the plane a pixel of the screen shows, and by how many (x, y) the view is beside the object."""
 HALF_VIEW = 120
 MEASURED = 24
@@ -84,7 +91,7 @@ def looked_at(samples) -> dict[str, list]:
         for name, order in (("sem_micrograph", 1), ("sem_micrograph_truth", 0))
     )
     session = Session(in_levels(plane), connect_sam("bundled:", device="cpu"))
-    return {where: [look(session, x, y, where) for x, y in _middles(truth)] for where in ("near", "to the left", "far")}
+    return {where: [look(session, x, y, where) for x, y in _middles(truth)] for where in LOOKS}
 
 
 def _middles(truth: np.ndarray) -> list[tuple[float, float]]:
@@ -101,13 +108,12 @@ def _middles(truth: np.ndarray) -> list[tuple[float, float]]:
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 @pytest.mark.skipif(Checkpoint.bundled() is None, reason="this checkout has no weights")
-@pytest.mark.parametrize(("where", "share", "half_of_them"), [("to the left", 0.9, 0.99), ("far", 0.35, 0.84)])
-def test_the_bundled_model_sees_the_same_from_elsewhere(looked_at, record_property, where, share, half_of_them):
-    # measured: all from the left, median 1; from afar 54 % at an IoU of 0.9, 75 % at 0.8, median 0.91
+@pytest.mark.parametrize("where", [where for where in LOOKS if where != "near"])
+def test_the_bundled_model_sees_the_same_from_elsewhere(looked_at, where):
+    # measured: at an IoU of 0.9 all from nearer and from the left, 23 of 24 from below and from afar
     pairs = [*zip(looked_at["near"], looked_at[where], strict=True)]
     alike = np.array([iou(*pair) if all(pair) else 0.0 for pair in pairs])
     moved = [middle(b) - middle(a) for (a, b), value in zip(pairs, alike, strict=True) if value > 0.5]
-    record_property("IoU of at least 0.9", float(np.mean(alike >= 0.9)))
     assert np.abs(np.median(moved, axis=0)).max() < 0.5
-    assert np.median(alike) >= half_of_them
-    assert np.mean(alike >= 0.9) >= share
+    assert np.median(alike) >= 0.99
+    assert np.mean(alike >= 0.9) >= 0.9
