@@ -77,6 +77,13 @@ def test_where_there_are_no_official_weights_it_is_said_how_to_get_some(tmp_path
 
 
 @pytest.mark.usefixtures("without_sam2")
+def test_that_no_sam_answers_is_said_unless_that_was_asked_for(tmp_path) -> None:
+    assert "pip install 'seg-app[sam]'" in stock_of("classical:", tmp_path, device="cpu").lack
+    assert stock_of("classical:", tmp_path, others=["classical:"], device="cpu").lack == ""
+    assert stock_of("http://lab:8001", tmp_path, device="cpu").lack == ""
+
+
+@pytest.mark.usefixtures("without_sam2")
 def test_without_sam2_its_models_are_left_out_and_it_is_said_how_to_install_it(tmp_path, put) -> None:
     (tiny,) = put("sam2.1_hiera_tiny")
     stock = stock_of("classical:", tmp_path, others=[tiny])

@@ -198,6 +198,11 @@ class Desk(param.Parameterized):
         """Say whether a model is the one that outlines here."""
         return offer.address == self._chosen if self._chosen else offer.is_default
 
+    @property
+    def has_default(self) -> bool:
+        """Whether nobody has chosen a model here."""
+        return self._chosen is None
+
     def load(self, offer: Offer) -> Segmenter:
         """Load a model, while another one goes on answering, to `use` it then; return it. Raises SegmenterError."""
         if self.shelf is None:

@@ -5,11 +5,12 @@ from seg_app.sam.cache import CacheLimits
 from seg_app.sam.connect import best_address, connect_best, connect_sam
 from seg_app.sam.devices import Device
 from seg_app.sam.offers import stock_of
-from seg_app.sam.ondemand import OnDemand, get_ready
+from seg_app.sam.ondemand import FAILED, OnDemand, get_ready
 from seg_app.sam.protocol import Candidate, Segmenter
 from seg_app.sam.shelf import Offer, Shelf, Stock
 
 __all__ = [
+    "FAILED",
     "AutoOptions",
     "CacheLimits",
     "Candidate",

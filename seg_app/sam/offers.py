@@ -30,14 +30,15 @@ BUNDLED = "small and fast, trained on electron micrographs; comes along"
 CLASSICAL = "edges and grey values only; needs neither weights nor a GPU"
 SERVER = "computed there, whatever this machine is"
 OF_SETTINGS = "the checkpoint that this app was told to use"
+MAKESHIFT = "The classical segmenter answers. "
 NO_WEIGHTS = "No official SAM 2.1 weights are here. To get some, on the machine of the app: seg-app checkpoint get tiny"
 
 
 def stock_of(default: str, folder: Path, *, others: Sequence[str] = (), device: str | Device = "auto") -> Stock:
     """Return the default, then `others`, the official checkpoints of a folder, the bundled one and the classical one.
 
-    default, others: addresses, see `connect_sam`. Where SAM 2.1 cannot be loaded, its models are left out, unless they
-    are the default. Raises SegmenterError when there is no device of this name.
+    default, others: addresses, see `connect_sam`; what somebody has asked for is among the others. Where SAM 2.1 cannot
+    be loaded, its models are left out, unless they are the default. Raises SegmenterError when there is no device of this name.
     """
     missing = lacking()
     official = () if missing else tuple(f"local:{path}" for path in installed(folder))
@@ -47,7 +48,8 @@ def stock_of(default: str, folder: Path, *, others: Sequence[str] = (), device: 
     judged = WITH_GPU if not missing and any(map(_size_of, addresses)) and _has_gpu(device) else WITHOUT_GPU
     offers = tuple(Offer(a, _title(a, official), _judgement(a, judged), a == default) for a in addresses)
     advice = f"SAM 2.1 needs {missing}. Install it by: {INSTALL}" if missing else "" if official else NO_WEIGHTS
-    return Stock(offers, advice)
+    is_makeshift = default == "classical:" and default not in others
+    return Stock(offers, advice, MAKESHIFT + (advice or NO_WEIGHTS) if is_makeshift else "")
 
 
 def _path_of(address: str) -> Path | None:

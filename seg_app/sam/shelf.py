@@ -37,6 +37,8 @@ class Stock:
     offers: tuple[Offer, ...]
     advice: str = ""
     """How to get more, in one line; empty where nothing is missing."""
+    lack: str = ""
+    """What is not here, so that no SAM answers though nobody has asked for that, and the way out, in one line."""
 
 
 class Shelf:

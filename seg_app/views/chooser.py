@@ -9,10 +9,12 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from seg_app.models import Desk, Worker
-from seg_app.sam import Offer, Segmenter, Stock, get_ready
+from seg_app.sam import FAILED, Offer, Segmenter, Stock, get_ready
 from seg_app.views.courier import Courier
 from seg_app.views.dialog import make_dialog
 from seg_app.views.text import Text
+
+NO_MODEL = "No model answers. Choose another one by its name on top: the classical segmenter needs nothing."
 
 
 class Chooser(Viewer):
@@ -26,6 +28,7 @@ class Chooser(Viewer):
             own.param.watch(lambda event: event.new and worker.complain(event.new), "trouble")
         self._desk: Desk | None = None
         self._offers: tuple[Offer, ...] = ()
+        self._lack = ""
         self._chip = pmui.Chip(
             label="", size="small", variant="outlined", visible=False, margin=(0, 8), align="center",
             on_click=lambda _: courier(self._open), description="Choose another model",
@@ -34,7 +37,8 @@ class Chooser(Viewer):
         self._list.on_click(lambda item: courier(lambda: self._on_choice(item)))
         self._advice = Text(kind="caption", margin=(4, 12))
         self.dialog = make_dialog(self._list, self._advice, title="Model")
-        """To be placed outside of the bar on top, whose colours it would have there."""
+        self.notice = Text(kind="caption", visible=False, margin=(8, 16, 0, 16))
+        """What to do where no SAM answers. Both are to be placed outside of the bar on top, with its own colours."""
 
     def begin(self, desk: Desk) -> None:
         """Load the model of a desk, and say from now on which it is; once."""
@@ -47,11 +51,19 @@ class Chooser(Viewer):
         desk.param.watch(show, "segmenter")
         self._show()
         self._loader.run("Loading the model", get_ready, desk.segmenter)
+        self._then(self._loader.run("Looking for models", desk.models), self._note)
+
+    def _note(self, stock: Stock | None) -> None:
+        self._lack = stock.lack if stock else ""
+        self._show()
 
     def _show(self) -> None:
         if self._desk:
             doing = self._loader.doing or self._asker.doing
-            self._chip.param.update(label=f"{doing} …" if doing else self._desk.segmenter.name, visible=True)
+            name = self._desk.segmenter.name
+            self._chip.param.update(label=f"{doing} …" if doing else name, visible=True)
+            words = NO_MODEL if name == FAILED else self._lack if self._desk.has_default else ""
+            self.notice.param.update(text=words, visible=bool(words))
 
     def _open(self) -> None:
         if self._desk and not self._asker.doing:

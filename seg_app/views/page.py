@@ -63,7 +63,7 @@ class Page(Viewer):
             header=[pmui.Row(self._about, pn.layout.HSpacer(), self._chooser, *unseen, sizing_mode="stretch_width")],
             sidebar=[self._sidebar],
             sidebar_width=260,
-            main=[self._main, self._chooser.dialog, self._curtain],
+            main=[self._chooser.notice, self._main, self._chooser.dialog, self._curtain],
             theme_config=theme.THEME,
             dark_theme=preferences.dark,
             busy_indicator=None,  # what takes long is said in words

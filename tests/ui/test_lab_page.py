@@ -79,7 +79,11 @@ def tab(lab_app, scan, open_tab):  # noqa: ARG001
 
 def test_without_the_model_images_are_there_and_the_page_says_what_to_do(tab):
     tab.wait_for_text("There is no checkpoint")
-    tab.wait_for_text("No model")
+    tab.wait_for_text("No model answers. Choose another one")
+    tab.close_all()
+    tab.page.get_by_text("No model", exact=True).click()
+    tab.page.get_by_text("Classical · no weights").click()
+    expect(tab.page.get_by_text("No model answers")).to_be_hidden()
 
 
 def test_the_slider_goes_to_planes_that_have_come_and_follows_the_last_one(tab, scan):
