@@ -235,6 +235,16 @@ def test_a_zoomed_out_search_gives_masks_of_full_resolution():
     assert abs(masks[0].prompts.points[0].x - masks[0].x0) <= 2
 
 
+def test_what_is_found_from_afar_has_a_smooth_edge():
+    y, x = np.ogrid[:4096, :4096]
+    disc = np.hypot(y - 500.3, x - 490.7) < 60
+    session = Session(Volume.from_array(np.where(disc, 200, 20).astype(np.uint8)), Regions())
+    session.param.update(view=Box(-0.5, -0.5, 4095.5, 4095.5), scale=8, limits=(0, 255))
+    (mask,) = session.search.run(Wanted())
+    found = inside(mask, disc.shape)
+    assert (found & disc).sum() / (found | disc).sum() > 0.966  # 0.961 where bits are enlarged as they are
+
+
 def test_a_view_beside_the_plane_is_refused(session):
     session.view = Box(500, 500, 600, 600)
     with pytest.raises(SegAppError, match="not on screen"):

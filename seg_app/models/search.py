@@ -21,6 +21,8 @@ from seg_app.sam.pieces import clicked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from seg_app.models.session import Session
 
 LARGEST_PIXELS = 36_000_000
@@ -35,6 +37,11 @@ micrographs of EMPS are smaller; of the powder sample a search finds none below 
 CUT_PX = 2
 """What is drawn nearer to the edge of what was searched, in pixels of the level, is cut by it. Of the particles of the
 powder sample, those that the edge cuts were all drawn up to it, and whole ones ended three pixels before it or more."""
+ROOM_PX = 2
+"""Around a mask, for its soft edge."""
+SOFT_PX = 0.7
+"""Standard deviation of the blur of bits that are enlarged. Discs of 6 pixels of the level, enlarged 2, 4 and 8 times,
+have an IoU of 0.955, 0.951 and 0.953 with true ones, of 12 pixels 0.98; without it 0.928 to 0.938 and 0.966."""
 STABILITY = 0.8
 """Least stability of a mask. The package's 0.95 leaves nearly nothing of what the bundled model finds; with 0.8 it
 finds 84 % of the particles on a piece of the powder sample."""
@@ -194,13 +201,20 @@ class _Sieve:
         y0, x0, prompts = mask.y0 + window.y0, mask.x0 + window.x0, window.to_plane(mask.prompts)
         if window.level == 0:
             return replace(mask, z=self._z, y0=y0, x0=x0, prompts=prompts)
-        above, left = int(y0 > 0), int(x0 > 0)  # room for a smooth edge, as far as there is any
-        bits = np.pad(bits_of(mask), ((above, 1), (left, 1)))
+        above, left = min(y0, ROOM_PX), min(x0, ROOM_PX)
+        logits = softened(np.pad(bits_of(mask), ((above, ROOM_PX), (left, ROOM_PX))))
         y0, x0 = y0 - above, x0 - left
-        place = Window(window.level, y0, x0, y0 + bits.shape[0], x0 + bits.shape[1])
-        candidate = Candidate(np.where(bits, 1.0, -1.0).astype(np.float32), mask.score or 0.0)
+        place = Window(window.level, y0, x0, y0 + logits.shape[0], x0 + logits.shape[1])
+        candidate = Candidate(logits, mask.score or 0.0)
         fields = {"z": self._z, "prompts": prompts, "provenance": self._made}
         return windows.to_mask(candidate, place, self._plane, **fields)
+
+
+def softened(bits: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return values above 0 where bits are set, which keep a smooth edge when they are enlarged."""
+    from scipy.ndimage import gaussian_filter  # weight: only who has zoomed out needs it
+
+    return np.asarray(gaussian_filter(np.where(bits, 1.0, -1.0).astype(np.float32), SOFT_PX, mode="nearest"))
 
 
 def without_crumbs(mask: Mask) -> Mask:

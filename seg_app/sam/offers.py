@@ -38,7 +38,8 @@ def stock_of(default: str, folder: Path, *, others: Sequence[str] = (), device: 
     """Return the default, then `others`, the official checkpoints of a folder, the bundled one and the classical one.
 
     default, others: addresses, see `connect_sam`; what somebody has asked for is among the others. Where SAM 2.1 cannot
-    be loaded, its models are left out, unless they are the default. Raises SegmenterError when there is no device of this name.
+    be loaded, its models are left out, unless they are the default. Raises SegmenterError when there is no device of
+    this name.
     """
     missing = lacking()
     official = () if missing else tuple(f"local:{path}" for path in installed(folder))
