@@ -14,6 +14,7 @@ from seg_app.sam import connect_sam
 from seg_app.views import Workbench, load_extensions
 from seg_app.views import image as canvas
 from seg_app.views.gestures import Gesture
+from seg_app.views.readout import ON_ITS_WAY
 from seg_app.views.render import Viewport
 from seg_app.views.workbench import ELSEWHERE
 
@@ -181,8 +182,8 @@ def test_clicks_on_the_picture_of_the_time_before_are_for_nothing(film_bench):
     desk.move(t=1)
     bench.image._on_gesture(Gesture("hover", 15, 10))
     bench.image._on_gesture(click)
-    assert (len(desk.session.draft.prompts.points), bench.image.readout.rx.value) == (0, canvas.ON_ITS_WAY)
+    assert (len(desk.session.draft.prompts.points), bench.image.readout.text.rx.value) == (0, ON_ITS_WAY)
     draw(bench)
     bench.image._on_gesture(click)
     assert len(desk.session.draft.prompts.points) == 1
-    assert "value" in bench.image.readout.rx.value
+    assert "value" in bench.image.readout.text.rx.value

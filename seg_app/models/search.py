@@ -214,7 +214,8 @@ def softened(bits: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return values above 0 where bits are set, which keep a smooth edge when they are enlarged."""
     from scipy.ndimage import gaussian_filter  # weight: only who has zoomed out needs it
 
-    return np.asarray(gaussian_filter(np.where(bits, 1.0, -1.0).astype(np.float32), SOFT_PX, mode="nearest"))
+    hard = np.where(bits, 1.0, -1.0).astype(np.float32)
+    return np.asarray(gaussian_filter(hard, SOFT_PX, mode="nearest"), np.float32)
 
 
 def without_crumbs(mask: Mask) -> Mask:

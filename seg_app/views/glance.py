@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from seg_app.models import Preview
 from seg_app.views.courier import Courier
-from seg_app.views.rest import AtRest
-
-POINTER_REST_S = 0.1
-"""Where the pointer stays for so long, somebody looks at what is there."""
+from seg_app.views.rest import POINTER_REST_S, AtRest
 
 
 class Glance:

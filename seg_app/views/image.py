@@ -27,7 +27,7 @@ from seg_app.views.gestures import Gesture, Gestures
 from seg_app.views.glance import Glance
 from seg_app.views.measures import Measures
 from seg_app.views.objects import ObjectsLayer
-from seg_app.views.readout import spoken_place
+from seg_app.views.readout import Readout
 from seg_app.views.render import (
     BLANK,
     BLANK_RGB,
@@ -46,7 +46,6 @@ from seg_app.views.toolbar import keys_by_use
 
 log = logging.getLogger(__name__)
 UNFORESEEN = "The plane cannot be shown for a reason that was not foreseen. The log of the server has the details."
-ON_ITS_WAY = "The picture is on its way …"
 SETTLING_S = 0.05
 """Width and height change one after the other, then the edges of what is shown: one picture is enough for all."""
 
@@ -64,7 +63,6 @@ class ImageView(Viewer):
         self._frame = BLANK_RGB if session.volume.is_rgb else BLANK
         self._viewport: Viewport | None = None
         self._begin = session.view
-        self._pointer: tuple[float, float] | None = None
         self._stale: set[str] = set()
         self._latest = Latest("seg-app-canvas")
         self._rest = AtRest(self._prepare, courier)
@@ -72,12 +70,14 @@ class ImageView(Viewer):
         self._lock = threading.Lock()
         self._watches = Watches()
         self.measures = Measures(session, worker, courier, self._watches)
+        self.readout = Readout(
+            session, courier, self._watches, seen=lambda: self._frame if self.shows_what_is_there else None
+        )
         self._figure: Any = None
         self._mapper: Any = None
         self._on_key = on_key
         self.on_picture: Callable[[], None] = lambda: None
         """Called, in the page's thread, with every picture of the plane."""
-        self.readout = pn.rx("")
         self._objects = ObjectsLayer()
         self._make_pane()
         self._watch()
@@ -140,10 +140,8 @@ class ImageView(Viewer):
         session, watch = self.session, self._watches.add
         watch(session, "z", lambda _: self._redraw("frame", "overlay"))
         watch(session, "index", lambda _: self._redraw("frame", "overlay"))
-        watch(session, "index", lambda _: self._courier(self._describe))
         watch(session, "limits", lambda _: self._on_limits())
         watch(session, "segmenter", lambda _: self._courier(self._rest.moved))  # it has not seen what is on screen
-        watch(session.volume, ["calibration", "said_databar"], lambda *_: self._courier(self._describe))
         watch(session.volume, "sharpened", lambda _: self._redraw("frame"))
         watch(session.masks, ["masks", "selected"], lambda *_: self._redraw("overlay"))
         for finding in session.findings:
@@ -208,10 +206,10 @@ class ImageView(Viewer):
             self._frame = frame
             self._pipe.send(frame)
             self.on_picture()
-            self._describe()
+            self.readout.refresh()
             self._rest.moved()
             if has_come:
-                self._glance.point_at(self._pointer)
+                self._glance.point_at(self.readout.place)
         self._objects.show(overlay)
 
     def _on_limits(self) -> None:
@@ -238,9 +236,9 @@ class ImageView(Viewer):
         if gesture.kind == "key":
             self._on_key(gesture.key)
         elif gesture.kind in ("hover", "leave"):
-            self._pointer = (gesture.x, gesture.y) if gesture.kind == "hover" else None
-            self._describe()
-            self._glance.point_at(self._pointer if self.shows_what_is_there else None)
+            place = (gesture.x, gesture.y) if gesture.kind == "hover" else None
+            self.readout.point_at(place)
+            self._glance.point_at(place if self.shows_what_is_there else None)
         elif not self.shows_what_is_there:
             return  # who clicked has seen another time
         else:
@@ -278,13 +276,6 @@ class ImageView(Viewer):
         self._courier(self._glance.on_prepared)
         load_outlining()
 
-    def _describe(self) -> None:
-        """Say what is under the pointer, also when another plane comes under it."""
-        frame, words = self._frame, ""
-        if (place := self._pointer) and (value := frame.value_at(*place)) is not None:
-            words = spoken_place(*place, value, self.session.volume, frame.bound_of(value))
-        self.readout.rx.value = words if self.shows_what_is_there else ON_ITS_WAY
-
     def close(self) -> None:
         """Stop watching and drawing; a picture that is still on its way is nobody's any more."""
         self.on_picture = lambda: None
@@ -293,6 +284,7 @@ class ImageView(Viewer):
         self._draft.close()
         self._rest.close()
         self._glance.close()
+        self.readout.close()
         self._courier.pushed.remove(self._pane)
 
     def __panel__(self) -> Gestures:

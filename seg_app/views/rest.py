@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 REST_S = 0.3
 """Who has not moved for so long is about to click."""
 
+POINTER_REST_S = 0.1
+"""Where the pointer stays for so long, somebody looks at what is there."""
+
 
 class AtRest:
     """Does a task in a thread of its own once nothing has moved for a while; what goes wrong there disturbs nobody."""

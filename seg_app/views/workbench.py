@@ -274,7 +274,7 @@ class Status(Viewer):
         )
         bench.watches.add(worker, "doing", lambda _: bench.courier(self._show_doing))
         bench.watches.add(worker, "trouble", lambda _: bench.courier(self._show_trouble))
-        bench.image.readout.rx.watch(lambda text: self._readout.param.update(text=text))
+        bench.image.readout.text.rx.watch(lambda text: self._readout.param.update(text=text))
 
     def refresh(self) -> None:
         """Say what the next gesture does."""
