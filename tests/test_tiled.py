@@ -112,7 +112,7 @@ def test_a_folder_costs_one_request(source, requests):
 
 
 def test_a_long_folder_is_listed_completely(source, monkeypatch):
-    monkeypatch.setattr("seg_app.io.tiled.PAGE", 2)
+    monkeypatch.setattr("seg_app.io.tiled_nodes.PAGE", 2)
     assert len(source.browse("arrays")) == 5
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -15,13 +14,10 @@ from seg_app.io.apart import read_apart
 from seg_app.io.axes import MOST
 from seg_app.io.hdf5_dataset import dataset_of, opened_hdf5, read_here
 from seg_app.io.levels import Content, Stored
-from seg_app.io.ome_zarr import NANOMETRES
+from seg_app.io.nexus import USUAL, default_group, element_size, joined, size_of_steps, step_nm, text, texts
 
 if TYPE_CHECKING:
     import h5py
-
-USUAL = ("entry/data/data", "entry1/data/data", "exchange/data")
-"""Where NXtomoproc and Data Exchange keep the volume of a file that names no default."""
 
 OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 """gzip, shuffle, checksum, szip, n-bit, scale-offset and h5py's lzf (https://github.com/HDFGroup/hdf5_plugins)."""
@@ -76,7 +72,10 @@ def _is_image(dataset: h5py.Dataset) -> bool:
 
 
 def _default(file: h5py.File, path: Path) -> str:
-    named = [name for name in (_nexus_default(file), *USUAL) if name and dataset_of(file, name) is not None]
+    group, attributes = default_group(lambda path: _group_attributes(file, path))
+    signal = text(attributes.get("signal"))
+    likely = (*([joined(group, signal)] if signal else []), *USUAL)
+    named = [name for name in likely if dataset_of(file, name) is not None]
     images = named[:1] or _images(file)
     if len(images) != 1:
         what = f"several images: {_listed(images)}. Choose one by part='…'" if images else "no image in it"
@@ -88,20 +87,9 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:10]) + (", …" if len(names) > 10 else "") if names else "none"
 
 
-def _nexus_default(file: h5py.File) -> str | None:
-    """Follow `@default` from group to group to the `@signal` of the last (https://manual.nexusformat.org)."""
-    group: Any = file
-    for _ in range(8):  # a circle of names would go on for ever
-        following = group.get(_text(group.attrs.get("default")))
-        if following is None or not hasattr(following, "attrs"):
-            break
-        group = following
-    signal = _text(group.attrs.get("signal"))
-    return f"{group.name}/{signal}".lstrip("/") if signal else None
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value or "")
+def _group_attributes(file: h5py.File, path: str) -> Mapping[str, Any] | None:
+    item: Any = file.get(path) if path else file
+    return getattr(item, "attrs", None)
 
 
 def _attributes(dataset: h5py.Dataset) -> dict[str, Any]:
@@ -110,7 +98,7 @@ def _attributes(dataset: h5py.Dataset) -> dict[str, Any]:
     plain = {name: value for name, value in attributes.items() if value is not None}
     if "pixel_size_nm" in plain:
         return {"pixel_size_source": "HDF5 attribute"} | plain
-    return plain | (_element_size(plain) or _nexus_size(dataset) or {})
+    return plain | (element_size(plain) or _nexus_size(dataset))
 
 
 def _plain(value: Any) -> Any:
@@ -120,30 +108,15 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float)) else None
 
 
-def _element_size(attributes: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Read `element_size_um` (z, y, x), which ilastik, Fiji and BigDataViewer write."""
-    sizes = attributes.get("element_size_um")
-    if not isinstance(sizes, list) or len(sizes) != 3:
-        return None
-    return {"pixel_size_nm": [float(size) * 1e3 for size in sizes], "pixel_size_source": "element_size_um"}
-
-
-def _nexus_size(dataset: h5py.Dataset) -> dict[str, Any] | None:
+def _nexus_size(dataset: h5py.Dataset) -> dict[str, Any]:
     """Return the distances of the centres that the axes of an NXdata list, where these have a unit of length."""
     group: Any = dataset.parent
-    names = [_text(name) for name in np.atleast_1d(group.attrs.get("axes", []))]
+    names = texts(group.attrs.get("axes"))
     if len(names) != dataset.ndim or dataset.ndim not in (2, 3):
-        return None
-    sizes = [_step_nm(group.get(name)) for name in names]
-    if sizes[-1] is None or sizes[-2] is None:
-        return None
-    return {"pixel_size_nm": [None, *sizes][-3:], "pixel_size_source": "NeXus axes"}
+        return {}
+    return size_of_steps([_step_nm(group.get(name)) for name in names], "NeXus axes")
 
 
 def _step_nm(axis: Any) -> float | None:
-    unit = NANOMETRES.get(_text(axis.attrs.get("units"))) if hasattr(axis, "attrs") else None
-    if not unit or not hasattr(axis, "shape") or len(axis.shape) != 1 or axis.shape[0] < 2:
-        return None
-    steps = np.diff(np.asarray(axis[()], np.float64))
-    even = np.allclose(steps, steps[0], rtol=1e-3) and math.isfinite(steps[0]) and steps[0] != 0
-    return abs(float(steps[0])) * unit if even else None
+    has_unit = hasattr(axis, "shape") and len(axis.shape) == 1 and "units" in axis.attrs
+    return step_nm(axis[()], axis.attrs["units"]) if has_unit else None

@@ -7,19 +7,16 @@ import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
 import httpx
 import numpy as np
 import tiled.client.utils
-from tiled.client import from_context
 from tiled.client.context import Context
 
-from seg_app.errors import UnreadableError
-from seg_app.io.axes import MOST
-from seg_app.io.levels import Key, Opened, Stored, multiscale, opened
+from seg_app.io.levels import Key, Opened, Stored, opened
 from seg_app.io.tiled_address import check_server, is_local, shown, split_address
 from seg_app.io.tiled_errors import explained
+from seg_app.io.tiled_nodes import FROM_FILE, SUMMARY, TOMOGRAM, holds_planes, image_at, items_at, node_at, specs_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,21 +29,6 @@ tiled.client.utils.TILED_RETRY_TIMEOUT = 3.0
 
 CONNECT_TIMEOUT_S = 2.0
 """A server that does not even take the call within this time is not there."""
-
-PAGE = 300
-"""Entries that a server gives at once; Tiled allows no more."""
-
-SUMMARY = (
-    "{multiscales: attributes.ome.multiscales || attributes.multiscales, title: attributes.title || title,"
-    " shape: shape, dtype: dtype, problem: seg_app_problem, rank: seg_app_rank}"
-)
-"""What a list of entries needs of their metadata (https://jmespath.org)."""
-
-PROBLEM = "seg_app_problem"
-"""Metadata of what is listed and cannot be opened: why."""
-
-FROM_FILE = "seg_app_file"
-"""Metadata of what is in a folder of the embedded server, which tells nobody of changes: it does not hear of them."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +101,8 @@ class TiledSource:
         """Return the folders and images in a container, ordered as a person would: plane 2 before plane 10.
 
         Entries that cannot be read are there, and say why. A higher `seg_app_rank` in their metadata puts them last.
+        Containers that say what they are, OME-Zarr and NXtomoproc, are images. Others that stand for one, such as a
+        dataset of xarray, are folders: to know better would take a request for each of them.
 
         One request; containers with more than 300 entries take more. Raises SourceError.
         """
@@ -130,19 +114,16 @@ class TiledSource:
         return [entry for _, entry in sorted(known, key=lambda pair: (pair[0], _natural(pair[1].name)))]
 
     def open(self, path: str) -> Opened:
-        """Open an array, or an OME-Zarr container with its levels; no pixel is read yet.
+        """Open an array, or a container that stands for one, see `tiled_nodes`; no pixel is read yet.
 
+        The image is named by the path of its array, whichever way it was opened.
         Raises MissingError when there is no such entry, UnreadableError when it is no image.
         """
         name = self._name(path)
         with explained(self.uri, name):
-            node = self.node(path)
-            metadata: dict[str, Any] = dict(node.metadata)
-            if problem := metadata.get(PROBLEM):
-                raise UnreadableError(str(problem))
-            attributes: dict[str, Any] = metadata.get("attributes", metadata)  # where Tiled puts those of a Zarr group
-            levels = self._levels(node, attributes)
-        return opened(self.name, name, levels, attributes=attributes)
+            found = image_at(self._context, self._parts(path))
+            levels = [_stored(array, self.uri, found.axes) for array in found.arrays]
+        return opened(self.name, "/".join(found.parts), levels, attributes=found.attributes)
 
     def subscription(self, path: str) -> Any:
         """Return Tiled's subscription to the array of an image, not started yet; None where it has none.
@@ -165,52 +146,16 @@ class TiledSource:
 
     def node(self, path: str) -> BaseClient:
         """Return Tiled's own client of an entry, for what this class does not do. Raises what that raises."""
-        parts = [quote(part, safe="") for part in self._parts(path)]
-        return from_context(self._context, node_path_parts=parts, remember_me=False)
+        return node_at(self._context, self._parts(path))
 
     def items(self, path: str, *, select: str = SUMMARY) -> Iterator[dict[str, Any]]:
-        """Yield what the server says of the entries of a container; of their metadata, what `select` asks for.
-
-        Raises what Tiled's client raises.
-        """
-        url = f"{self._context.api_uri}search/{quote(self._name(path))}"
-        params: dict[str, Any] | None = {
-            "fields": ["metadata", "structure_family", "structure"],
-            "select_metadata": select,
-            "omit_links": True,
-            "max_depth": 0,
-            "page[limit]": PAGE,
-        }
-        while url:
-            page = _get(self._context, url, params)
-            yield from page["data"]
-            url, params = page["links"].get("next"), None  # the link has them
-
-    def _levels(self, node: Any, attributes: Mapping[str, Any]) -> list[Stored]:
-        family = node.structure_family
-        if family == "array":
-            return [_stored(node, self.uri)]
-        found = multiscale(attributes) if family == "container" else None
-        if found is None:
-            raise UnreadableError(f"{node.uri} is no image but a {family}. Choose an array or an OME-Zarr image.")
-        paths, axes = found
-        children = dict(node.items())
-        return [_stored(children[p] if p in children else node[p], self.uri, axes) for p in paths]
+        """Yield what the server says of the entries of a container; see `items_at`."""
+        return items_at(self._context, self._parts(path), select=select)
 
 
 def _headers(api: str) -> dict[str, str]:
     # Compressing costs more than it saves where nothing travels.
     return {"accept-encoding": "identity"} if is_local(api) else {}
-
-
-def _get(context: Context, url: str, params: dict[str, Any] | None) -> dict[str, Any]:
-    document: dict[str, Any] = {}
-    for attempt in tiled.client.utils.retry_context(context):
-        with attempt:
-            response = context.http_client.get(url, params=params, headers={"Accept": "application/json"})
-            tiled.client.utils.handle_error(response)
-            document = response.json()
-    return document
 
 
 def _entry(path: str, attributes: Mapping[str, Any]) -> Entry | None:
@@ -222,11 +167,11 @@ def _entry(path: str, attributes: Mapping[str, Any]) -> Entry | None:
     if problem := summary.get("problem"):
         return Entry(path, f"{title} (cannot be read)", "image", problem=str(problem))
     if family == "container":
-        if not summary.get("multiscales"):
+        if not summary.get("multiscales") and TOMOGRAM not in specs_of(attributes):
             return Entry(path, title, "folder")
         shape = summary.get("shape")
         return Entry(path, title, "image", tuple(shape) if shape else None, summary.get("dtype"))
-    if family != "array" or not 2 <= len(structure["shape"]) <= MOST:
+    if not holds_planes(attributes):
         return None
     return Entry(path, title, "image", tuple(structure["shape"]), _dtype_name(structure["data_type"]))
 

@@ -22,8 +22,8 @@ from seg_app.errors import SegAppError, UnreadableError
 from seg_app.io.axes import LABELS
 from seg_app.io.folders import Place, content_of, look_into, parts_of
 from seg_app.io.levels import Opened, opened, readable
-from seg_app.io.tiled import FROM_FILE, PROBLEM
 from seg_app.io.tiled_errors import TOLD
+from seg_app.io.tiled_nodes import FROM_FILE, PROBLEM
 from seg_app.io.zarr_files import MARKS
 
 if TYPE_CHECKING:
