@@ -24,6 +24,7 @@ from seg_app.errors import (
     UnsafeNameError,
 )
 from seg_app.io.drops import Drops, _glob_escaped, _js_escaped
+from seg_app.io.patience import Patience
 
 PASSWORD = "pässw€rd: 1"
 
@@ -139,6 +140,17 @@ def test_a_server_that_never_answers_is_unreachable(http):
         drops = Drops(http, f"http://127.0.0.1:{silent.getsockname()[1]}", user="a", password="b", timeout_s=0.05)
         with pytest.raises(UnreachableError, match="ReadTimeout"):
             drops.read("a/b")
+
+
+@pytest.mark.parametrize("act", [lambda d: d.list("a"), lambda d: d.read("a/b"), lambda d: d.create("a/b", b"")])
+def test_a_server_that_hangs_is_said_long_before_its_answer_times_out(http, act, monkeypatch):
+    for module in ("patience", "drops"):
+        monkeypatch.setattr(f"seg_app.io.{module}.SILENCE_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        drops = Drops(http, f"http://127.0.0.1:{silent.getsockname()[1]}", user="a", password="b")
+        drops._patience = Patience(drops._greet, patience_s=0.01)
+        with pytest.raises(UnreachableError, match="does not answer"):
+            act(drops)
 
 
 @pytest.fixture

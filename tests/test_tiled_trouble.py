@@ -4,9 +4,9 @@ import asyncio
 import shutil
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
-import httpx
 import numpy as np
 import pytest
 import tifffile
@@ -59,10 +59,9 @@ def server(start):
 
 @pytest.fixture
 def source(server):
-    """A source with one image, which waits half a second for an answer, once it is there."""
+    """A source with one image, which waits for answers as it is shipped."""
     with closing(TiledSource.connect(server.url, api_key=server.api_key)) as source:
         source.client.write_array(PLANES, key="scan", dims=tuple("zyx"))
-        source.client.context.http_client.timeout = httpx.Timeout(0.5)
         yield source
 
 
@@ -80,13 +79,34 @@ def test_a_server_that_is_gone_is_said_whatever_is_asked(deeds, server):
             deed()
 
 
-def test_a_server_that_hangs_is_said_whatever_is_asked(deeds, server):
+def test_a_server_that_hangs_is_said_long_before_reading_times_out(deeds, source, server):
+    timeout_s = source.client.context.http_client.timeout.read
     server.stop()
-    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-    with socket.create_server(address):  # takes the call, and says nothing
-        for deed in deeds:
-            with soon(), pytest.raises(UnreachableError, match="took too long"):
-                deed()
+    deeds = [*deeds, lambda: TiledSource.connect(server.url, api_key=server.api_key)]
+    begun = time.monotonic()
+    with hanging(server), ThreadPoolExecutor(len(deeds)) as pool:
+        errors = [answer.exception() for answer in [pool.submit(deed) for deed in deeds]]
+    assert time.monotonic() - begun < timeout_s
+    assert [type(error) for error in errors] == [UnreachableError] * len(deeds)
+    assert all("took too long" in str(error) for error in errors)
+
+
+def hanging(server):
+    """Take the calls to a server that was stopped, and say nothing."""
+    return socket.create_server(("127.0.0.1", int(server.url.rpartition(":")[2])))
+
+
+def test_a_read_that_a_restart_interrupts_is_right_or_said_and_the_next_one_works(deeds, server, start):
+    read = deeds[2]
+    server.stop()
+    with ThreadPoolExecutor(1) as pool:
+        with hanging(server) as before:
+            answer = pool.submit(read)
+            before.accept()[0].close()
+        start()
+        error = answer.exception()
+    assert isinstance(error, UnreachableError) if error else np.array_equal(answer.result(), PLANES[2])
+    np.testing.assert_array_equal(read(), PLANES[2])
 
 
 def test_after_a_restart_what_was_open_goes_on(deeds, server, start):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,6 +28,7 @@ from seg_app.errors import (
     UnsafeNameError,
 )
 from seg_app.io.fileserver import Listing, checked_path
+from seg_app.io.patience import SILENCE_S, Patience
 from seg_app.records import FileInfo
 
 CONNECT_TIMEOUT_S = 3.0
@@ -55,6 +57,7 @@ class Drops:
         # As bytes, because requests would write them in latin-1, where many passwords cannot be written.
         self._auth: Any = (user.encode(), password.encode())
         self._timeouts_s = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
+        self._patience = Patience(self._greet)
 
     def __repr__(self) -> str:
         return f"Drops({self.url!r})"
@@ -115,13 +118,22 @@ class Drops:
         # The server joins path and name as strings, hence the slash, and applies JavaScript's unescape to both.
         # It dies of two files in one request: one file, one request.
         fields = {"path": f"{_js_escaped(folder)}/"}
-        self._expect_stored(self._post("upload", fields, file=(_js_escaped(name), data)), path)
+        # Only before: on a slow line nothing else is answered while a large file is on its way.
+        with self._answering():
+            self._greet()
+        self._expect_stored(self._send("upload", fields, file=(_js_escaped(name), data)), path)
         self._expect_unchanged(path, data)
 
-    def _post(
+    def _post(self, verb: str, fields: dict[str, str], *, stream: bool = False) -> requests.Response:
+        """Ask for something; a server that says nothing at all meanwhile is not waited for."""
+        with self._answering():
+            return self._patience.ask(lambda: self._send(verb, fields, stream=stream))
+
+    def _send(
         self, verb: str, fields: dict[str, str], *, file: tuple[str, bytes] | None = None, stream: bool = False
     ) -> requests.Response:
-        try:
+        self._patience.asked()
+        with self._answering():
             answer = self._http.post(
                 f"{self.url}/{verb}/",
                 data=fields,
@@ -130,14 +142,24 @@ class Drops:
                 timeout=self._timeouts_s,
                 stream=stream,
                 allow_redirects=False,  # a redirected POST becomes a GET, whose answer is a web page
+                hooks={"response": lambda *_, **__: self._patience.heard()},
             )
-        except requests.RequestException as error:
-            raise UnreachableError(
-                f"{self.where} does not answer ({type(error).__name__}). Check DROPS_URL and the network."
-            ) from error
         if answer.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
             raise RefusedError(f"{self.where} refuses the key: check the user and password of DROPS_URL.")
         return answer
+
+    def _greet(self) -> None:
+        """Ask for a sign of life: whatever the server answers is one."""
+        self._http.head(f"{self.url}/", timeout=min(SILENCE_S, *self._timeouts_s), allow_redirects=False)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (requests.RequestException, TimeoutError) as error:
+            raise UnreachableError(
+                f"{self.where} does not answer ({type(error).__name__}). Check DROPS_URL and the network."
+            ) from error
 
     def _expect_ok(self, answer: requests.Response) -> None:
         if answer.is_redirect:

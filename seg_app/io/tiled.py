@@ -14,6 +14,7 @@ import tiled.client.utils
 from tiled.client.context import Context
 
 from seg_app.io.levels import Key, Opened, Stored, opened
+from seg_app.io.patience import PATIENCE_S, SILENCE_S, Patience
 from seg_app.io.tiled_address import check_server, is_local, shown, split_address
 from seg_app.io.tiled_errors import explained
 from seg_app.io.tiled_nodes import FROM_FILE, SUMMARY, TOMOGRAM, holds_planes, image_at, items_at, node_at, specs_of
@@ -54,10 +55,18 @@ class Entry:
 class TiledSource:
     """Images on a Tiled server. Blocking, and safe to use from several threads."""
 
-    def __init__(self, context: Context, *, root: tuple[str, ...] = (), name: str | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        root: tuple[str, ...] = (),
+        name: str | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         """Use a connection that exists, e.g. `client.context` of a Tiled client, from the container `root` on."""
         self._context = context
         self._root = root
+        self._patience = _patience_of(context, patience_s)
         self.uri = shown(str(context.api_uri).rstrip("/"))
         """The address of the server, without its key."""
         self.name = name or self.uri
@@ -68,23 +77,33 @@ class TiledSource:
 
     @classmethod
     def connect(
-        cls, uri: str, *, api_key: str | None = None, timeout_s: float = 10, name: str | None = None
+        cls,
+        uri: str,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 10,
+        patience_s: float = PATIENCE_S,
+        name: str | None = None,
     ) -> TiledSource:
         """Connect to the server at `uri`, which may point at a container (`http://host:8000/api/v1/metadata/a/b`).
 
+        timeout_s: how long one answer may take. patience_s: how long it is waited for before the server is asked
+        whether it lives; one that hangs is said to soon after.
         `name` is what images name as their source, for a server whose address changes; its address by default.
         Raises UnreachableError when no Tiled server answers, RefusedError when it does not accept the key,
         MissingError when it has no such container.
         """
         api, root, key = split_address(uri, api_key)
-        timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
+        connect_s = min(CONNECT_TIMEOUT_S, timeout_s)
+        timeout = httpx.Timeout(timeout_s, connect=connect_s)
+        greeting = httpx.Timeout(min(timeout_s, patience_s + SILENCE_S), connect=connect_s)
         with explained(shown(api), "/".join(root)):
-            check_server(api, key, timeout)
+            check_server(api, key, greeting)
             context = Context(api, headers=_headers(api), timeout=timeout, trust_env=not is_local(api))
             context.api_key = key  # also clears a key for some other server in Tiled's own environment variable
             weakref.finalize(context, context.http_client.close)  # for who opens an image, and has no source to close
-            source = cls(context, root=root, name=name)
-            source.node("")  # the first request that needs the key
+            source = cls(context, root=root, name=name, patience_s=patience_s)
+            source._patience.ask(lambda: source.node(""))  # the first request that needs the key
         return source
 
     def check(self, timeout: httpx.Timeout) -> None:
@@ -108,7 +127,7 @@ class TiledSource:
         """
         prefix = f"{path}/" if path else ""
         with explained(self.uri, self._name(path)):
-            items = list(self.items(path))
+            items = self._patience.ask(lambda: list(self.items(path)))
         ranked = [(_rank(item["attributes"]), _entry(prefix + item["id"], item["attributes"])) for item in items]
         known = [(rank, entry) for rank, entry in ranked if entry]
         return [entry for _, entry in sorted(known, key=lambda pair: (pair[0], _natural(pair[1].name)))]
@@ -121,8 +140,8 @@ class TiledSource:
         """
         name = self._name(path)
         with explained(self.uri, name):
-            found = image_at(self._context, self._parts(path))
-            levels = [_stored(array, self.uri, found.axes) for array in found.arrays]
+            found = self._patience.ask(lambda: image_at(self._context, self._parts(path)))
+            levels = [self._stored(array, found.axes) for array in found.arrays]
         return opened(self.name, "/".join(found.parts), levels, attributes=found.attributes)
 
     def subscription(self, path: str) -> Any:
@@ -131,7 +150,7 @@ class TiledSource:
         Raises SourceError.
         """
         with explained(self.uri, self._name(path)):
-            node: Any = self.node(path)
+            node: Any = self._patience.ask(lambda: self.node(path))
             return node.subscribe() if node.structure_family == "array" and FROM_FILE not in node.metadata else None
 
     def close(self) -> None:
@@ -144,6 +163,15 @@ class TiledSource:
     def _name(self, path: str) -> str:
         return "/".join(self._parts(path))
 
+    def _stored(self, client: Any, axes: tuple[str, ...] | None) -> Stored:
+        path, uri, patience = "/".join(client.path_parts), self.uri, self._patience
+
+        def read(key: Key) -> NDArray[Any]:
+            with explained(uri, path):
+                return patience.ask(lambda: client[key])
+
+        return Stored(tuple(client.shape), np.dtype(client.dtype), read, axes or client.dims)
+
     def node(self, path: str) -> BaseClient:
         """Return Tiled's own client of an entry, for what this class does not do. Raises what that raises."""
         return node_at(self._context, self._parts(path))
@@ -151,6 +179,15 @@ class TiledSource:
     def items(self, path: str, *, select: str = SUMMARY) -> Iterator[dict[str, Any]]:
         """Yield what the server says of the entries of a container; see `items_at`."""
         return items_at(self._context, self._parts(path), select=select)
+
+
+def _patience_of(context: Context, patience_s: float) -> Patience:
+    http, address = context.http_client, f"{str(context.api_uri).removesuffix('api/v1/')}healthz"
+    # Whatever it says, it lives. The image that is open keeps this, not the source.
+    patience = Patience(lambda: http.get(address, timeout=SILENCE_S), patience_s=patience_s)
+    http.event_hooks["request"].append(patience.asked)
+    http.event_hooks["response"].append(patience.heard)
+    return patience
 
 
 def _headers(api: str) -> dict[str, str]:
@@ -190,13 +227,3 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
     """Return a sorting key in which numbers count as numbers."""
     parts = re.findall(r"\d+|\D+", name)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts]
-
-
-def _stored(client: Any, uri: str, axes: tuple[str, ...] | None = None) -> Stored:
-    path = "/".join(client.path_parts)
-
-    def read(key: Key) -> NDArray[Any]:
-        with explained(uri, path):
-            return client[key]
-
-    return Stored(tuple(client.shape), np.dtype(client.dtype), read, axes or client.dims)

@@ -24,7 +24,7 @@ def explained(uri: str, path: str = "") -> Iterator[None]:
         raise
     except httpx.HTTPStatusError as error:
         raise _told(error.response) or _by_status(error.response.status_code, what) from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, TimeoutError) as error:
         reason = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error)
         raise UnreachableError(
             f"No Tiled server answers at {uri} ({reason}). Is it running? Try again in a few seconds. "

@@ -47,7 +47,7 @@ ABOUT = "seg_app_file"
 """The metadata of a file: its size, when it was made, by which upload, and whether it is complete."""
 SPEC = "seg_app_file"
 BYTES = "file"
-ANSWER_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 2.5
 """A server that takes the call and says nothing for so long hangs; one that is only busy answers sooner."""
 PART_BYTES = 2**24
 """Of the bytes of a file, in one request."""

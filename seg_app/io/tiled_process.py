@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from seg_app import errors
 from seg_app.errors import SegAppError, StorageError
-from seg_app.io.tiled_server import EMBEDDED, HOST, STOP_TIMEOUT_S, EmbeddedTiled
+from seg_app.io.tiled_server import EMBEDDED, HOST, PATIENCE_S, STOP_TIMEOUT_S, EmbeddedTiled
 
 if TYPE_CHECKING:
     from seg_app.io.tiled import TiledSource
@@ -73,7 +73,7 @@ class TiledProcess:
             self._stopped.clear()
             self._await()
             key = (self._root / "api_key").read_text().strip()
-            return TiledSource.connect(f"http://{HOST}:{self._port}", api_key=key, name=EMBEDDED)
+            return TiledSource.connect(f"http://{HOST}:{self._port}", api_key=key, patience_s=PATIENCE_S, name=EMBEDDED)
 
     def stop(self) -> None:
         """Stop answering, and return when everything is on disk and the process is gone."""

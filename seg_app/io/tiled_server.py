@@ -36,6 +36,9 @@ STOP_TIMEOUT_S = 10.0
 STREAMED_S = 10
 """Seconds for which what is written is kept in memory, for those who have subscribed to it."""
 
+PATIENCE_S = 6.0
+"""How long the server is waited for before it is asked whether it lives: this machine may be busy otherwise."""
+
 EMBEDDED = "embedded"
 """What images on this server name as their source."""
 
@@ -73,7 +76,7 @@ class EmbeddedTiled:
         """Return what is on the server, under a name that stays the same when its port does not."""
         from seg_app.io.tiled import TiledSource  # weight: the Tiled client
 
-        return TiledSource.connect(self.url, api_key=self.api_key, name=EMBEDDED)
+        return TiledSource.connect(self.url, api_key=self.api_key, patience_s=PATIENCE_S, name=EMBEDDED)
 
     def wait(self) -> None:
         """Return when it answers no more."""
