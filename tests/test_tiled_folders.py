@@ -1,13 +1,19 @@
 """Folders on the embedded server: listed as they are now, read in parts, and what cannot be read says why."""
 
+from functools import partial
 from pathlib import Path
 
+import h5py
+import mrcfile
 import numpy as np
 import pytest
 import tifffile
+import zarr
+from PIL import Image
 
 from seg_app.errors import MissingError, UnreadableError
 from seg_app.io import ome_zarr
+from seg_app.io.readers import FORMATS
 from seg_app.io.tiled_folders import Shown, register_folder, register_paths, shown_folders
 
 pytestmark = [
@@ -23,7 +29,7 @@ STACK = np.arange(3 * 30 * 40, dtype=np.uint16).reshape(3, 30, 40)
 @pytest.fixture
 def folder(embedded, request):
     """A folder of its own for each test."""
-    folder = embedded[1] / request.node.name.replace("[", "_")[:40]
+    folder = embedded[1] / request.node.name.replace("[", "_")[-40:]
     folder.mkdir()
     return folder
 
@@ -133,6 +139,79 @@ def test_a_folder_that_is_gone_says_so(source, folder):
     folder.rmdir()
     with pytest.raises(UnreadableError, match="Cannot look into"):
         source.browse("samples")
+
+
+# Every format
+
+
+def mrc(path):
+    with mrcfile.new(path) as file:
+        file.set_data(STACK)
+        file.voxel_size = 20.0
+
+
+def hdf5(path, names=("data",)):
+    with h5py.File(path, "w") as file:
+        for name in names:
+            file[name] = STACK
+            file[name].attrs["element_size_um"] = [0.01, 0.004, 0.002]
+
+
+def grey(path):
+    Image.fromarray((STACK[0] % 256).astype(np.uint8)).save(path)
+
+
+def imagej(path):
+    scale = {"spacing": 0.01, "unit": "um", "axes": "ZYX"}
+    tifffile.imwrite(path, STACK, imagej=True, resolution=(500, 250), metadata=scale)
+
+
+def sequence(path):
+    for n in range(3):
+        Image.fromarray(STACK[n]).save(path.with_name(f"s{n + 9}.png"))
+
+
+SIZE_NM = (10, 4, 2)
+FILES = {
+    **dict.fromkeys(("a.mrc", "a.rec", "a.st", "a.ali"), (mrc, (2, 2, 2))),
+    **dict.fromkeys(("a.h5", "a.hdf5", "a.hdf", "a.nxs"), (hdf5, SIZE_NM)),
+    **dict.fromkeys(("a.tif", "a.tiff"), (imagej, SIZE_NM)),
+    **dict.fromkeys(("a.png", "a.jpg", "a.jpeg"), (grey, None)),
+    "a.npy": (partial(np.save, arr=STACK), None),
+    "v2.zarr": (partial(zarr.save_array, arr=STACK, zarr_format=2), None),
+    "v3.zarr": (partial(zarr.save_array, arr=STACK, zarr_format=3), None),
+    "ome.zarr": (partial(ome_zarr.write, planes=STACK, pixel_size_nm=SIZE_NM), SIZE_NM),
+    "s*.png": (sequence, None),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_every_format_is_on_tiled_what_it_is_here(source, folder, name):
+    write, size_nm = FILES[name]
+    write(folder / name)
+    register_folder(source, folder)
+    (entry,) = source.browse("samples")
+    opened = source.open(entry.path)
+    expected = np.asarray(Image.open(folder / name))[np.newaxis] if write is grey else STACK
+    assert entry.kind == "image"
+    assert opened.image.shape == expected.shape
+    assert opened.calibration.pixel_size_nm == (pytest.approx(size_nm) if size_nm else None)
+    np.testing.assert_array_equal(opened.levels[0].values, expected)
+
+
+def test_no_format_is_left_out():
+    assert {Path(name).suffix for name in FILES} == FORMATS.keys()
+
+
+def test_a_file_of_two_images_is_a_folder_of_them(source, folder):
+    hdf5(folder / "two.h5", names=("one", "deep/two"))
+    register_folder(source, folder)
+    assert [(entry.path, entry.kind) for entry in source.browse("samples")] == [("samples/two.h5", "folder")]
+    assert [entry.title for entry in source.browse("samples/two.h5")] == ["deep/two", "one"]
+    for entry in source.browse("samples/two.h5"):
+        opened = source.open(entry.path)
+        assert opened.calibration.pixel_size_nm == pytest.approx(SIZE_NM)
+        np.testing.assert_array_equal(opened.levels[0].values, STACK)
 
 
 # Which folders
