@@ -24,6 +24,13 @@ def test_damaged_files_and_gaps_are_named():
     ]
 
 
+def test_files_that_the_server_has_misplaced_or_misread_are_named():
+    assert remarks(misplaced_files=["a10.tif", "a2.tif"], odd_files=["a3.tif"]) == [
+        "The server has the planes in another order than their numbers: a10.tif comes where a2.tif belongs.",
+        "Files that are no plane like the others: a3.tif. What is shown of them may be wrong.",
+    ]
+
+
 def test_of_many_the_first_are_named():
     (remark,) = remarks(missing_numbers=list(range(20)))
     assert "0, 1, 2, 3, 4 and 15 more." in remark
@@ -49,7 +56,13 @@ def test_pixels_that_are_not_square_are_told():
     assert "2 nm wide and 3 nm high" in remark
 
 
-@pytest.mark.parametrize("name", ["damaged_files", "missing_numbers", "remarks", "pixel_size_note", "stage_tilt_deg"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("damaged_files", "misplaced_files", "odd_files", "missing_numbers"),
+        *("remarks", "pixel_size_note", "stage_tilt_deg"),
+    ],
+)
 @pytest.mark.parametrize("junk", [None, True, {"a": 1}, [None, 4.5, {}], ()])
 def test_metadata_of_another_kind_say_nothing(name, junk):
     assert remarks(**{name: junk}) == []

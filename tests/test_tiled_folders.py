@@ -178,8 +178,8 @@ FILES = {
     **dict.fromkeys(("a.tif", "a.tiff"), (imagej, SIZE_NM)),
     **dict.fromkeys(("a.png", "a.jpg", "a.jpeg"), (grey, None)),
     "a.npy": (partial(np.save, arr=STACK), None),
-    "v2.zarr": (partial(zarr.save_array, arr=STACK, zarr_format=2), None),
-    "v3.zarr": (partial(zarr.save_array, arr=STACK, zarr_format=3), None),
+    "v2.zarr": (partial(zarr.create_array, data=STACK, zarr_format=2), None),
+    "v3.zarr": (partial(zarr.create_array, data=STACK, zarr_format=3), None),
     "ome.zarr": (partial(ome_zarr.write, planes=STACK, pixel_size_nm=SIZE_NM), SIZE_NM),
     "s*.png": (sequence, None),
 }

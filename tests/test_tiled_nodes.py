@@ -33,6 +33,7 @@ def lab(embedded):
     files.mkdir()
     write_tomograms(files)
     write_ome_zarr(files)
+    write_sequences(files)
     tifffile.imwrite(files / "per%cent.tif", STACK[0], photometric="minisblack")
     asyncio.run(register(source.client, files))
     write_containers(source.client)
@@ -69,7 +70,18 @@ def write_ome_zarr(files):
     group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
 
 
+def write_sequences(files):
+    """Write three volumes of files: one in order, one with numbers without zeros, one of pixels of two types."""
+    for name, numbers in {"good": range(3), "unpadded": range(8, 12), "mixed": range(3)}.items():
+        (files / name).mkdir()
+        for n in numbers:
+            dtype = np.uint16 if (name, n) == ("mixed", 1) else np.uint8
+            tifffile.imwrite(files / name / f"s{n}.tif", np.full((64, 96), 1000 if dtype == np.uint16 else n, dtype))
+
+
 def write_containers(client):
+    client.write_array(np.arange(4 * 5 * 4, dtype=np.uint8).reshape(4, 5, 4), key="rgba")
+    client.write_array(np.array(3.0), key="number")
     one = client.create_container("one", metadata={"sample": "steel"})
     one.write_array(STACK, key="scan", metadata={"pixel_size_nm": [8, 4, 4]})
     one.write_array(np.zeros(7), key="dark current")
@@ -195,3 +207,44 @@ def test_the_images_of_a_dataset_with_several_are_listed(lab):
     assert kinds(lab, "datasets/several") == {"bse": "image", "se": "image"}
     with pytest.raises(UnreadableError, match="several: bse, se"):
         lab.open("datasets/several")
+
+
+# Volumes of files, as Tiled itself registers them
+
+
+def test_planes_that_are_not_in_the_order_of_their_numbers_are_told(lab):
+    opened = lab.open("unpadded")
+    assert opened.levels[0][:, 0, 0].values.tolist() == [10, 11, 8, 9]
+    assert opened.metadata["misplaced_files"] == ["s10.tif", "s8.tif"]
+
+
+def test_a_plane_of_another_type_is_told(lab):
+    opened = lab.open("mixed")
+    assert opened.levels[0][1].values.max() == 1000 % 256
+    assert opened.metadata["odd_files"] == ["s1.tif"]
+
+
+def test_of_a_good_volume_nothing_is_told_and_its_files_are_asked_for_once(lab, requests):
+    assert not {"misplaced_files", "odd_files"} & lab.open("good").metadata.keys()
+    lab.open("good")
+    assert sum("include_data_sources" in request.url.params for request in requests) == 1
+
+
+# Odd nodes
+
+
+def test_an_array_of_colour_with_transparency_is_a_plane(lab):
+    opened = lab.open("rgba")
+    assert opened.levels[0].dims == ("z", "y", "x", "c")
+    np.testing.assert_array_equal(opened.levels[0].values.ravel(), np.arange(80))
+
+
+def test_a_number_is_no_image(lab):
+    assert "number" not in kinds(lab, "")
+    with pytest.raises(UnreadableError, match="is no image"):
+        lab.open("number")
+
+
+def test_a_percent_sign_in_a_name_is_no_obstacle(lab):
+    assert kinds(lab, "")["per%cent"] == "image"
+    np.testing.assert_array_equal(lab.open("per%cent").levels[0].values, STACK[:1])

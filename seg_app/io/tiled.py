@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,18 @@ from seg_app.io.levels import Key, Opened, Stored, opened
 from seg_app.io.patience import PATIENCE_S, SILENCE_S, Patience
 from seg_app.io.tiled_address import check_server, is_local, shown, split_address
 from seg_app.io.tiled_errors import explained
-from seg_app.io.tiled_nodes import FROM_FILE, SUMMARY, TOMOGRAM, holds_planes, image_at, items_at, node_at, specs_of
+from seg_app.io.tiled_nodes import (
+    FROM_FILE,
+    SUMMARY,
+    TOMOGRAM,
+    Found,
+    holds_planes,
+    image_at,
+    items_at,
+    node_at,
+    specs_of,
+)
+from seg_app.io.tiled_sequences import about_files, natural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,6 +77,7 @@ class TiledSource:
         self._context = context
         self._root = root
         self._patience = _patience_of(context, patience_s)
+        self._files: dict[Any, dict[str, Any]] = {}
         self.uri = shown(str(context.api_uri).rstrip("/"))
         """The address of the server, without its key."""
         self.name = name or self.uri
@@ -130,7 +141,7 @@ class TiledSource:
             items = self._patience.ask(lambda: list(self.items(path)))
         ranked = [(_rank(item["attributes"]), _entry(prefix + item["id"], item["attributes"])) for item in items]
         known = [(rank, entry) for rank, entry in ranked if entry]
-        return [entry for _, entry in sorted(known, key=lambda pair: (pair[0], _natural(pair[1].name)))]
+        return [entry for _, entry in sorted(known, key=lambda pair: (pair[0], natural(pair[1].name)))]
 
     def open(self, path: str) -> Opened:
         """Open an array, or a container that stands for one, see `tiled_nodes`; no pixel is read yet.
@@ -142,7 +153,8 @@ class TiledSource:
         with explained(self.uri, name):
             found = self._patience.ask(lambda: image_at(self._context, self._parts(path)))
             levels = [self._stored(array, found.axes) for array in found.arrays]
-        return opened(self.name, "/".join(found.parts), levels, attributes=found.attributes)
+            attributes = found.attributes | self._about_files(found)
+        return opened(self.name, "/".join(found.parts), levels, attributes=attributes)
 
     def subscription(self, path: str) -> Any:
         """Return Tiled's subscription to the array of an image, not started yet; None where it has none.
@@ -162,6 +174,16 @@ class TiledSource:
 
     def _name(self, path: str) -> str:
         return "/".join(self._parts(path))
+
+    def _about_files(self, found: Found) -> dict[str, Any]:
+        """Return what there is to know of the files behind a volume; it is asked for once, until there are more."""
+        array, *smaller = found.arrays
+        if smaller:
+            return {}
+        key = (found.parts, array.shape)
+        if key not in self._files:
+            self._files[key] = self._patience.ask(lambda: about_files(self._context, found.parts, array))
+        return self._files[key]
 
     def _stored(self, client: Any, axes: tuple[str, ...] | None) -> Stored:
         path, uri, patience = "/".join(client.path_parts), self.uri, self._patience
@@ -221,9 +243,3 @@ def _rank(attributes: Mapping[str, Any]) -> float:
 def _dtype_name(data_type: Mapping[str, Any]) -> str | None:
     kind = data_type.get("kind")  # None for records of several fields
     return np.dtype(f"{kind}{data_type['itemsize']}").name if kind in {*"biufc"} else None
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a sorting key in which numbers count as numbers."""
-    parts = re.findall(r"\d+|\D+", name)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts]

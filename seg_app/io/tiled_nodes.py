@@ -65,7 +65,11 @@ class Found:
 
 def node_at(context: Context, parts: Sequence[str]) -> BaseClient:
     """Return Tiled's own client of a node. Raises what that raises."""
-    return from_context(context, node_path_parts=[quote(part, safe="") for part in parts], remember_me=False)
+    node: Any = from_context(context, node_path_parts=[quote(part, safe="") for part in parts], remember_me=False)
+    if any("%" in part for part in parts):  # Tiled writes names into its links as they are
+        links = node.item["links"]
+        links.update({name: link.replace("%", "%25") for name, link in links.items()})
+    return node
 
 
 def items_at(context: Context, parts: Sequence[str], *, select: str = SUMMARY) -> Iterator[dict[str, Any]]:
@@ -82,9 +86,20 @@ def items_at(context: Context, parts: Sequence[str], *, select: str = SUMMARY) -
         "page[limit]": PAGE,
     }
     while url:
-        page = _get(context, url, params)
+        page = json_of(context, url, params)
         yield from page["data"]
         url, params = page["links"].get("next"), None  # the link has them
+
+
+def json_of(context: Context, url: str, params: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the server answers. Raises what Tiled's client raises."""
+    document: dict[str, Any] = {}
+    for attempt in tiled.client.utils.retry_context(context):
+        with attempt:
+            response = context.http_client.get(url, params=params, headers={"Accept": "application/json"})
+            tiled.client.utils.handle_error(response)
+            document = response.json()
+    return document
 
 
 def image_at(context: Context, parts: Sequence[str]) -> Found:
@@ -186,7 +201,7 @@ def _size_by_axes(group: Any, array: Any) -> dict[str, Any]:
     """Return the steps of the coordinates of an array: those of its dimensions in xarray, of `@axes` in NeXus."""
     in_xarray = VARIABLE in _specs(array)
     names = [*(array.dims or ())] if in_xarray else texts(_attributes_of(group).get("axes"))
-    if len(names) != len(array.shape):
+    if len(names) != len(array.shape) or len(names) < 2:
         return {}
     beside = dict(group.items())
     coordinates = dict(zip(names_of(array.dims, array.shape, np.dtype(array.dtype)), names, strict=True))
@@ -225,13 +240,3 @@ def _node_or_none(context: Context, parts: Sequence[str]) -> Any:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
-
-
-def _get(context: Context, url: str, params: dict[str, Any] | None) -> dict[str, Any]:
-    document: dict[str, Any] = {}
-    for attempt in tiled.client.utils.retry_context(context):
-        with attempt:
-            response = context.http_client.get(url, params=params, headers={"Accept": "application/json"})
-            tiled.client.utils.handle_error(response)
-            document = response.json()
-    return document

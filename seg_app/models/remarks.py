@@ -32,6 +32,11 @@ def remarks_on(facts: ImageFacts) -> list[str]:
 def _on_files(said: dict[str, Any]) -> Iterator[str]:
     if damaged := _texts(said.get("damaged_files")):
         yield f"Files that cannot be read: {_named(damaged)}. Their planes keep their place, and cannot be shown."
+    if len(misplaced := _texts(said.get("misplaced_files"))) == 2:
+        has, wanted = misplaced
+        yield f"The server has the planes in another order than their numbers: {has} comes where {wanted} belongs."
+    if odd := _texts(said.get("odd_files")):
+        yield f"Files that are no plane like the others: {_named(odd)}. What is shown of them may be wrong."
     if missing := [str(n) for n in _list(said.get("missing_numbers")) if isinstance(n, int)]:
         yield f"Numbers without a file: {_named(missing)}. The planes before and after a gap are shown side by side."
 
