@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from builders import square
 from datashader import resampling
+from skimage import data
 
 from seg_app.models import Volume
 from seg_app.records import Window
@@ -107,6 +108,23 @@ def test_colours_are_shrunk_one_by_one():
     shrunk = render.resample(pixels, 2)
     assert shrunk.shape == (50, 50, 3)
     assert (shrunk == (0, 200, 0)).all()
+
+
+@pytest.mark.parametrize("n_colours", [1, 7, 256])
+def test_few_colours_are_shown_exactly_with_a_byte_for_each_pixel(n_colours):
+    rng = np.random.default_rng(n_colours)
+    pixels = rng.integers(0, 256, (n_colours, 3), np.uint8)[rng.integers(0, n_colours, (60, 80))]
+    frame = render.make_frame(Volume.from_array(pixels), 0, around(0, 0, width=80, height=60, scale=1), render.BYTES)
+    np.testing.assert_array_equal(frame.palette[frame.pixels], pixels)
+    assert (frame.pixels.nbytes, len(frame.colours)) == (pixels.nbytes // 3, 256)
+    assert frame.value_at(7, 5) == tuple(pixels[5, 7].tolist())
+
+
+def test_of_many_colours_those_next_to_them_are_shown():
+    pixels = data.astronaut()
+    frame = render.make_frame(Volume.from_array(pixels), 0, around(0, 0, width=512, height=512, scale=1), render.BYTES)
+    off = frame.palette[frame.pixels].astype(float) - pixels
+    assert 10 * np.log10(255**2 / (off**2).mean()) > 32
 
 
 def test_contrast_within_the_headroom_needs_no_new_pixels(volume):

@@ -30,7 +30,6 @@ from seg_app.views.objects import ObjectsLayer
 from seg_app.views.readout import Readout
 from seg_app.views.render import (
     BLANK,
-    BLANK_RGB,
     Frame,
     Overlay,
     Viewport,
@@ -60,7 +59,7 @@ class ImageView(Viewer):
     def __init__(self, session: Session, worker: Worker, courier: Courier, *, on_key: Callable[[str], None]):
         super().__init__()
         self.session, self._worker, self._courier = session, worker, courier
-        self._frame = BLANK_RGB if session.volume.is_rgb else BLANK
+        self._frame = BLANK
         self._viewport: Viewport | None = None
         self._begin = session.view
         self._stale: set[str] = set()
@@ -102,7 +101,7 @@ class ImageView(Viewer):
         height, width = self.session.volume.shape[1:]
         shown = self._begin or Box(-0.5, -0.5, width - 0.5, height - 0.5)
         hook = lambda plot, _: (on_plot := furnish()) and on_plot(plot)  # noqa: E731
-        return canvas_options(shown, hook, is_rgb=self.session.volume.is_rgb)
+        return canvas_options(shown, hook)
 
     # The figure
 
@@ -191,7 +190,7 @@ class ImageView(Viewer):
         except Exception:  # the edge of the thread: the page would wait for its picture for ever
             log.exception("A plane could not be read")
             self._worker.complain(UNFORESEEN)
-        return BLANK_RGB if session.volume.is_rgb else BLANK
+        return BLANK
 
     @property
     def shows_what_is_there(self) -> bool:
@@ -222,7 +221,8 @@ class ImageView(Viewer):
     def _apply_limits(self) -> None:
         if self._mapper is not None:
             low, high = self._frame.limits_as_codes(self.session.limits)
-            self._mapper.update(low=low, high=high)
+            # HoloViews sets that of a grey picture with every frame
+            self._mapper.update(low=low, high=high, palette=self._frame.colours or self._mapper.palette)
 
     def _show_drawing(self) -> None:
         drawing = self.session.draft.drawing
