@@ -38,6 +38,7 @@ TITLES = {
     "fib_volume": "Battery electrode (FIB-SEM)",
     "sem_micrograph": "Powder (SEM)",
     "coins": "Coins (photograph)",
+    "tissue": "Tissue (light microscope, colour)",
 }
 SERVE = "--serve"
 CLICKS = 30
@@ -249,6 +250,7 @@ def gestures(tab: Tab) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "contrast, a step", lambda: tab.page.locator("input[type=range]").last.press("ArrowLeft")
     yield "click", lambda: (tab.click(x, y, held=["Shift"]), tab.outlined())
     yield "accept", lambda: tab.press("Enter")
+    yield "pan, over an object", lambda: tab.drag((x, y), (x - step / 2, y - step / 4))
     yield "undo", lambda: tab.press("Control+z")
 
 

@@ -50,10 +50,16 @@ def main() -> None:
         resample(np.zeros((64, 64)), 2)  # Datashader compiles its loops, as the page does while it starts
         print("| plane | opening | coarse | levels | again | zoom | plain | pan | plain | bytes / screen pixel |")
         print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+        lines = []
         for size in options.sizes:
             path = next(entry.path for entry in source.browse("samples") if entry.name.startswith(f"{size}"))
             bench = Bench(source, path, Path(folder), size, options.rounds)
-            print(f"| {size}² × {options.planes} | {' | '.join(bench.line())} |", flush=True)
+            costs = bench.costs_of_all()
+            print(f"| {size}² × {options.planes} | {' | '.join(costs.cells())} |", flush=True)
+            lines.append(costs)
+    for what in ("zoom", "pan"):
+        ratio = getattr(lines[-1], what).ours / getattr(lines[0], what).ours
+        print(f"\n{what} at {options.sizes[-1]}² beside {options.sizes[0]}²: {ratio:.2f} (goal: at most 1.3)")
 
 
 def parsed() -> argparse.Namespace:
@@ -105,8 +111,8 @@ class Bench:
     size: int
     rounds: int
 
-    def line(self) -> list[str]:
-        """Return the figures of a line of the table."""
+    def costs_of_all(self) -> Line:
+        """Open the volume, look at it, close it, and open it again."""
         opening, volume = timed(self.opened)
         made = threading.Event()
         volume.param.watch(lambda _: made.set(), "sharpened")
@@ -118,8 +124,7 @@ class Bench:
         again, volume = timed(lambda: self.shown_again(whole))
         zoom, pan = self.costs(volume, self.zooms()), self.costs(volume, self.pans())
         volume.close()
-        times = [opening, coarse, levels, again, zoom.ours, zoom.plain, pan.ours, pan.plain]
-        return [*(f"{1000 * t:.0f}" for t in times), f"{max(zoom.bytes_per_pixel, pan.bytes_per_pixel):.2f}"]
+        return Line(opening, coarse, levels, again, zoom, pan)
 
     def opened(self) -> Volume:
         """Open the volume as the page does, with its contrast."""
@@ -167,6 +172,24 @@ class Costs:
     ours: float
     plain: float
     bytes_per_pixel: float
+
+
+@dataclass
+class Line:
+    """A line of the table; in seconds."""
+
+    opening: float
+    coarse: float
+    levels: float
+    again: float
+    zoom: Costs
+    pan: Costs
+
+    def cells(self) -> list[str]:
+        """Return it in ms, and the most bytes of a pixel, where the goal is 1.5."""
+        zoom, pan = self.zoom, self.pan
+        times = [self.opening, self.coarse, self.levels, self.again, zoom.ours, zoom.plain, pan.ours, pan.plain]
+        return [*(f"{1000 * t:.0f}" for t in times), f"{max(zoom.bytes_per_pixel, pan.bytes_per_pixel):.2f}"]
 
 
 def bytes_per_pixel(frame: Frame) -> float:
