@@ -1,10 +1,11 @@
-"""How long clicks take beside the bare `sam2` package on the same weights: new views, a restart, many users.
+"""How long clicks take beside the bare `sam2` package on the same weights: new views, a restart, HTTP, many users.
 
-    python tests/benchmarks/embedding.py [--rounds N] [--bundled | --official CONFIG] [--only clickers]
+    python tests/benchmarks/embedding.py [--rounds N] [--bundled | --official CONFIG] [--only warm clickers ...]
 
-Both sides run alternately in one process, and medians are compared: a ratio is ours / theirs. The model is the bundled
-one, or has random weights: a tiny one of the tests, or one of the package's own configurations, which takes the time
-of the real ones.
+Both sides run alternately in one process, and medians are compared: a ratio is ours / theirs. Over HTTP the model is in
+a `seg-app sam` of its own process. The model is the bundled one, or has random weights: a tiny one of the tests, or one
+of the package's own configurations, which takes the time of the real ones. At last, many images are embedded: a process
+must not grow by more than its cache may.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ from seg_app.sam import windows  # noqa: E402
 from seg_app.sam.cache import CacheLimits  # noqa: E402
 from seg_app.sam.checkpoints import Checkpoint  # noqa: E402
 from seg_app.sam.engine import Sam2Segmenter  # noqa: E402
+from seg_app.sam.protocol import Segmenter  # noqa: E402
+from tests.benchmarks.loopback import served  # noqa: E402
+from tests.benchmarks.resident import give_back, resident_bytes  # noqa: E402
 from tests.tiny_sam import bare_model, bare_predictor, tiny_checkpoint  # noqa: E402
 
 PLANE = 4096
@@ -115,16 +119,23 @@ def measure_first_clicks(bench: Bench, rounds: int) -> None:
 
 
 def measure_warm_clicks(bench: Bench, rounds: int) -> None:
-    """Print a further click on a view."""
+    """Print a further click on a view, in this process and over HTTP."""
     image = bench.window(bench.new_view())
     image.flags.writeable = False  # as those of a session are
     bench.bare.set_image(image)
-    bench.engine.embed(image)
-    ours, theirs = [], []
-    for i in range(5 * rounds):
-        theirs.append(seconds(bench.click_bare_again))
-        ours.append(seconds(lambda i=i: bench.engine.predict(image, Prompts((Point(bench.middle + i, bench.middle),)))))
-    ratio("warm click", ours, theirs, goal="≤ 1.1")
+    with served(bench.checkpoint, bench.folder / "served") as remote:
+        for title, segmenter, goal in (("", bench.engine, "≤ 1.1"), (" over HTTP", remote, "≤ 1.3")):
+            click_again(bench, segmenter, image, 0)  # sent, and embedded
+            ours, theirs = [], []
+            for i in range(1, 5 * rounds + 1):
+                theirs.append(seconds(bench.click_bare_again))
+                ours.append(seconds(lambda i=i, asked=segmenter: click_again(bench, asked, image, i)))
+            ratio(f"warm click{title}", ours, theirs, goal=goal)
+
+
+def click_again(bench: Bench, segmenter: Segmenter, image: np.ndarray, i: int) -> None:
+    """Click near the middle of an image; the answer is let go of, as that of the other side is."""
+    segmenter.predict(image, Prompts((Point(bench.middle + i, bench.middle),)))
 
 
 def measure_a_prepared_view(bench: Bench, rounds: int) -> None:
@@ -155,24 +166,35 @@ def measure_many_clickers(bench: Bench, rounds: int) -> None:
     images = [bench.window(bench.new_view()) for _ in range(2)]
     for image in images:
         image.flags.writeable = False
-        bench.engine.embed(image)
     bench.bare.set_image(images[0])
+    measure_many_on(bench, bench.engine, images, rounds)
+    with served(bench.checkpoint, bench.folder / "served") as remote:
+        measure_many_on(bench, remote, images, rounds, how=" over HTTP")
+
+
+def measure_many_on(
+    bench: Bench, segmenter: Segmenter, images: list[np.ndarray], rounds: int, *, how: str = ""
+) -> None:
+    """Print it for one segmenter."""
     middle = bench.middle
-    trace = bench.engine.predict(images[0], Prompts((Point(middle, middle),)))[0].trace
+    for image in images:
+        segmenter.embed(image)
+    trace = segmenter.predict(images[0], Prompts((Point(middle, middle),)))[0].trace
+    mask = bench.engine.predict(images[0], Prompts((Point(middle, middle),)))[0].trace
     point, points = np.array([[middle, middle]]), np.array([[middle, middle], [middle + 9, middle]])
     first = {"point_coords": point, "point_labels": np.array([1]), "multimask_output": True}
     more = {"point_coords": points, "point_labels": np.array([1, 1]), "multimask_output": False}
 
-    def click(i: int) -> None:  # answers are let go of, as those of the other side are
-        bench.engine.predict(images[i % 2], Prompts((Point(middle + i, middle),)))
+    def click(i: int) -> None:
+        click_again(bench, segmenter, images[i % 2], i)
 
     def correct(i: int) -> None:
         prompts = Prompts((Point(middle, middle), Point(middle + i, middle)))
-        bench.engine.predict(images[i % 2], prompts, previous=trace)
+        segmenter.predict(images[i % 2], prompts, previous=trace)
 
     for what, ask, arguments in (
         ("first clicks", click, first),
-        ("corrections", correct, {**more, "mask_input": np.asarray(trace)[None]}),
+        ("corrections", correct, {**more, "mask_input": np.asarray(mask)[None]}),
     ):
         ours, theirs = [], []
         with ThreadPoolExecutor(CLICKERS) as pool:
@@ -180,20 +202,27 @@ def measure_many_clickers(bench: Bench, rounds: int) -> None:
                 theirs.append(seconds(lambda a=arguments: [bench.click_bare_again(**a) for _ in range(ANSWERS)]))
                 ours.append(seconds(lambda ask=ask: [*pool.map(ask, range(ANSWERS))]))
         per_answer = [[each / ANSWERS for each in side] for side in (ours, theirs)]
-        ratio(f"an answer among {CLICKERS} clickers at once: {what}", *per_answer, goal="≤ 1.11")
+        ratio(f"an answer among {CLICKERS} clickers at once{how}: {what}", *per_answer, goal="≤ 1.11")
 
 
-def measure_memory(bench: Bench) -> None:
-    """Print what 500 images leave in memory and on disk."""
+def measure_memory(bench: Bench, _rounds: int) -> None:
+    """Print what many images leave in memory and on disk."""
     limits = CacheLimits(bench.folder / "many", disk_bytes=CACHE_MB * 10**6, memory_bytes=CACHE_MB * 10**6)
     engine = Sam2Segmenter(bench.checkpoint, device="cpu", cache=limits)
-    most = 0
+    bench.engine.close()
+    give_back()
+    before = resident_bytes()
+    counted, grown = [], []
     for i in range(IMAGES):
         engine.embed(np.full((8, 8, 3), (i % 256, i // 256, 0), np.uint8))
-        most = max(most, engine._embeddings.memory_bytes)
+        counted.append(engine.load.embedding_bytes)
+        grown.append(resident_bytes() - before)
     engine._embeddings.flush()
     disk = sum(path.stat().st_size for path in (bench.folder / "many").iterdir())
-    print(f"\n{IMAGES} images, bound {CACHE_MB} MB each: {most / 1e6:.1f} MB in memory, {disk / 1e6:.1f} MB on disk.")
+    print(f"\n| {IMAGES} images | MB at most | at the end | bound |\n|---|---|---|---|")
+    print(f"| the cache counts | {max(counted) / 1e6:.1f} | {counted[-1] / 1e6:.1f} | {CACHE_MB} |")
+    print(f"| the process has grown by | {max(grown) / 1e6:.1f} | {grown[-1] / 1e6:.1f} | – |")
+    print(f"| on disk | – | {disk / 1e6:.1f} | {CACHE_MB} |", flush=True)
 
 
 def official_checkpoint(folder: Path, config: str) -> Checkpoint:
@@ -217,6 +246,7 @@ MEASURES = {
     "warm": measure_warm_clicks,
     "prepared": measure_a_prepared_view,
     "clickers": measure_many_clickers,
+    "memory": measure_memory,
 }
 
 
@@ -226,17 +256,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="how often each is measured (default: 9)")
     parser.add_argument("--official", help="a configuration, e.g. configs/sam2.1/sam2.1_hiera_t.yaml")
     parser.add_argument("--bundled", action="store_true", help="the weights of the package")
-    parser.add_argument("--only", choices=MEASURES, help="one of the measurements (default: all)")
-    parser.add_argument("--memory", action="store_true", help=f"also embed {IMAGES} images")
+    parser.add_argument("--only", choices=MEASURES, nargs="+", help="some of the measurements (default: all)")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bench = Bench(chosen_checkpoint(folder, given), folder)
         print("| | ours, ms | bare, ms | ratio | middle half | goal |\n|---|---|---|---|---|---|")
-        for name in [given.only] if given.only else MEASURES:
+        for name in [name for name in MEASURES if name in (given.only or MEASURES)]:
             MEASURES[name](bench, given.rounds)
-        if given.memory:
-            measure_memory(bench)
         bench.engine.close()
 
 

@@ -1,9 +1,10 @@
 """How long clicks take while all objects of an image are searched, beside clicks when nothing else runs.
 
-    python tests/benchmarks/interrupting.py [--clicks N] [--official CONFIG] [--cuda] [--threads N]
+    python tests/benchmarks/interrupting.py [--clicks N] [--bundled | --official CONFIG] [--cuda] [--threads N]
 
 One user clicks, thinks for a while, and clicks again, on a window that is embedded; the search of another one goes on
-and on in another thread. The goal is a 95th percentile of at most twice that without the search.
+and on in another thread. Windows are as large as the model's input, and the weights are those of embedding.py. The goal
+is a 95th percentile of at most twice that without the search.
 """
 
 from __future__ import annotations
@@ -26,31 +27,29 @@ sys.path[:0] = [str(ROOT)]
 from seg_app.records import Point, Prompts  # noqa: E402 - beside the tests, in no package
 from seg_app.sam.autooptions import AutoOptions  # noqa: E402
 from seg_app.sam.engine import Sam2Segmenter  # noqa: E402
-from tests.benchmarks.embedding import official_checkpoint  # noqa: E402
-from tests.tiny_sam import tiny_checkpoint  # noqa: E402
+from tests.benchmarks.embedding import chosen_checkpoint  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SIZE = 1024
 THINKING_S = 0.05
 ROUNDS = 5
 
 
-def noise(seed: int) -> np.ndarray:
+def noise(seed: int, size: int) -> np.ndarray:
     """Return a read-only window of noise, as those of a session are."""
-    image = np.random.default_rng(seed).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    image = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
     image.flags.writeable = False
     return image
 
 
 def clicks_ms(engine: Sam2Segmenter, image: np.ndarray, count: int) -> list[float]:
     """Return how long each of some clicks takes, in ms."""
-    taken = []
+    taken, size = [], len(image)
     for i in range(count):
         time.sleep(THINKING_S)
         start = time.perf_counter()
-        engine.predict(image, Prompts((Point(200 + 5 * i % 600, 512),)))
+        engine.predict(image, Prompts((Point(size // 5 + 5 * i % (size // 2), size // 2),)))
         taken.append(1000 * (time.perf_counter() - start))
     return taken
 
@@ -83,14 +82,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clicks", type=int, default=40, help="how many are measured (default: 40)")
     parser.add_argument("--official", help="a configuration, e.g. configs/sam2.1/sam2.1_hiera_t.yaml")
+    parser.add_argument("--bundled", action="store_true", help="the weights of the package")
     parser.add_argument("--cuda", action="store_true", help="on the graphics card")
     parser.add_argument("--threads", type=int, help="that torch computes in (default: as many as there are cores)")
     given = parser.parse_args()
     torch.set_num_threads(given.threads or torch.get_num_threads())
     with tempfile.TemporaryDirectory() as name:
-        made = official_checkpoint(Path(name), given.official) if given.official else tiny_checkpoint(Path(name))
-        engine = Sam2Segmenter(made, device="cuda" if given.cuda else "cpu")
-        clicked, searched = noise(0), noise(1)
+        engine = Sam2Segmenter(chosen_checkpoint(Path(name), given), device="cuda" if given.cuda else "cpu")
+        clicked, searched = (noise(seed, engine.input_size) for seed in (0, 1))
         clicks_ms(engine, clicked, 3)
         alone, meanwhile, steps = [], [], 0
         for _ in range(ROUNDS):  # by turns: other programs slow both down alike
