@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
             "--host", default=None, help="address to listen on (default: SEG_APP_HOST or this machine)"
         )
         command.add_argument("--port", type=int, default=port, help="port to listen on")
-    commands.choices["sam"].set_defaults(command=_sam)
+    sam = commands.choices["sam"]
+    sam.add_argument("--device", help="cuda, mps, cpu, or auto: the best there is (default: SEG_APP_DEVICE)")
+    sam.set_defaults(command=_sam)
     evaluate = commands.add_parser("evaluate", help="measure how well simulated clicks outline labelled objects")
     evaluate.set_defaults(command=_evaluate)
     evaluation.add_arguments(evaluate)
@@ -190,7 +192,8 @@ def _sam(settings: Settings, options: argparse.Namespace) -> None:
     token = settings.backend_token.get_secret_value() if settings.backend_token else None
     if not token and not _is_loopback(host):
         raise SettingsError(f"On {host} anybody could use the model. Set BACKEND_TOKEN, here and where the app runs.")
-    segmenter = best_engine(settings)  # never BACKEND_URL: that is this server
+    chosen = settings.model_copy(update={"device": options.device or settings.device})
+    segmenter = best_engine(chosen)  # never BACKEND_URL: that is this server
     sys.stderr.write(f"seg-app: {segmenter.name} is served.\n")
     windows = DiskCache(settings.cache / "windows", settings.cache_bytes // 4) if settings.cache_bytes else None
     serve(create_app(segmenter, token=token, shared=windows), host=host, port=options.port)

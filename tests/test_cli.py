@@ -10,6 +10,7 @@ import pytest
 
 from seg_app.cli import _kept_secret, _login, _origins, main
 from seg_app.io import Shown
+from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.settings import Settings
 
 
@@ -58,6 +59,16 @@ def test_a_checkpoint_that_is_not_there_is_one_line(monkeypatch, capsys, tmp_pat
     assert main(["sam"]) == 1
     (line,) = error_of(capsys)
     assert "There is no checkpoint" in line
+
+
+@pytest.mark.parametrize(("flags", "device"), [([], "cpu"), (["--device", "mps"], "mps")])
+def test_the_device_of_a_sam_server_is_that_of_the_flag_before_that_of_the_setting(monkeypatch, flags, device):
+    monkeypatch.setenv("SEG_APP_DEVICE", "cpu")
+    monkeypatch.setattr("seg_app.sam.server.serve", lambda *_, **__: None)
+    monkeypatch.setattr("seg_app.engine.best_engine", lambda used: asked.append(used.device) or ClassicalSegmenter())
+    asked: list[str] = []
+    assert main(["sam", *flags]) == 0
+    assert asked == [device]
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["serve", "--port", "http"]])
