@@ -47,7 +47,7 @@ def engine_of(settings: Settings, address: str | None = None) -> Segmenter:
     return connect_sam(
         address,
         config=settings.sam_config if address == f"local:{settings.checkpoint_path}" else None,
-        device=Device(settings.device, settings.compiled),
+        device=_device(settings),
         token=token.get_secret_value() if token else None,
         cache=CacheLimits(settings.cache, settings.cache_bytes),
     )
@@ -59,6 +59,10 @@ def best_engine(settings: Settings) -> Segmenter:
         settings.checkpoint_path,
         settings.checkpoints,
         config=settings.sam_config,
-        device=Device(settings.device, settings.compiled),
+        device=_device(settings),
         cache=CacheLimits(settings.cache, settings.cache_bytes),
     )
+
+
+def _device(settings: Settings) -> Device:
+    return Device(settings.device, is_compiled=settings.compiled, may_be_half=settings.half)

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         alias="SEG_APP_COMPILE",
         description="1: compile the image encoder of SAM 2.1 when it is loaded, which takes about a minute.",
     )
+    half: bool = Field(
+        True,
+        alias="SEG_APP_HALF",
+        description="1: with CUDA SAM 2.1 computes in half precision, where the GPU has it; 0: in single precision.",
+    )
     user_name: str = Field("", alias="USER_NAME", description="Who works here; with USER_PASSWORD, the login.")
     user_password: SecretStr | None = Field(
         None, alias="USER_PASSWORD", description="Set it and the app asks for USER_NAME and this password."

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def compile_encoder(model: Any, try_out: Callable[[], object]) -> bool:
-    """Compile the image encoder of a SAM2Base, try it, and say whether it works; where it does not, it is as before.
+def compile_encoder(model: Any, try_out: Callable[[], object]) -> str:
+    """Compile the image encoder of a SAM2Base, try it, and return '' or why it does not work: it is as before then.
 
     try_out: encodes an image, and raises SegmenterError when the encoder fails. Only then is anything compiled.
     """
@@ -32,5 +32,5 @@ def compile_encoder(model: Any, try_out: Callable[[], object]) -> bool:
             "or unset SEG_APP_COMPILE.",
             error,
         )
-        return False
-    return True
+        return str(error)
+    return ""

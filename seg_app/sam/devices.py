@@ -13,6 +13,8 @@ class Device:
     """'cuda', 'mps', 'cpu', or 'auto': the best there is."""
     is_compiled: bool = False
     """Whether the image encoder is compiled at the start: about a minute. On two cores images take no less then."""
+    may_be_half: bool = True
+    """Whether the model may compute in half precision, which it does with CUDA only; see `precision`."""
 
     @classmethod
     def of(cls, device: str | Device) -> Device:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -22,6 +22,7 @@ from seg_app.sam.crops import crops_of
 from seg_app.sam.decoding import WindowDecoder
 from seg_app.sam.devices import Device
 from seg_app.sam.loading import device_of, first_line, load, model_key
+from seg_app.sam.precision import precision_of
 from seg_app.sam.propagate import propagate
 from seg_app.sam.protocol import EVERYTHING, Load
 from seg_app.sam.question import check_image, check_masks, check_prompts
@@ -83,7 +84,8 @@ class Sam2Segmenter:
         wanted = Device.of(device)
         self._device = device_of(wanted.name)
         self._predictor = load(checkpoint, self._device)
-        self._model_key = model_key(checkpoint, self._device)
+        self._precision = precision_of(self._device, may_be_half=wanted.may_be_half)
+        self._model_key = model_key(checkpoint, self._precision)
         self._embeddings: Cache[_Embedding] = Cache(
             cache or CacheLimits(), weigh=lambda embedding: embedding.nbytes, pack=self._packed, unpack=self._unpacked
         )
@@ -216,10 +218,8 @@ class Sam2Segmenter:
     @contextmanager
     def _using_device(self, priority: Priority, *, client: str = "") -> Iterator[None]:
         """Wait for a turn on the device; turn what the model raises into SegmenterError. Not within another turn."""
-        is_cuda = self._device.type == "cuda"
-        # half precision as in the package's own examples; it gains nothing on a CPU
-        precision = torch.autocast("cuda", dtype=torch.bfloat16) if is_cuda else nullcontext()
-        with self._explaining(), self._scheduler.turn(priority, client=client), torch.inference_mode(), precision:
+        turn, precision = self._scheduler.turn(priority, client=client), self._precision.within()
+        with self._explaining(), turn, torch.inference_mode(), precision:
             yield
 
     @contextmanager

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 
     from seg_app.sam.checkpoints import Checkpoint
+    from seg_app.sam.precision import Precision
 
 PREPROCESSING = 1
 """To be raised when an image is prepared for the encoder in another way: what is on disk is of no use then."""
@@ -33,13 +34,13 @@ UNREADABLE = (
 )
 
 
-def model_key(checkpoint: Checkpoint, device: torch.device) -> str:
+def model_key(checkpoint: Checkpoint, precision: Precision) -> str:
     """Return what embeddings depend on besides the image, as text: weights, configuration, precision, preparation."""
     config = Path(checkpoint.config).expanduser()
     with checkpoint.weights.open("rb") as file:
         weights = hashlib.file_digest(file, "blake2b").hexdigest()
     content = config.read_text() if config.is_file() else checkpoint.config
-    return f"{PREPROCESSING} {weights} {content} {device.type}"
+    return f"{PREPROCESSING} {weights} {content} {precision.device.type} {precision.dtype}"
 
 
 def device_of(name: str) -> torch.device:
