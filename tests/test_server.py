@@ -19,14 +19,23 @@ from seg_app.models import Session, Volume
 from seg_app.records import Prompts
 from seg_app.sam.cache import content_key
 from seg_app.sam.classical import ClassicalSegmenter
+from seg_app.sam.devices import Device
+from seg_app.sam.engine import Sam2Segmenter
 from seg_app.sam.openapi import document
 from seg_app.sam.protocol import AutoProgress, Load
 from seg_app.sam.remote import RemoteSegmenter
+from seg_app.sam.scheduler import Priority
 from seg_app.sam.server import create_app
 from seg_app.sam.wire import pack, pack_image
 from tests.contracts import CENTRE, disc_on_noise
 from tests.serving import running
 from tests.threads import until
+from tests.tiny_sam import MEMORY, tiny_checkpoint
+
+pytestmark = [
+    # the sam2 package scripts its transforms
+    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
+]
 
 CLICK = Prompts((CENTRE,))
 SMALL = disc_on_noise()[40:60, 50:70].copy()
@@ -41,6 +50,17 @@ def client():
     with running(create_app(ClassicalSegmenter())) as url, httpx.Client(base_url=url, trust_env=False) as http:
         assert http.put(f"/images/{KEY}", content=pack_image(SMALL)).status_code == 204
         yield http
+
+
+@pytest.fixture(scope="module")
+def sam(tmp_path_factory):
+    """A SAM 2.1 with random weights, behind a server, and a client of that; it could not be compiled."""
+    checkpoint = tiny_checkpoint(tmp_path_factory.mktemp("model"), image_size=256, memory=MEMORY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seg_app.sam.engine.compile_encoder", lambda *_: "there is no compiler.")
+        engine = Sam2Segmenter(checkpoint, device=Device("cpu", is_compiled=True))
+    with running(create_app(engine)) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as http:
+        yield engine, http
 
 
 # What people see
@@ -69,11 +89,41 @@ def test_browsers_get_the_status_as_a_page(client):
 
 def test_a_segmenter_with_a_queue_shows_it():
     class Queued(ClassicalSegmenter):
-        load = Load(("click", "automask"), 7, None)
+        load = Load(("click", "automask"), 7, 9)
 
     with running(create_app(Queued())) as url:
         status = httpx.get(f"{url}/status", trust_env=False).json()
-    assert (status["waiting"], status["embedding_bytes"], status["device_bytes"]) == (["click", "automask"], 7, None)
+    assert (status["waiting"], status["embedding_bytes"], status["device_bytes"]) == (["click", "automask"], 7, 9)
+
+
+def test_the_status_of_sam_says_what_waits_what_is_kept_and_how_it_computes(sam):
+    engine, http = sam
+    http.put(f"/images/{KEY}", content=pack_image(SMALL))
+    http.post("/embed", json={"key": KEY})
+    question = {"key": KEY, "prompts": {"points": [{"x": 9, "y": 9}]}}
+    with ThreadPoolExecutor(1) as pool, engine._scheduler.turn(Priority.CLICK):
+        pool.submit(http.post, "/predict", json=question)
+        until(lambda: engine._scheduler.waiting)
+        status, page = http.get("/status").json(), http.get("/status", headers={"accept": "text/html"}).text
+    kept = engine._embeddings.memory_bytes
+    told = {"images": 1, "waiting": ["click"], "embedding_bytes": kept, "device_bytes": None}
+    assert kept > 0
+    assert told.items() <= status.items()
+    assert status["computes"] == ["single precision", "not compiled: there is no compiler."]
+    shown = {"images": 1, "waiting": "click", "embedding_bytes": kept, "device_bytes": "–", "computes": "single prec"}
+    assert all(f"<th>{name}</th><td>{value}" in page for name, value in shown.items())
+    assert "<td>127.0.0.1</td>" in page
+
+
+def test_the_button_of_the_status_frees_what_sam_has_seen(sam):
+    engine, http = sam
+    http.put(f"/images/{KEY}", content=pack_image(SMALL))
+    http.post("/embed", json={"key": KEY})
+    before = engine._embeddings.memory_bytes
+    assert "fetch('cache', {method: 'DELETE'})" in http.get("/status", headers={"accept": "text/html"}).text
+    assert http.delete("/cache").status_code == 204
+    status = http.get("/status").json()
+    assert (before > 0, status["images"], status["embedding_bytes"]) == (True, 0, 0)
 
 
 def test_what_is_let_go_is_closed():

@@ -97,8 +97,10 @@ class Sam2Segmenter:
         )
         self._encoding_s = float("inf")
         self._title = checkpoint.title
+        self._computes = [str(self._precision)]
         if wanted.is_compiled:
-            compile_encoder(self._predictor.model, self._try_out)
+            why_not = compile_encoder(self._predictor.model, self._try_out)
+            self._computes.append(f"not compiled: {why_not}" if why_not else "compiled")
 
     @property
     def name(self) -> str:
@@ -116,7 +118,7 @@ class Sam2Segmenter:
         waiting = tuple(priority.name.lower() for priority in self._scheduler.waiting)
         is_counted = self._device.type == "cuda"
         device_bytes = torch.cuda.memory_allocated(self._device) if is_counted else None
-        return Load(waiting, self._embeddings.memory_bytes, device_bytes)
+        return Load(waiting, self._embeddings.memory_bytes, device_bytes, tuple(self._computes))
 
     def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:
         """Encode a (rows, columns, 3) uint8 image, unless it is kept, after all clicks. Raises SegmenterError.

@@ -46,10 +46,10 @@ def _operation(title: str, operation: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
+    if value is None or value == []:
+        return "–"
     if not isinstance(value, list):
         return escape(str(value))
-    if not value:
-        return "–"
     if not isinstance(value[0], dict):
         return escape(", ".join(map(str, value)))
     head = "".join(f"<th>{escape(name)}</th>" for name in value[0])

@@ -141,6 +141,8 @@ class Load:
     """Kept in the memory of the device."""
     device_bytes: int | None
     """All that is allocated on the device; None where nobody counts it."""
+    computes: tuple[str, ...] = ()
+    """How, and why not faster where that was to be expected, in words."""
 
 
 @runtime_checkable

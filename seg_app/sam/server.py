@@ -205,7 +205,8 @@ class _Service:
             "followed": len(self._following),
         }
         load = asdict(self._segmenter.load) if isinstance(self._segmenter, Busy) else {}
-        return {"name": self._segmenter.name, **held, **load, "clients": self._visitors.told()}
+        told = {name: list(value) if isinstance(value, tuple) else value for name, value in load.items()}
+        return {"name": self._segmenter.name, **held, **told, "clients": self._visitors.told()}
 
     def _keep(self, key: str, message: bytes) -> None:
         image = unpack_image(message)
