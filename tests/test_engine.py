@@ -64,6 +64,23 @@ class TestSam2Segmenter(SegmenterContract):
         return engine
 
 
+@pytest.fixture(scope="module")
+def bundled():
+    """The model that comes along, which is trained."""
+    segmenter = connect_sam("bundled:", device="cpu")
+    yield segmenter
+    segmenter.close()
+
+
+@pytest.mark.skipif(Checkpoint.bundled() is None, reason="this checkout has no weights")
+class TestBundledSegmenter(SegmenterContract):
+    obedient = False
+
+    @pytest.fixture
+    def segmenter(self, bundled):
+        return bundled
+
+
 OWN_OPTIONS = ("region", "excluded_rows", "windows", "blobs", "spare_above")
 PACKAGE_OPTIONS = [field for field in AutoOptions.__dataclass_fields__ if field not in OWN_OPTIONS]
 BOX = Box(30, 20, 90, 80)
@@ -380,12 +397,8 @@ def test_weights_of_half_precision_compute_in_single_precision(checkpoint, tmp_p
 
 
 @pytest.mark.skipif(Checkpoint.bundled() is None, reason="this checkout has no weights")
-def test_the_bundled_weights_outline_what_is_clicked() -> None:
-    engine = connect_sam("bundled:", device="cpu")
-    assert engine.name == "SAM 2.1 micro (bundled) · cpu"
-    disc = disc_on_noise()[..., 0] > 120
-    inside = engine.predict(disc_on_noise(), Prompts((CENTRE,)))[0].logits > 0
-    assert (inside & disc).sum() / (inside | disc).sum() > 0.8
+def test_the_bundled_model_says_that_it_came_along(bundled) -> None:
+    assert bundled.name == "SAM 2.1 micro (bundled) · cpu"
 
 
 def test_a_failing_device_is_a_segmenter_error(engine, monkeypatch) -> None:

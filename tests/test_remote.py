@@ -15,6 +15,7 @@ from seg_app.sam import Candidate, connect_sam, wire
 from seg_app.sam.autooptions import AutoOptions
 from seg_app.sam.autowire import lines_of, progress_of
 from seg_app.sam.cache import content_key
+from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.protocol import AutoMask, AutoProgress
 from seg_app.sam.remote import RemoteSegmenter
@@ -65,6 +66,26 @@ class TestRemoteSegmenter(SegmenterContract):
     @pytest.fixture
     def segmenter(self, remote):
         return remote
+
+
+@pytest.fixture(scope="module")
+def remote_sam():
+    """The client of a server of the SAM 2.1 that comes along."""
+    with running(create_app(connect_sam("bundled:", device="cpu"))) as url:
+        segmenter = RemoteSegmenter(url)
+        yield segmenter
+        segmenter.close()
+
+
+@pytest.mark.skipif(Checkpoint.bundled() is None, reason="this checkout has no weights")
+# the sam2 package scripts its transforms
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+class TestRemoteSam(SegmenterContract):
+    obedient = False
+
+    @pytest.fixture
+    def segmenter(self, remote_sam):
+        return remote_sam
 
 
 def test_answers_like_the_segmenter_on_the_server(remote) -> None:
