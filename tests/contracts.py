@@ -143,9 +143,14 @@ class SegmenterContract:
         assert np.isfinite(candidate.logits).all()
 
     @pytest.mark.parametrize(
-        "prompts", [Prompts(), Prompts((OUTSIDE,)), Prompts((Point(900, 900),)), Prompts((Point(float("nan"), 1),))]
+        "prompts",
+        [
+            *(Prompts(), Prompts((OUTSIDE,)), Prompts((Point(900, 900),)), Prompts((Point(float("nan"), 1),))),
+            # finite, but not in single precision
+            *(Prompts((CENTRE, Point(1e39, 1))), Prompts((), Box(-1e39, 24, 1e39, 76))),
+        ],
     )
-    def test_refuses_prompts_that_include_nothing(self, segmenter, image, prompts) -> None:
+    def test_refuses_prompts_that_point_at_nothing(self, segmenter, image, prompts) -> None:
         with pytest.raises(SegmenterError):
             segmenter.predict(image, prompts)
 
@@ -178,6 +183,12 @@ class SegmenterContract:
         if self.trained:
             disc, inside = image[..., 0] > 120, best.logits > 0
             assert (inside & disc).sum() / (inside | disc).sum() > 0.8
+
+    def test_a_mask_that_is_surer_than_anything_is_a_mask(self, segmenter, image) -> None:
+        (sure,), (surer,) = (
+            segmenter.predict(image, Prompts(), mask=32 * np.sign(disc_on((64, 64))) * k) for k in (1, 1e36)
+        )
+        np.testing.assert_array_equal(surer.logits, sure.logits)
 
     def test_points_go_with_a_mask(self, segmenter, image) -> None:
         for prompts in (Prompts((CENTRE,)), Prompts((OUTSIDE,)), Prompts((CENTRE, OUTSIDE), Box(34, 24, 86, 76))):

@@ -143,6 +143,11 @@ def test_windows_cover_the_area_and_each_point_is_asked_once():
     assert len(points) == sum(len(crop.points) for crop in crops) == (300 // 4) * (700 // 4)
 
 
+def test_no_crop_of_a_few_pixels_is_empty():
+    crops = crops_of(np.zeros((1, 2, 3), np.uint8), AutoOptions(crop_n_layers=3), size=SIZE)
+    assert min(crop.area for crop in crops) == 1
+
+
 def test_blobs_are_asked_in_their_middle():
     y, x = np.indices((200, 200))
     grey = np.where(np.hypot(y - 60, x - 70) < 25, 200, 60).astype(np.uint8)

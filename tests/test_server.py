@@ -12,11 +12,11 @@ import httpx
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from seg_app.errors import SegmenterError
 from seg_app.models import Session, Volume
 from seg_app.records import Prompts
+from seg_app.sam.autooptions import AutoOptions
 from seg_app.sam.cache import content_key
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.devices import Device
@@ -26,7 +26,8 @@ from seg_app.sam.protocol import AutoProgress, Load
 from seg_app.sam.remote import RemoteSegmenter
 from seg_app.sam.scheduler import Priority
 from seg_app.sam.server import create_app
-from seg_app.sam.wire import pack, pack_image
+from seg_app.sam.wire import pack, pack_image, unpack_candidates
+from tests.bodies import operations_of, requests
 from tests.contracts import CENTRE, disc_on_noise
 from tests.serving import running
 from tests.threads import until
@@ -40,9 +41,7 @@ pytestmark = [
 CLICK = Prompts((CENTRE,))
 SMALL = disc_on_noise()[40:60, 50:70].copy()
 KEY = content_key(SMALL)
-OPERATIONS = [
-    (method, path.replace("{key}", KEY)) for path, methods in document("").get("paths").items() for method in methods
-]
+OPERATIONS = [(method, path.replace("{key}", KEY)) for method, path in operations_of(document(""))]
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +67,11 @@ def sam(tmp_path_factory):
 
 def test_the_document_names_every_route(client):
     assert set(client.get("/openapi.json").json()["paths"]) == {r.path for r in create_app(ClassicalSegmenter()).routes}
+
+
+def test_the_document_names_every_option_of_a_search():
+    question = document("")["paths"]["/automask"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert set(question["properties"]["options"]["properties"]) == set(AutoOptions.__dataclass_fields__)
 
 
 def test_the_page_of_the_document_names_every_question(client):
@@ -290,44 +294,31 @@ def test_images_that_are_none_are_refused_with_a_reason(client, image):
     assert (answer.status_code, "Cannot read a message" in answer.json()["error"]) == (422, True)
 
 
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.just(10**400),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=5,
-)
-coordinate = st.integers(-30, 30) | anything
-point = st.fixed_dictionaries({"x": coordinate, "y": coordinate}, optional={"include": anything}) | anything
-box = st.fixed_dictionaries(dict.fromkeys(("x0", "y0", "x1", "y1"), coordinate)) | anything
-prompts = st.fixed_dictionaries({}, optional={"points": st.lists(point, max_size=3) | anything, "box": box}) | anything
-options = st.dictionaries(st.sampled_from(["points_per_side", "region", "point_grids", "pred_iou_thresh"]), anything)
-arrays = st.sampled_from(
-    [np.ones((4, 4), "u1"), np.ones((4, 4), "f2"), np.ones(4, "f2"), np.full((2, 2), np.nan, "f2")]
-)
-masks = anything | arrays.map(lambda array: base64.b64encode(pack({}, [array])).decode()) | st.binary().map(repr)
-question = st.fixed_dictionaries(
-    {"key": st.just(KEY) | anything},
-    optional={
-        "prompts": prompts,
-        "previous": anything,
-        "mask": masks,
-        "options": options | anything,
-        "client": anything,
-    },
-)
-bodies = st.binary(max_size=200) | (question | anything).map(lambda value: json.dumps(value).encode())
+asked = requests(document(""), SMALL)
 
 
-def is_answered(answer) -> None:
-    """Check that the server has answered, or has refused with a reason; and that it is alive."""
-    assert answer.is_success or 400 <= answer.status_code < 500
-    assert answer.is_success or answer.json()["error"]
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.sampled_from([each for each in OPERATIONS if each[0] in ("post", "put")]), bodies)
-def test_whatever_is_sent_there_is_an_answer_or_a_reason(client, operation, body):
-    is_answered(client.request(*operation, content=body))
+def is_answered(client, method, path, body) -> None:
+    """Check that the server answers, or refuses with a reason; and that it is alive."""
+    client.put(f"/images/{KEY}", content=pack_image(SMALL))  # it may have let go of all images
+    with client.stream(method, path, content=body) as answer:
+        assert answer.is_success or 400 <= answer.status_code < 500
+        told = next(answer.iter_lines(), "") if path == "/automask" else answer.read()  # of a search, the first step
+    assert answer.is_success or json.loads(told)["error"]
+    if answer.is_success and path in ("/predict", "/preview"):
+        assert all(0 <= candidate.score <= 1 for candidate in unpack_candidates(told))
     assert client.get("/health").is_success
+
+
+@settings(max_examples=130, deadline=None)
+@given(asked)
+def test_whatever_is_sent_there_is_an_answer_or_a_reason(client, request_):
+    is_answered(client, *request_)
+
+
+@settings(max_examples=30, deadline=None)
+@given(asked)
+def test_whatever_is_sent_to_sam_there_is_an_answer_or_a_reason(sam, request_):
+    is_answered(sam[1], *request_)
 
 
 # A server that dies

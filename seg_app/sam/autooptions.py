@@ -33,6 +33,8 @@ WHOLE = {
     "crop_n_points_downscale_factor",
     "min_mask_region_area",
 }
+OPTIONAL = {"points_per_side", "spare_above"}
+"""Numbers that may be None."""
 SWITCHES = {"use_m2m", "multimask_output", "windows", "blobs"}
 
 
@@ -138,7 +140,7 @@ _READERS = {"region": _box, "excluded_rows": _rows, "point_grids": _grids}
 
 
 def _check_number(name: str, value: Any, limits: tuple[float, float]) -> None:
-    if value is None and name in ("points_per_side", "spare_above"):
+    if value is None and name in OPTIONAL:
         return
     kind = int if name in WHOLE else (int, float)
     low, high = limits

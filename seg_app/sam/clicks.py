@@ -126,8 +126,12 @@ def _candidates(coarse: Tensor, scores: Tensor, shape: tuple[int, int]) -> list[
 
 
 def fitted(mask: NDArray[np.floating], grid: tuple[int, int]) -> NDArray[np.float32]:
-    """Return logits (rows, columns) that lie over a whole window, on another grid over it; as they are on the same."""
-    logits = torch.as_tensor(np.asarray(mask, np.float32))[None, None]
+    """Return logits (rows, columns) that lie over a whole window, on another grid over it; as they are on the same.
+
+    They are clipped to what the package gives back: from far beyond, the model makes no numbers.
+    """
+    clipped = mask.clip(-TRACE_LOGITS, TRACE_LOGITS).astype(np.float32, copy=False)
+    logits = torch.as_tensor(clipped)[None, None]
     if mask.shape != grid:
         logits = functional.interpolate(logits, grid, mode="bilinear", align_corners=False, antialias=True)
     return logits[0, 0].numpy()

@@ -114,7 +114,8 @@ def _layers(area: Window, options: AutoOptions) -> Iterator[tuple[int, Window]]:
         for i, j in product(range(count), repeat=2):
             x0, y0 = (wide - overlap) * i, (high - overlap) * j
             x1, y1 = min(x0 + wide, columns), min(y0 + high, rows)
-            yield layer, Window(0, area.y0 + y0, area.x0 + x0, area.y0 + y1, area.x0 + x1)
+            if x0 < x1 and y0 < y1:  # a few pixels are fewer than crops
+                yield layer, Window(0, area.y0 + y0, area.x0 + x0, area.y0 + y1, area.x0 + x1)
 
 
 def _windows(image: NDArray[np.uint8], area: Window, options: AutoOptions, *, size: int, shift: int) -> Iterator[Crop]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
+from seg_app.sam.autooptions import LIMITS, OPTIONAL, SWITCHES, WHOLE
 from seg_app.sam.followwire import MOST_OBJECTS, MOST_PLANES
+from seg_app.sam.question import FARTHEST_PX
 from seg_app.sam.wire import MAX_MESSAGE_BYTES, MAX_POINTS
 
 if TYPE_CHECKING:
@@ -22,7 +25,19 @@ REASONS = {
     422: "The question makes no sense; the reason says why.",
     503: "The server is full: ask again in a moment.",
 }
-NUMBER = {"type": "number"}
+
+
+def _number(name: str, low: float, high: float) -> dict[str, Any]:
+    """Return the schema of an option that is a number, for some also null."""
+    bounds = {"minimum": low, "maximum": high}
+    kind = "integer" if name in WHOLE else "number"
+    return {
+        "type": [kind, "null"] if name in OPTIONAL else kind,
+        **{key: bound for key, bound in bounds.items() if math.isfinite(bound)},
+    }
+
+
+NUMBER = {"type": "number", "minimum": -FARTHEST_PX, "maximum": FARTHEST_PX}
 POINT = {
     "type": "object",
     "required": ["x", "y"],
@@ -45,7 +60,26 @@ MASK = {
     "contentEncoding": "base64",
     "description": "A rough outline: a message of one (rows, columns) array of float16, above 0 inside.",
 }
-OPTIONS = {"type": "object", "description": "Fields of AutoOptions; those of SAM2AutomaticMaskGenerator by name."}
+SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+OPTIONS = {
+    "type": "object",
+    "description": "Fields of AutoOptions; those of SAM2AutomaticMaskGenerator by name.",
+    "properties": {
+        **{name: _number(name, *limits) for name, limits in LIMITS.items()},
+        **{name: {"type": "boolean"} for name in sorted(SWITCHES)},
+        "point_grids": {
+            "type": ["array", "null"],
+            "items": {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2, "items": SHARE}},
+        },
+        "region": BOX,
+        "excluded_rows": {
+            "type": ["array", "null"],
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"type": "integer", "minimum": 0},
+        },
+    },
+}
 WAY = {
     "keys": {"type": "array", "minItems": 2, "maxItems": MOST_PLANES, "items": KEY},
     "planes": {"type": "integer", "minimum": 2, "maximum": MOST_PLANES, "description": "How many the volume has."},

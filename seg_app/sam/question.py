@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seg_app.records import Box, Prompts
+
+
+FARTHEST_PX = 2**24
+"""Beyond, single precision does not know every pixel; far beyond, models that compute in it answer no numbers."""
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
@@ -32,8 +35,8 @@ def check_prompts(prompts: Prompts, shape: tuple[int, ...], mask: NDArray[np.flo
     shape: (rows, columns, ...) of the image that box and points lie on.
     """
     numbers = [value for point in prompts.points for value in (point.x, point.y)] + _corners(prompts.box)
-    if not all(math.isfinite(number) for number in numbers):
-        raise SegmenterError(f"Cannot point at {prompts}. Points and boxes are finite numbers of pixels.")
+    if not all(abs(number) <= FARTHEST_PX for number in numbers):
+        raise SegmenterError(f"Cannot point at {prompts}. Points and boxes are numbers of pixels up to {FARTHEST_PX}.")
     if mask is not None:
         _check_mask(mask)
     elif not any(p.include and on_image(p.x, p.y, shape) for p in prompts.points) and not _box_meets(

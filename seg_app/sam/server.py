@@ -76,7 +76,7 @@ def create_app(segmenter: Segmenter, *, token: str | None = None, shared: DiskCa
     found by the others; None: each asks for its own.
     """
     service = _Service(segmenter, token, shared)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/health", service.health),
             Route("/status", service.status),
@@ -92,6 +92,8 @@ def create_app(segmenter: Segmenter, *, token: str | None = None, shared: DiskCa
         ],
         exception_handlers={SegmenterError: _nonsense, HTTPException: _refusal},
     )
+    app.router.redirect_slashes = False  # a key that ends in a slash is none: the answer says so
+    return app
 
 
 def serve(app: Starlette, *, host: str = "127.0.0.1", port: int = 8001) -> None:
