@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     checkpoint_path: Path | None = Field(
         None,
         alias="CHECKPOINT_PATH",
-        description="A SAM 2.1 checkpoint. Unset: an official one in SEG_APP_HOME/checkpoints; else none.",
+        description="A SAM 2.1 checkpoint. Unset: an official one in SEG_APP_HOME/checkpoints; else the bundled one.",
     )
     sam_config: str | None = Field(
         None, alias="MODEL_CONFIG", description="The model configuration of CHECKPOINT_PATH. Unset: told by its name."
