@@ -16,6 +16,7 @@ import tifffile
 
 from seg_app.errors import MissingError
 from seg_app.io.levels import Content, Key, Stored, check_claim, readable
+from seg_app.io.lzw import refuse_damaged_strips
 from seg_app.io.sem import tiff_attributes
 from seg_app.io.tiff_axes import channel_names, tiff_axes
 
@@ -166,4 +167,5 @@ def _part(store: Any, key: Key) -> NDArray[Any]:
     """Return a part of an image, reading and unpacking only the strips or tiles that it touches."""
     import zarr  # weight: 0.2 s, and other files need none of it
 
+    refuse_damaged_strips()
     return np.asarray(zarr.open_array(store, mode="r")[key])

@@ -30,6 +30,7 @@ from seg_app.io.formats.fields import (
     storing,
     values_of_labels,
 )
+from seg_app.io.lzw import refuse_damaged_strips
 from seg_app.io.ome_zarr import NANOMETRES
 from seg_app.labels import label_values, masks_of_labels, painted_planes
 from seg_app.labels import losses as label_losses
@@ -159,6 +160,7 @@ def _labels(series: tifffile.TiffPageSeries, *, limit: int) -> NDArray[np.intege
     if series.size * series.dtype.itemsize > limit:
         raise ValueError(f"it unpacks to {series.size} pixels, more than its bytes can hold")
     checked_shape(*(1, *shape)[-3:])
+    refuse_damaged_strips()
     pixels = series.asarray()
     labels = pixels.astype(np.int64) if pixels.dtype.kind in "fb" else pixels
     if pixels.dtype.kind not in "uifb" or (pixels.dtype.kind == "f" and not np.array_equal(labels, pixels)):
