@@ -1,5 +1,7 @@
 """Files and arrays here, opened as planes: what every format gives, and what is said of the rest."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +50,32 @@ def test_truth_values_open_as_zero_and_one(tmp_path, name):
     np.testing.assert_array_equal(pixels(path)[0], truth)
 
 
-def test_a_picture_that_would_fill_the_memory_is_not_opened(tmp_path, monkeypatch):
-    Image.fromarray(PLANE.astype(np.uint8)).save(tmp_path / "a.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", PLANE.size // 3)
-    with pytest.raises(UnreadableError, match=r"a\.png.*exceeds limit.*TIFF"):
-        open_file(tmp_path / "a.png")
+def claiming(path: Path, mode: str, side: int) -> Path:
+    """Write a picture of one pixel whose header tells of more."""
+    Image.new(mode, (1, 1)).save(path)
+    data = bytearray(path.read_bytes())
+    if path.suffix == ".png":
+        data[16:24] = struct.pack(">II", side, side)
+        data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    else:
+        at = data.index(b"\xff\xc0") + 5
+        data[at : at + 4] = struct.pack(">HH", side, side)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(("name", "mode"), [("a.png", "1"), ("a.png", "I;16"), ("a.png", "RGBA"), ("a.jpg", "RGB")])
+def test_a_picture_of_16384_pixels_a_side_opens(tmp_path, name, mode):
+    assert open_file(claiming(tmp_path / name, mode, 16384)).image.shape == (1, 16384, 16384)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "size"),
+    [("a.png", "1", r"1\.6 GB"), ("a.png", "I;16", r"3\.2 GB"), ("a.jpg", "RGB", r"4\.8 GB")],
+)
+def test_a_picture_that_would_fill_the_memory_is_not_opened(tmp_path, name, mode, size):
+    with pytest.raises(UnreadableError, match=rf"{name}: 40000 × 40000 pixels \({size}\).*TIFF"):
+        open_file(claiming(tmp_path / name, mode, 40000))
 
 
 # TIFF
