@@ -43,7 +43,8 @@ def run(options: argparse.Namespace) -> None:
     volume = _volume(options.image)
     file = load_masks(options.source, image=volume and volume.image)
     file = _on_plane(_calibrated(file, volume, options.pixel_size), options.plane)
-    told = save_masks(options.target, file, picture=volume and volume.levels[0])
+    picture, databar_rows = (volume.levels[0], volume.databar_rows) if volume else (None, 0)
+    told = save_masks(options.target, file, picture=picture, databar_rows=databar_rows)
     sys.stdout.write("\n".join([f"Saved {counted(len(file.masks))}: {options.target}", *told]) + "\n")
 
 

@@ -29,18 +29,20 @@ NM = 1000.0
 """Nanometres of a micrometre."""
 
 
-def measurements(file: MaskFile, *, picture: Any = None) -> pd.DataFrame:
+def measurements(file: MaskFile, *, picture: Any = None, databar_rows: int = 0) -> pd.DataFrame:
     """Return a row for each mask that has a pixel.
 
     picture: the image, (planes, rows, columns[, colours]), an array or what is indexed like one; with it the mean and
-    the standard deviation of the grey values are measured. Columns end in their unit: `_px`, `_px2`, and where the
+    the standard deviation of the grey values are measured. databar_rows: so many of the lowest rows are no image; see
+    `Volume.databar_rows`. Columns end in their unit: `_px`, `_px2`, and where the
     pixel size is known `_um`, `_um2`; `z` is the index of the plane in the array, from 0, and `plane` its number on the
     page, from 1; angles are degrees counter-clockwise from the x axis; places are centres of pixels. `circularity` is
     4π area / perimeter², in pixels; it and `perimeter_um` are empty where pixels are not square. Objects that touch the
-    border of the image are smaller than they are: `touches_border` says which.
+    border of the image, or its databar, are smaller than they are: `touches_border` says which.
     """
     rows = [
-        {**_said(mask), **_sizes(mask, file), **_greys(mask, picture), **_origin(mask, file)}
+        {**_said(mask), **_sizes(mask, file), **_border(mask, file, databar_rows)}
+        | {**_greys(mask, picture), **_origin(mask, file)}
         for mask in file.masks
         if mask.area
     ]
@@ -57,7 +59,6 @@ def _said(mask: Mask) -> dict[str, Any]:
 
 
 def _sizes(mask: Mask, file: MaskFile) -> dict[str, Any]:
-    _, rows, columns = file.image.shape
     sizes = _measured(mask, (1.0, 1.0))
     perimeter, area = sizes["perimeter"], float(mask.area)
     return {
@@ -70,8 +71,12 @@ def _sizes(mask: Mask, file: MaskFile) -> dict[str, Any]:
         "orientation_deg": (90 + math.degrees(sizes["orientation"])) % 180,
         "centroid_x_px": mask.x0 + sizes["centroid-1"],
         "centroid_y_px": mask.y0 + sizes["centroid-0"],
-        "touches_border": mask.x0 == 0 or mask.y0 == 0 or mask.x1 == columns or mask.y1 == rows,
     }
+
+
+def _border(mask: Mask, file: MaskFile, databar_rows: int) -> dict[str, bool]:
+    _, rows, columns = file.image.shape
+    return {"touches_border": mask.x0 == 0 or mask.y0 == 0 or mask.x1 == columns or mask.y1 >= rows - databar_rows}
 
 
 def _measured(mask: Mask, spacing: tuple[float, float]) -> dict[str, float]:

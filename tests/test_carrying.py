@@ -63,6 +63,16 @@ def test_a_carried_mask_says_who_made_it_and_how_good_it_may_be(session) -> None
     assert first.mask.provenance.engine == session.segmenter.name
 
 
+def test_nothing_is_carried_onto_the_databar(session) -> None:
+    assert next(Carrier(session).carry([mask_of("small", 4)])).mask.y1 > 165
+    session.volume.set_databar(480 - 165)
+    try:
+        bottoms = {one.mask.y1 for one in Carrier(session).carry([mask_of("small", 4)])}
+    finally:
+        session.volume.set_databar(0)
+    assert max(bottoms) == 165
+
+
 def test_nothing_is_carried_without_objects(session) -> None:
     assert list(Carrier(session).carry([])) == []
 

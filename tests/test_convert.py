@@ -9,6 +9,7 @@ from PIL import Image
 
 from seg_app.cli import main
 from seg_app.io.registry import load_masks, save_masks
+from seg_app.models import Volume
 from seg_app.records import Calibration, ImageId, MaskFile
 
 IMAGE = ImageId("local", "a", (2, 30, 40), "uint8")
@@ -70,6 +71,12 @@ def test_the_image_gives_its_grey_values_to_the_table(saved, picture):
     table = pd.read_csv(saved.with_suffix(".csv"))
     assert (table.grey_mean == 7).all()
     assert table.area_um2.tolist() == pytest.approx([64e-4, 16e-4, 9e-4])
+
+
+def test_the_databar_of_the_image_cuts_objects(saved, picture, monkeypatch):
+    monkeypatch.setattr(Volume, "databar_rows", 19)
+    assert convert(saved, saved.with_suffix(".csv"), "--image", picture) == 0
+    assert pd.read_csv(saved.with_suffix(".csv")).touches_border.tolist() == [True, False, True]
 
 
 def test_the_image_is_what_a_picture_is_drawn_on(saved, picture, capsys):

@@ -1,18 +1,21 @@
 """What is known of an image: the user before the header before the pixels, and kept."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from builders import IMAGE, square
 from databars import powder, with_databar
+from discs import Brightness, discs
 
 from seg_app.errors import SegAppError, StorageError
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.measurements import measurements
 from seg_app.models import Notes, Session, Volume, open_volume
 from seg_app.records import Box, Calibration, Point, Window
-from seg_app.sam import connect_sam
+from seg_app.sam import Candidate, connect_sam
 
 BY_FILE = Calibration((5.0, 4.0, 4.0), "FEI header")
 
@@ -263,6 +266,27 @@ def test_a_box_is_cut_where_the_databar_begins(micrograph):
     session = Session(volume_of(micrograph), connect_sam("classical:"))
     session.add_box(Box(100, 800, 200, 940))
     assert session.draft.prompts.box == Box(100, 800, 200, 943 - BAR - 0.5)
+
+
+@pytest.fixture
+def across():
+    """A session about a bright disc at row 90 that reaches 30 rows down, where the databar begins at row 100."""
+    session = Session(volume_of(discs((60, 90, 30))), Brightness())
+    session.volume.set_databar(100)
+    return session
+
+
+def test_an_outline_ends_where_the_databar_begins_and_a_table_counts_it_as_cut(across):
+    assert across.click(60, 90).y1 == 100
+    across.accept()
+    _, table, _ = across.export(".csv")
+    assert pd.read_csv(io.BytesIO(table)).touches_border.tolist() == [True]
+
+
+def test_what_is_seen_on_the_databar_alone_is_no_object(across):
+    below = np.where(np.arange(200)[:, None] >= 100, 1.0, -1.0) * np.ones((200, 240))
+    across.segmenter.predict = lambda *_, **__: [Candidate(below.astype(np.float32), 0.9)]
+    assert across.click(60, 85) is None
 
 
 def test_the_search_leaves_out_a_databar_that_was_found(micrograph):

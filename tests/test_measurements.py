@@ -74,6 +74,11 @@ def test_objects_at_the_border_are_marked(place, touches):
     assert row_of(square(*place)).touches_border == touches
 
 
+@pytest.mark.parametrize(("y0", "touches"), [(49, 0), (50, 1), (52, 1)])
+def test_objects_that_the_databar_cuts_are_marked(y0, touches):
+    assert row_of(square(10, y0), databar_rows=10).touches_border == touches
+
+
 def test_grey_values_are_those_under_the_mask():
     picture = np.zeros((3, 64, 96), np.uint8)
     picture[1, 10, 20:24], picture[1, 11, 20:24] = 10, 20

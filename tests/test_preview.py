@@ -44,6 +44,11 @@ def test_a_preview_is_what_a_click_outlines(session):
     assert (seen.y0, seen.x0, seen.counts) == (clicked.y0, clicked.x0, clicked.counts)
 
 
+def test_a_preview_ends_where_the_databar_begins(session):
+    session.volume.set_databar(60 - 18)
+    assert session.preview.look(*SQUARE).y1 == 18
+
+
 def test_it_is_off_until_it_is_switched_on(session):
     assert not Session(session.volume, session.segmenter).preview.is_on
     session.preview.switch()

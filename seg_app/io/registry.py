@@ -28,23 +28,24 @@ def load_masks(path: str | Path, *, image: ImageId | None = None) -> MaskFile:
         raise UnreadableError(reason if reason.startswith("Cannot ") else f"Cannot read '{path}': {reason}") from error
 
 
-def save_masks(path: str | Path, file: MaskFile, *, picture: Any = None) -> list[str]:
+def save_masks(path: str | Path, file: MaskFile, *, picture: Any = None, databar_rows: int = 0) -> list[str]:
     """Write a mask file completely or not at all; replaces a file that is there, but adds to an OME-Zarr image.
 
     picture: the image, (planes, rows, columns) or (planes, rows, columns, colours), an array or what is indexed like
-    one: overlays are drawn on it and tables measure its grey values. Returns in plain words what the format cannot
-    keep. Raises StorageError when it cannot be written or its suffix is of no known format.
+    one: overlays are drawn on it and tables measure its grey values. databar_rows: its lowest rows that are no image,
+    as `Volume.databar_rows`: tables count objects that touch these as cut. Returns in plain words what the format
+    cannot keep. Raises StorageError when it cannot be written or its suffix is of no known format.
     """
     entry = writer_of(str(path))
     if entry.is_folder:
         module_of(entry).save(Path(path), file)
         return module_of(entry).losses(file)
-    data, losses = encode_masks(str(path), file, picture=picture)
+    data, losses = encode_masks(str(path), file, picture=picture, databar_rows=databar_rows)
     write_atomically(Path(path), data)
     return losses
 
 
-def encode_masks(name: str, file: MaskFile, *, picture: Any = None) -> tuple[bytes, list[str]]:
+def encode_masks(name: str, file: MaskFile, *, picture: Any = None, databar_rows: int = 0) -> tuple[bytes, list[str]]:
     """Return the bytes of a mask file by the suffix of its name, and what the format cannot keep; see `save_masks`.
 
     Raises StorageError when the format cannot hold the masks, or is a folder.
@@ -55,6 +56,7 @@ def encode_masks(name: str, file: MaskFile, *, picture: Any = None) -> tuple[byt
             f"'{name}' would be a folder. Save it on this computer: seg_app.save_masks, seg-app convert."
         )
     more = {"picture": picture} if entry.takes_picture else {}
+    more |= {"databar_rows": databar_rows} if entry.measures else {}
     return module_of(entry).encode(file, **more), module_of(entry).losses(file)
 
 

@@ -49,9 +49,9 @@ class Carrier:
         """Return what becomes of masks of one plane on the others, as soon as it is found.
 
         Window by window; on each the planes after that of the masks, then those before it, each nearest first. What
-        has ended gives no further mask. What grows beyond its window (see `shared_windows`) is cut there, and what is
-        so thin that no pixel of its window shows it is not carried. Closing the iterator ends it. Raises SegAppError,
-        at once when the masks are of several planes.
+        has ended gives no further mask. What grows beyond its window (see `shared_windows`), or onto the databar, is
+        cut there, and what is so thin that no pixel of its window shows it is not carried. Closing the iterator ends
+        it. Raises SegAppError, at once when the masks are of several planes.
         """
         if len({mask.z for mask in masks}) > 1:
             raise SegmenterError("The objects are on several planes. Carry those of one plane at a time.")
@@ -78,8 +78,8 @@ class Carrier:
                         yield Carried(index, mask)
 
     def _mask(self, found: Followed, window: Window, z: int) -> Mask | None:
-        answer, plane = Candidate(found.logits, found.score), self._session.volume.shape[1:]
-        return windows.to_mask(answer, window, plane, z=z, provenance=Provenance(self._asked.name))
+        answer, image = Candidate(found.logits, found.score), self._session.volume.image_shape
+        return windows.to_mask(answer, window, image, z=z, provenance=Provenance(self._asked.name))
 
 
 class Carrying(Finding):

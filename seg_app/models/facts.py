@@ -125,6 +125,11 @@ class ImageFacts(param.Parameterized):
             return self.said_databar
         return self._filed_databar or self._found_databar
 
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """(rows, columns) of a plane without its databar, which is below."""
+        return self.image.shape[1] - self.databar_rows, self.image.shape[2]
+
     def agree_with(self, other: ImageFacts) -> None:
         """Take over what is known of another place of the same image."""
         self.param.update(calibration=other.calibration, said_databar=other.said_databar)

@@ -41,7 +41,8 @@ class Outliner:
         # what else is cut may be anything beyond the window
         whole = [candidate for candidate in found[1:] if not windows.is_cut(candidate.logits, window, plane)]
         made = {"z": z, "prompts": prompts, "provenance": Provenance(self._session.segmenter.name)}
-        masks = [windows.to_mask(c, window, plane, **made) for c in (found[0], *whole)]
+        image = self._session.volume.image_shape  # nothing is outlined on the databar
+        masks = [windows.to_mask(c, window, image, **made) for c in (found[0], *whole)]
         traces = {
             mask.id: c.trace for mask, c in zip(masks, (found[0], *whole), strict=True) if mask and c.trace is not None
         }

@@ -87,4 +87,5 @@ class Preview(param.Parameterized):
         window = windows.locate(prompts, plane, scale=session.scale, size=segmenter.input_size, view=session.view)
         placed = window.to_window(prompts)
         found = segmenter.preview(session.outliner.as_seen(window, z), placed.points[0], client=self._client)
-        return windows.to_mask(clicked(found[0], placed), window, plane, z=z, prompts=prompts) if found else None
+        image = session.volume.image_shape
+        return windows.to_mask(clicked(found[0], placed), window, image, z=z, prompts=prompts) if found else None

@@ -147,7 +147,7 @@ class _Sieve:
 
     def __init__(self, session: Session, window: Window, z: int, wanted: Wanted):
         self._window, self._z, self._wanted = window, z, wanted
-        self._plane, self._level = session.volume.shape[1:], session.volume.level_shape(window.level)
+        self._image, self._level = session.volume.image_shape, session.volume.level_shape(window.level)
         self._least_area = least_area_of(wanted, window)
         self._session, self._accepted = session, Neighbourhood(session.masks.on_plane(z))
         self._made = Provenance(session.segmenter.name)
@@ -207,7 +207,7 @@ class _Sieve:
         place = Window(window.level, y0, x0, y0 + logits.shape[0], x0 + logits.shape[1])
         candidate = Candidate(logits, mask.score or 0.0)
         fields = {"z": self._z, "prompts": prompts, "provenance": self._made}
-        return windows.to_mask(candidate, place, self._plane, **fields)
+        return windows.to_mask(candidate, place, self._image, **fields)
 
 
 def softened(bits: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -109,8 +109,7 @@ class Session(param.Parameterized):
 
         Raises SegAppError when less than a pixel of the image is in it.
         """
-        image = self.volume.height - self.volume.databar_rows, self.volume.width
-        self.draft.draw(box_on_plane(box, image))
+        self.draft.draw(box_on_plane(box, self.volume.image_shape))
 
     def is_on_plane(self, x: float, y: float) -> bool:
         """Say whether a point lies on a pixel of the plane."""
@@ -270,8 +269,9 @@ class Session(param.Parameterized):
         suffix: of `seg_app.io.formats.FORMATS`, with its dot. Raises SegAppError.
         """
         self._refresh()
-        name, file = f"{self.volume.image.stem}{suffix}", self._file
-        return name, *encode_masks(name, file, picture=self.volume.levels[0])
+        volume, file = self.volume, self._file
+        name = f"{volume.image.stem}{suffix}"
+        return name, *encode_masks(name, file, picture=volume.levels[0], databar_rows=volume.databar_rows)
 
     def _refresh(self) -> None:
         """Take over what another tab did to the masks, and said of the size of a pixel."""

@@ -148,10 +148,10 @@ def is_cut(logits: NDArray[np.float32], window: Window, plane: Shape) -> bool:
 
 
 def to_mask(candidate: Candidate, window: Window, plane: Shape, **fields: Any) -> Mask | None:
-    """Return the full-resolution mask of an answer on a window; None when it is empty.
+    """Return the full-resolution mask of an answer on a window, cut where the plane ends; None when it is empty.
 
-    The logits are resampled, not the bits, so that edges stay smooth at any level. `fields` are further
-    fields of `Mask`.
+    plane: (rows, columns), or fewer where the lowest of them are no image. The logits are resampled, not the bits, so
+    that edges stay smooth at any level. `fields` are further fields of `Mask`.
     """
     inside = candidate.logits > 0
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
@@ -160,7 +160,7 @@ def to_mask(candidate: Candidate, window: Window, plane: Shape, **fields: Any) -
     top, left = max(int(rows[0]) - 1, 0), max(int(columns[0]) - 1, 0)
     logits = candidate.logits[top : int(rows[-1]) + 2, left : int(columns[-1]) + 2]
     y0, x0 = (window.y0 + top) * window.factor, (window.x0 + left) * window.factor
-    bits = _enlarged(logits, window.factor)[: plane[0] - y0, : plane[1] - x0] > 0
+    bits = _enlarged(logits, window.factor)[: max(plane[0] - y0, 0), : max(plane[1] - x0, 0)] > 0
     return mask_from_bits(bits, y0=y0, x0=x0, score=candidate.score, **fields)
 
 

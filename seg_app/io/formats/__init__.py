@@ -28,14 +28,16 @@ class Format:
     """Whether it is a folder, which has `load` and `save`, and not a file, which has `decode` and `encode`."""
     takes_picture: bool = False
     """Whether `encode` makes more of the masks when it is given the image."""
+    measures: bool = False
+    """Whether `encode` measures the masks, and is told where the image ends and its databar begins."""
 
 
 FORMATS = {
-    ".csv": Format("table of measurements", "csv_table", reads=False, takes_picture=True),
+    ".csv": Format("table of measurements", "csv_table", reads=False, takes_picture=True, measures=True),
     ".geojson": Format("QuPath GeoJSON", "geojson"),
     ".json": Format("COCO JSON", "coco"),
     ".npz": Format("seg_app's own", "npz"),
-    ".parquet": Format("table of measurements", "parquet_table", reads=False, takes_picture=True),
+    ".parquet": Format("table of measurements", "parquet_table", reads=False, takes_picture=True, measures=True),
     ".pkl": Format("sement_duo", "legacy_pickle", writes=False),
     ".png": Format("picture", "overlay", reads=False, takes_picture=True),
     ".tif": Format("label TIFF", "label_tiff"),

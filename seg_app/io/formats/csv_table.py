@@ -17,7 +17,7 @@ def losses(file: MaskFile) -> list[str]:
     return ["Outlines and clicks are in no table: keep the masks in another format, too.", *scale]
 
 
-def encode(file: MaskFile, *, picture: Any = None) -> bytes:
+def encode(file: MaskFile, *, picture: Any = None, databar_rows: int = 0) -> bytes:
     """Return a table of a row for each mask; with the image also of its grey values. Raises StorageError."""
     with storing(file):
-        return measurements(file, picture=picture).to_csv(index=False).encode()
+        return measurements(file, picture=picture, databar_rows=databar_rows).to_csv(index=False).encode()

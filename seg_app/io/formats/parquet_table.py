@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["encode", "losses"]
 
 
-def encode(file: MaskFile, *, picture: Any = None) -> bytes:
+def encode(file: MaskFile, *, picture: Any = None, databar_rows: int = 0) -> bytes:
     """Return a table of a row for each mask; with the image also of its grey values. Raises StorageError."""
     packed = io.BytesIO()
     with storing(file):
-        measurements(file, picture=picture).to_parquet(packed, index=False)
+        measurements(file, picture=picture, databar_rows=databar_rows).to_parquet(packed, index=False)
     return packed.getvalue()
