@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from seg_app.errors import MissingError
+from seg_app.errors import MissingError, UnreadableError
 from seg_app.io.files import open_file
+from seg_app.io.readers import read_parts
 from seg_app.io.tiff import tiff_parts
 
 STACK = np.arange(4 * 30 * 40, dtype=np.uint16).reshape(4, 30, 40)
@@ -83,3 +84,18 @@ def test_pages_that_are_lost_are_told(path):
     whole = path.read_bytes()
     path.write_bytes(whole[:second] + bytes(500) + whole[second + 500 :])
     assert "failed to reshape" in " ".join(open_file(path).metadata["remarks"])
+
+
+@pytest.mark.parametrize("is_big", [False, True])
+def test_pages_that_go_in_a_circle_are_damage_and_no_reader_follows_them(path, is_big):
+    tifffile.imwrite(path, STACK[0], compression="zlib", bigtiff=is_big, byteorder="<", metadata=None)
+    data = bytearray(path.read_bytes())
+    start, count, entry = (slice(8, 16), 8, 20) if is_big else (slice(4, 8), 2, 12)
+    first = int.from_bytes(data[start], "little")
+    last = first + count + entry * int.from_bytes(data[first : first + count], "little")
+    data[last : last + start.stop - start.start] = data[start]
+    path.write_bytes(data)
+    with pytest.raises(UnreadableError, match=r"a\.tif: its pages need more room than it has"):
+        open_file(path)
+    with pytest.raises(UnreadableError, match="more room"):
+        read_parts(path)

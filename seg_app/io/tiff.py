@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from seg_app.io.levels import Content, Key, Stored, check_claim, readable
 from seg_app.io.lzw import refuse_damaged_strips
 from seg_app.io.sem import tiff_attributes
 from seg_app.io.tiff_axes import channel_names, tiff_axes
+from seg_app.io.tiff_pages import check_pages
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +32,7 @@ def open_tiff(path: Path, part: str | None = None) -> Content:
     `remarks` among the attributes tell of damage that leaves an image, such as pages that are not where they should be.
     Raises MissingError when there is no such part, and what tifffile raises on damaged files.
     """
+    _check_pages(path)
     with _remarks() as remarks, tifffile.TiffFile(path) as tif:
         images = _images(tif)
         name = part if part is not None else max(images, key=lambda name: math.prod(_shape(images[name])))
@@ -45,8 +47,15 @@ def open_tiff(path: Path, part: str | None = None) -> Content:
 
 def tiff_parts(path: Path) -> list[str]:
     """Return the names of the images of a TIFF: one for each size and type of its pages, as '640 × 480 uint8'."""
+    _check_pages(path)
     with tifffile.TiffFile(path) as tif:
         return list(_images(tif))
+
+
+def _check_pages(path: Path) -> None:
+    # Of a file that was cut off, tifffile reads the pages before; what is no TIFF, it says itself.
+    with path.open("rb") as file, suppress(EOFError, KeyError):
+        check_pages(file, path.stat().st_size)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from seg_app.io.formats.fields import (
 )
 from seg_app.io.lzw import refuse_damaged_strips
 from seg_app.io.ome_zarr import NANOMETRES
+from seg_app.io.tiff_pages import check_pages
 from seg_app.labels import label_values, masks_of_labels, painted_planes
 from seg_app.labels import losses as label_losses
 from seg_app.records import Calibration, Mask, MaskFile
@@ -44,8 +44,6 @@ NOTES = "seg_app="
 MICROMETRE_NM = 1000.0
 CALIBRATED_NM = (1e-3, 1e9)
 """Pixel sizes that the fractions of TIFF can express with enough digits: a thousandth of a nanometre to a metre."""
-LAYOUTS = {42: ("H", "I", 12, 4), 43: ("Q", "Q", 20, 8)}
-"""TIFF and BigTIFF: the types of a count of entries and of a place, bytes of an entry, where the first place is."""
 MAX_BYTES = 2**35
 ALWAYS_BYTES = 2**28
 MAX_RATIO = 4096
@@ -109,7 +107,7 @@ def decode(data: bytes) -> MaskFile:
     Raises UnreadableError, and nothing else, when it is none, or broken.
     """
     with reading("label TIFF"):
-        _check_directories(data)
+        check_pages(io.BytesIO(data), len(data))
     with reading("label TIFF"), tifffile.TiffFile(io.BytesIO(data)) as tif:
         planes = _planes(tif, limit=min(MAX_BYTES, max(ALWAYS_BYTES, MAX_RATIO * len(data))))
         about = _notes(tif)
@@ -118,24 +116,6 @@ def decode(data: bytes) -> MaskFile:
         if not about:
             return MaskFile(nameless(planes.shape), tuple(masks), _calibration(tif))
         return _noted(about, masks, values, planes.shape)
-
-
-def _check_directories(data: bytes) -> None:
-    """Raise ValueError or struct.error where the directories of the pages lead out of the file or overlap.
-
-    tifffile follows them wherever they lead: a damaged file of a kilobyte keeps it busy for minutes.
-    """
-    order = {b"II": "<", b"MM": ">"}[data[:2]]
-    count_of, next_of, entry, start = LAYOUTS[struct.unpack_from(f"{order}H", data, 2)[0]]
-    (place,) = struct.unpack_from(order + next_of, data, start)
-    left = len(data)
-    while place:
-        (count,) = struct.unpack_from(order + count_of, data, place)
-        end = place + struct.calcsize(order + count_of) + count * entry
-        left -= end - place
-        if left < 0:
-            raise ValueError("its pages need more room than it has")
-        (place,) = struct.unpack_from(order + next_of, data, end)
 
 
 def _noted(about: dict[str, Any], masks: list[Mask], values: dict[tuple[int, int], Any], shape: Any) -> MaskFile:
