@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from seg_app.errors import SegAppError, SegmenterError
+from seg_app.errors import SegAppError, SegmenterError, UnreadableError
 from seg_app.geometry import iou, mask_from_bits
 from seg_app.models import Carrier, Ending, Session, Volume
 from seg_app.sam.checkpoints import Checkpoint
@@ -118,6 +118,22 @@ def test_selected_objects_are_accepted_on_the_other_planes_as_one_change_with_th
     assert (fresh.carrying.found, fresh.carrying.is_running) == ((), False)
     fresh.undo()
     assert fresh.masks.masks == given
+
+
+def test_a_plane_that_cannot_be_read_is_passed_over_and_named(fresh, monkeypatch) -> None:
+    accepted(fresh, "small")
+    read = fresh.volume.read
+
+    def but_one(z, window):
+        if z == 3:
+            raise UnreadableError("Cannot read plane 3.")
+        return read(z, window)
+
+    monkeypatch.setattr(fresh.volume, "read", but_one)
+    new = fresh.carrying.run()
+    assert {2, 5} <= {mask.z for mask in new}
+    assert 3 not in {mask.z for mask in new}
+    assert fresh.carrying.passed_over == {3}
 
 
 def test_where_an_object_is_accepted_already_nothing_is_added(fresh) -> None:

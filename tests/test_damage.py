@@ -38,9 +38,10 @@ LIMIT_S = 20.0
 """What takes longer hangs. Where it hangs in C, and lets no other thread run, conftest's limit ends it."""
 
 NUMBERS = [40, 80, 120, 160]
-"""The planes of the images: each has its own number in all its pixels."""
+NOISE = 10
+STACK = np.array(NUMBERS, np.uint16)[:, None, None] + np.random.default_rng(0).integers(0, NOISE, (4, 64, 48), "u2")
+"""Each plane has a number, and noise on it: else one byte of a compressed plane would be all its pixels."""
 
-STACK = np.repeat(np.array(NUMBERS, np.uint16), 64 * 48).reshape(4, 64, 48)
 GREY = STACK[0].astype(np.uint8)
 
 
@@ -118,6 +119,8 @@ KINDS: dict[str, Callable[[Path], None]] = {
 }
 FILES = [name for name in KINDS if Path(name).suffix not in ("", ".zarr")]
 LOSSY = ("jpeg.tif", "a.jpg", "colour.jpg")
+BELIEVED = (".h5", ".nxs", ".mrc", ".npy")
+"""One header, or tree, says where all planes are. Where it is damaged they may be others, and nobody can tell."""
 
 
 def test_every_format_is_damaged():
@@ -194,8 +197,8 @@ def in_time(read: Callable[[Path], list[dict[int, np.ndarray]]], path: Path) -> 
 
 def numbers_of(planes: dict[int, np.ndarray]) -> list[int]:
     """Return the numbers of the planes, in their order, as far as most of the pixels of a plane still have one."""
-    most = [np.median(plane).item() for _, plane in sorted(planes.items())]
-    return [int(number) for number in most if number in NUMBERS]
+    most = [int(np.median(plane)) for _, plane in sorted(planes.items())]
+    return [number - number % 40 for number in most if number % 40 < NOISE and number - number % 40 in NUMBERS]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -203,8 +206,8 @@ def test_a_damaged_file_gives_planes_in_their_order_or_an_error(tmp_path, kind):
     """No plane comes twice, or after a later one.
 
     A plane may be missing: what has another size now is another image of the file, and pages behind one that cannot be
-    found are found no more. Its number then says nothing of the order. No file says which plane its pixels were: had
-    the places of two whole planes been exchanged in its index, nobody could tell.
+    found are found no more. Of files where all places are told together the order is not claimed, see BELIEVED; the
+    planes of others could change places only if two of their pages did.
     """
     path = tmp_path / kind
     KINDS[kind](path)
@@ -221,7 +224,8 @@ def test_a_damaged_file_gives_planes_in_their_order_or_an_error(tmp_path, kind):
         for planes in images:
             assert all(plane.ndim in (2, 3) for plane in planes.values())
             numbers = numbers_of(planes)
-            assert kind in LOSSY or numbers == sorted(set(numbers)), f"damage {n} of {kind}"
+            is_told = kind not in LOSSY and path.suffix not in BELIEVED
+            assert not is_told or numbers == sorted(set(numbers)), f"damage {n} of {kind}"
         file.write_bytes(whole)
 
 
@@ -233,7 +237,7 @@ def test_a_file_that_was_cut_off_never_gives_planes_in_another_order(tmp_path, k
     for length in range(len(whole) // 2, len(whole), max(1, len(whole) // 20)):
         path.write_bytes(whole[:length])
         for z, plane in enumerate(whole_planes(path)):
-            assert plane is None or set(np.unique(plane).tolist()) <= {0, NUMBERS[z]} or kind in LOSSY
+            assert plane is None or ((plane == 0) | (plane == STACK[z])).all() or kind in LOSSY
 
 
 def whole_planes(path: Path) -> list[np.ndarray | None]:

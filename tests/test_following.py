@@ -86,6 +86,12 @@ def test_a_server_finds_what_its_model_does_and_is_sent_each_plane_once_when_it_
     assert len(planes.read) == len(set(planes.read)) == sent.count("images")
 
 
+def test_damaged_planes_are_passed_over_as_without_a_server(bundled, remote) -> None:
+    found = list(remote.propagate(Planes(damaged={4, 6, 7}), MIDDLE, OBJECTS))
+    assert {8, 3} <= {on.plane for on in found}
+    assert_same(found, list(bundled.propagate(Planes(damaged={4, 6, 7}), MIDDLE, OBJECTS)))
+
+
 def test_a_server_that_forgets_everything_goes_on_as_if_nothing_had_been(remote, expected) -> None:
     found = []
     for on in remote.propagate(Planes(), MIDDLE, OBJECTS):

@@ -88,3 +88,7 @@ def test_who_discards_is_told_nothing(bench, progress):
 )
 def test_where_objects_were_found_is_said(planes, words):
     assert outcome(tuple(square(z=z) for z in planes)) == words
+
+
+def test_planes_that_were_passed_over_are_named():
+    assert outcome((), {6, 2}) == f"{NOTHING} Passed over, as it cannot be read: plane 3, 7."

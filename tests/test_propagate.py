@@ -1,10 +1,12 @@
 """Objects that are carried through planes: as the package does it, and given up where they end."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pytest
 import torch
 
-from seg_app.errors import SegmenterError
+from seg_app.errors import SegmenterError, UnreadableError
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.endings import Ending
@@ -32,16 +34,18 @@ def disc(z: int, *, size: int = 256) -> np.ndarray:
 
 
 class Planes:
-    """Bright discs on grey noise, made when they are asked for; `read` says which ones were."""
+    """Bright discs on grey noise, made when they are asked for; `read` says which ones were, `damaged` cannot be."""
 
-    def __init__(self, *, size: int = 256) -> None:
-        self.size, self.read = size, []
+    def __init__(self, *, size: int = 256, damaged: Collection[int] = ()) -> None:
+        self.size, self.read, self.damaged = size, [], damaged
 
     def __len__(self) -> int:
         return len(RADII)
 
     def __getitem__(self, z: int) -> np.ndarray:
         self.read.append(z)
+        if z in self.damaged:
+            raise UnreadableError(f"Cannot read plane {z}.")
         grey = np.random.default_rng(z).normal(80, 12, (self.size, self.size))
         grey[disc(z, size=self.size)] += 90
         return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
@@ -77,6 +81,18 @@ def bundled():
 def endless(monkeypatch) -> None:
     """No object ever ends."""
     monkeypatch.setattr(Ending, "has_come", lambda *_: False)
+
+
+def test_damaged_planes_are_passed_over_and_objects_go_on_behind_them(bundled) -> None:
+    found = masks_of(bundled.propagate(Planes(damaged={6, 4}), MIDDLE, {1: disc(MIDDLE)}))
+    assert set(found) >= {3, 7, 8}
+    assert not set(found) & {4, 6}
+    assert all(iou(found[z], disc(z)) > 0.8 for z in (3, 7, 8))
+
+
+def test_where_the_plane_of_the_object_is_damaged_it_is_said(bundled) -> None:
+    with pytest.raises(UnreadableError, match="plane 5"):
+        next(bundled.propagate(Planes(damaged={MIDDLE}), MIDDLE, {1: disc(MIDDLE)}))
 
 
 def masks_of(found) -> dict[int, np.ndarray]:

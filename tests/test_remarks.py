@@ -1,10 +1,14 @@
 """What is said of an image in plain words: nothing of a good one, one sentence for each doubt."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
+from seg_app.errors import UnreadableError
 from seg_app.models import Volume
 from seg_app.models.remarks import remarks_on
+from seg_app.records import Window
 
 
 def remarks(**metadata):
@@ -29,6 +33,15 @@ def test_files_that_the_server_has_misplaced_or_misread_are_named():
         "The server has the planes in another order than their numbers: a10.tif comes where a2.tif belongs.",
         "Files that are no plane like the others: a3.tif. What is shown of them may be wrong.",
     ]
+
+
+def test_planes_that_could_not_be_read_are_named():
+    volume = Volume.from_array(np.zeros((5, 64, 96), np.uint8))
+    for z in (4, 1):
+        with suppress(UnreadableError), volume.unreadable.watching(z, Window(0, 0, 0, 9, 9), stored=0):
+            raise UnreadableError("Cannot read it.")
+    (remark,) = remarks_on(volume)
+    assert remark.startswith("Planes that could not be read, wholly or in part: 2, 5.")
 
 
 def test_of_many_the_first_are_named():

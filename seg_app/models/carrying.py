@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from seg_app.errors import SegAppError, SegmenterError
+from seg_app.errors import SegAppError, SegmenterError, UnreadableError
 from seg_app.geometry import Neighbourhood, paste
 from seg_app.models.finding import Ending, Finding, is_known
 from seg_app.records import Mask, Provenance, Window
@@ -16,7 +16,7 @@ from seg_app.sam.protocol import Candidate
 from seg_app.sam.sharing import shared_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -44,6 +44,8 @@ class Carrier:
     def __init__(self, session: Session):
         """Take the segmenter that the session has now. Raises SegmenterError when it cannot follow objects."""
         self._session, self._asked, self._segmenter = session, session.segmenter, follower(session.segmenter)
+        self.passed_over: set[int] = set()
+        """Planes that could not be read, on which nothing can be found."""
 
     def carry(self, masks: Sequence[Mask]) -> Iterator[Carried]:
         """Return what becomes of masks of one plane on the others, as soon as it is found.
@@ -70,7 +72,7 @@ class Carrier:
 
     def _on(self, window: Window, indices: Sequence[int], masks: Sequence[Mask]) -> Iterator[Carried]:
         given = {index: bits for index in indices if (bits := paste(masks[index], window)).any()}
-        planes = WindowPlanes(self._session, window)
+        planes = WindowPlanes(self._session, window, on_damage=self.passed_over.add)
         with closing(self._segmenter.propagate(planes, masks[indices[0]].z, given)) as steps:
             for on in steps:
                 for index, found in on.objects.items():
@@ -87,6 +89,9 @@ class Carrying(Finding):
 
     title = "Following objects through the planes"
 
+    passed_over: Collection[int] = ()
+    """Planes that could not be read the last time, on which nothing can be found."""
+
     def run(self, masks: Masks | None = None) -> Masks:
         """Carry masks of one plane, by default those that are selected, to the others; return what was accepted there.
 
@@ -101,6 +106,7 @@ class Carrying(Finding):
             if session.volume.n_planes == 1:
                 raise SegAppError("This image has one plane: there is nowhere to follow the object to.")
             accepted, carrier = Neighbourhood(session.masks.masks), Carrier(session)
+            self.passed_over = carrier.passed_over
             for one in carrier.carry(given):
                 mask = replace(one.mask, class_name=given[one.index].class_name)
                 beside = [*accepted.of(mask), *(other for other in self.found if other.z == mask.z)]
@@ -121,16 +127,22 @@ class Carrying(Finding):
 
 
 class WindowPlanes:
-    """A window of each plane as the segmenter sees it, see `Planes`."""
+    """A window of each plane as the segmenter sees it, see `Planes`; `on_damage` hears which cannot be read."""
 
-    def __init__(self, session: Session, window: Window) -> None:
-        self._session, self._window, self._index = session, window, session.index
+    def __init__(
+        self, session: Session, window: Window, *, on_damage: Callable[[int], object] = lambda _: None
+    ) -> None:
+        self._session, self._window, self._index, self._on_damage = session, window, session.index, on_damage
 
     def __len__(self) -> int:
         return self._session.volume.n_planes
 
     def __getitem__(self, z: int) -> NDArray[np.uint8]:
-        seen = self._session.outliner.as_seen(self._window, z)
+        try:
+            seen = self._session.outliner.as_seen(self._window, z)
+        except UnreadableError:
+            self._on_damage(z)
+            raise
         if self._session.volume.index != self._index:  # which goes before any pixel of there is seen
             raise SegmenterError(
                 "Objects cannot be followed any further: another time is shown now. Go back to theirs."

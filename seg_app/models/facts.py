@@ -17,6 +17,7 @@ import xarray as xr
 from seg_app.errors import SegAppError, SourceError
 from seg_app.io.databar import find_databar
 from seg_app.models.notes import Said
+from seg_app.models.unreadable import Unreadable
 from seg_app.records import Calibration, ImageId
 
 if TYPE_CHECKING:
@@ -166,6 +167,11 @@ class ImageFacts(param.Parameterized):
     def _filed_databar(self) -> int:
         rows = self.metadata.get("databar_rows")
         return rows if isinstance(rows, int) and 0 < rows < self.image.shape[1] else 0
+
+    @cached_property
+    def unreadable(self) -> Unreadable:
+        """What could not be read so far."""
+        return Unreadable()
 
     @cached_property
     def _found_databar(self) -> int:

@@ -22,6 +22,7 @@ def remarks_on(facts: ImageFacts) -> list[str]:
     said = facts.metadata
     return [
         *_on_files(said),
+        *_on_planes(facts.unreadable.planes),
         *(f"The file is not quite in order: {remark.rstrip('.')}." for remark in _texts(said.get("remarks"))),
         *_texts([said.get("pixel_size_note")]),
         *_on_shape(facts),
@@ -31,14 +32,20 @@ def remarks_on(facts: ImageFacts) -> list[str]:
 
 def _on_files(said: dict[str, Any]) -> Iterator[str]:
     if damaged := _texts(said.get("damaged_files")):
-        yield f"Files that cannot be read: {_named(damaged)}. Their planes keep their place, and cannot be shown."
+        yield f"Files that cannot be read: {named(damaged)}. Their planes keep their place, and cannot be shown."
     if len(misplaced := _texts(said.get("misplaced_files"))) == 2:
         has, wanted = misplaced
         yield f"The server has the planes in another order than their numbers: {has} comes where {wanted} belongs."
     if odd := _texts(said.get("odd_files")):
-        yield f"Files that are no plane like the others: {_named(odd)}. What is shown of them may be wrong."
+        yield f"Files that are no plane like the others: {named(odd)}. What is shown of them may be wrong."
     if missing := [str(n) for n in _list(said.get("missing_numbers")) if isinstance(n, int)]:
-        yield f"Numbers without a file: {_named(missing)}. The planes before and after a gap are shown side by side."
+        yield f"Numbers without a file: {named(missing)}. The planes before and after a gap are shown side by side."
+
+
+def _on_planes(unreadable: tuple[int, ...]) -> Iterator[str]:
+    if unreadable:
+        planes = named([str(z + 1) for z in unreadable])
+        yield f"Planes that could not be read, wholly or in part: {planes}. Opening the image anew tries again."
 
 
 def _on_shape(facts: ImageFacts) -> Iterator[str]:
@@ -56,7 +63,8 @@ def _on_tilt(tilt_deg: object) -> Iterator[str]:
         )
 
 
-def _named(names: list[str]) -> str:
+def named(names: list[str]) -> str:
+    """Return the first of some names, and how many more there are."""
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 

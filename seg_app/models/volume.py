@@ -144,7 +144,7 @@ class Volume(ImageFacts):
 
         What is read meanwhile, in other threads, is of the one or the other.
         """
-        self._opened = other._opened
+        self._opened, self.unreadable = other._opened, other.unreadable
         if other._sampled_without is not None:
             self._kept_sample, self._sampled_without = other._kept_sample, other._sampled_without
         with param.edit_constant(self):
@@ -212,7 +212,8 @@ class Volume(ImageFacts):
 
         A level that is neither stored nor made yet is every 2**n-th pixel, near the middle of what it stands for, of
         the coarsest finer level that is stored. Raises ValueError when the window is empty or reaches over the plane,
-        SourceError when the plane cannot be read; other planes may still be readable then.
+        SourceError when the plane cannot be read; other planes may still be readable then. What is damaged is not asked
+        for again until the image is opened anew, or grows.
         """
         self._check(z, window)
         if self._pyramid is None:
@@ -225,12 +226,13 @@ class Volume(ImageFacts):
         return pixels
 
     def _read_stored(self, z: int, window: Window) -> NDArray[Any]:
-        there = self._stored  # of one place, also where another thread goes to another one
+        there, unreadable = self._stored, self.unreadable  # of one place, also where another thread goes to another one
         stored = max(n for n in there if n <= window.level)
         array, factor = there[stored], 2 ** (window.level - stored)
         rows = every(factor, window.y0, window.y1, array.shape[1])
         columns = every(factor, window.x0, window.x1, array.shape[2])
-        return filled(array[z, rows, columns].to_numpy(), window.shape)
+        with unreadable.watching(z, window, stored=stored):
+            return filled(array[z, rows, columns].to_numpy(), window.shape)
 
     def percentiles(self, *, low: float = 0.5, high: float = 99.5) -> tuple[float, float]:
         """Return the grey values below which `low` and `high` percent of the pixels of up to five planes are.

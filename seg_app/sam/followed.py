@@ -44,7 +44,7 @@ class Planes(Protocol):
         ...
 
     def __getitem__(self, z: int, /) -> NDArray[np.uint8]:
-        """Return plane z: (rows, columns, 3) uint8."""
+        """Return plane z: (rows, columns, 3) uint8. Raises UnreadableError where it is damaged."""
         ...
 
 
@@ -64,10 +64,11 @@ class Follower(Protocol):
     def propagate(self, planes: Planes, start: int, masks: Mapping[int, NDArray[np.bool_]]) -> Propagation:
         """Return what becomes of objects before and after the plane that they are given on.
 
-        planes: those behind the end of all objects are never asked for. start: the number of the plane on which the
+        planes: those behind the end of all objects are never asked for, and damaged ones are passed over: objects go on
+        on the next. start: the number of the plane on which the
         objects are given. masks: their (rows, columns) bool pixels there, by object number.
         Nothing is done before the first step is asked for, and closing the iterator ends it. It takes turns with
-        clicks. Raises SegmenterError, at once when the masks make no sense.
+        clicks. Raises SegmenterError, at once when the masks make no sense; UnreadableError where `start` is damaged.
         """
         ...
 

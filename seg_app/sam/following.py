@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seg_app.errors import SegmenterError
+from seg_app.errors import SegmenterError, UnreadableError
 from seg_app.sam.cache import Recent, content_key
 from seg_app.sam.followed import OnPlane, follower
 from seg_app.sam.followwire import Way, unpack_followed, way_to_json
@@ -50,8 +50,13 @@ def followed(
         return keys[z]
 
     for way in (range(start + 1, len(planes)), range(start - 1, -1, -1)) if masks else ():
+        key_of(start)  # the first that is read: without it nothing is followed
         seen = [start]
         for z in way:
+            try:
+                key_of(z)
+            except UnreadableError:  # as if it were not there: the server never hears of it
+                continue
             seen.append(z)
             question = way_to_json(Way(tuple(map(key_of, seen)), len(planes), masks))
             found = unpack_followed(_answer(question, [fresh.values(), map(planes.__getitem__, seen)], ask, send))

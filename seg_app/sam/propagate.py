@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from seg_app.errors import UnreadableError
 from seg_app.sam.endings import Ending
 from seg_app.sam.followed import Followed, OnPlane
 from seg_app.sam.question import check_plane
@@ -82,11 +83,14 @@ def _prompted(
 
 
 def _along(way: range, read: Read, tracks: dict[int, Track], *, memory: Memory, turn: Turn) -> Propagation:
-    """Yield what is found on planes in one direction, until all objects have ended."""
+    """Yield what is found on planes in one direction, until all objects have ended; damaged ones are passed over."""
     for z in way:
         if not tracks:
             return
-        image, found = read(z), {}
+        try:
+            image, found = read(z), {}
+        except UnreadableError:  # what is remembered is enough to find the objects on the next one
+            continue
         with turn():
             seen = memory.see(image)
         for number, track in list(tracks.items()):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seg_app.models.remarks import named
 from seg_app.views.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from seg_app.records import Mask
 
 NOTHING = "On the other planes nothing was found that is not accepted there already."
@@ -19,11 +22,16 @@ class CarryingProgress(Progress):
         return f"{len(self._finding.found)} outlines so far"
 
     def _outcome(self, accepted: tuple[Mask, ...]) -> str:
-        return outcome(accepted)
+        return outcome(accepted, self._bench.session.carrying.passed_over)
 
 
-def outcome(accepted: tuple[Mask, ...]) -> str:
-    """Return where objects were found, and what can be done now."""
+def outcome(accepted: tuple[Mask, ...], passed_over: Collection[int] = ()) -> str:
+    """Return where objects were found, which planes could not be read, and what can be done now."""
+    damaged = named([str(z + 1) for z in sorted(passed_over)])
+    return f"{_found(accepted)} Passed over, as it cannot be read: plane {damaged}." if damaged else _found(accepted)
+
+
+def _found(accepted: tuple[Mask, ...]) -> str:
     if not accepted:
         return NOTHING
     planes = sorted({mask.z + 1 for mask in accepted})
