@@ -68,7 +68,7 @@ def start_app():
 def open_tab(chromium):
     """Return a function that opens the app in a new tab; each tab must end without any trouble in its console."""
     with ExitStack() as tabs:
-        yield lambda url, **size: tabs.enter_context(driver.opened(chromium, url, **size))
+        yield lambda url, **how: tabs.enter_context(driver.opened(chromium, url, **how))
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Request, Response, WebSocket, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -75,18 +75,47 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, url: str, **size: int) -> Iterator[Tab]:
+def opened(browser: Browser, url: str, **how: Any) -> Iterator[Tab]:
     """Open the app in a new tab, which must end without any trouble in its console."""
-    tab = Tab(browser, url, **size)
+    tab = Tab(browser, url, **how)
     yield tab
     tab.close()
     tab.assert_calm()
 
 
+class Heard:
+    """All that goes to a page and comes from it: addresses, headers and bodies, whatever their status, and frames."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def listen(self, page: Page) -> None:
+        """Hear what a page says from now on."""
+        page.on("request", self._on_request)
+        page.on("response", self._on_response)
+        page.on("websocket", self._on_socket)
+
+    def _on_request(self, request: Request) -> None:
+        self._hear(request.url, *request.headers.values(), request.post_data_buffer or b"")
+
+    def _on_response(self, response: Response) -> None:
+        self._hear(*response.headers.values())
+        with suppress(Error):  # a redirection has no body
+            self._hear(response.body())
+
+    def _on_socket(self, socket: WebSocket) -> None:
+        self._hear(socket.url)
+        socket.on("framereceived", self._hear)
+        socket.on("framesent", self._hear)
+
+    def _hear(self, *parts: str | bytes) -> None:
+        self.parts += [part.encode() if isinstance(part, str) else part for part in parts]
+
+
 class Tab:
     """One browser tab with the app in it. `troubles` are errors of its console and requests that leave the machine."""
 
-    def __init__(self, browser: Browser, url: str, *, width: int = 1280, height: int = 800):
+    def __init__(self, browser: Browser, url: str, *, width: int = 1280, height: int = 800, heard: Heard | None = None):
         self._context = browser.new_context(
             viewport={"width": width, "height": height}, reduced_motion="reduce", device_scale_factor=1
         )
@@ -95,6 +124,8 @@ class Tab:
         self.troubles: list[str] = []
         self.received_bytes = 0
         self._listen()
+        if heard:
+            heard.listen(self.page)
         self.page.goto(url, wait_until="commit")
 
     def _listen(self) -> None:

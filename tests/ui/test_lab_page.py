@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from app_process import free_port
+from driver import Heard
 from playwright.sync_api import expect
 
 from seg_app.io import EmbeddedTiled
@@ -11,7 +12,7 @@ from seg_app.io import EmbeddedTiled
 pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
 
 PLANES = np.arange(5 * 64 * 96, dtype=np.uint16).reshape(5, 64, 96)
-KEY = "key1"
+KEY = "hushlab1"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,8 @@ def serve(folder, port, key=KEY):
 
 
 def test_without_a_tiled_server_the_page_says_what_to_do_and_tries_again(lab_app, open_tab, port, tmp_path):
-    tab = open_tab(lab_app.url)
+    heard = Heard()
+    tab = open_tab(lab_app.url, heard=heard)
     tab.wait_for_text("DATA_TILED_URI")
     server = serve(tmp_path / "locked", port, "another")
     try:
@@ -50,6 +52,8 @@ def test_without_a_tiled_server_the_page_says_what_to_do_and_tries_again(lab_app
         expect(tab.page.get_by_role("button", name="Try again")).to_be_hidden()
     finally:
         server.stop()
+    assert b"DATA_TILED_API_KEY" in b"".join(heard.parts)
+    assert KEY.encode() not in b"".join(heard.parts)
 
 
 @pytest.fixture(scope="module")
