@@ -4,10 +4,11 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from tifffile.tifffile import CompressionCodec
 
 from seg_app.errors import UnreadableError
 from seg_app.io.files import open_file
-from seg_app.io.lzw import check_strip
+from seg_app.io.lzw import check_strip, refuse_damaged_strips
 
 NOISE = np.random.default_rng(0).integers(0, 90, 20_000, np.uint8).tobytes()
 """So much of it that the table is full several times."""
@@ -50,6 +51,16 @@ def test_also_behind_a_full_table():
     assert len(damaged) == 1  # the highest of the first code
 
 
+@pytest.fixture
+def first_read(monkeypatch):
+    """As in a process that has read no TIFF so far."""
+    monkeypatch.setattr(tifffile.TIFF, "DECOMPRESSORS", CompressionCodec(encode=False))
+    refuse_damaged_strips.cache_clear()
+    yield
+    refuse_damaged_strips.cache_clear()
+
+
+@pytest.mark.usefixtures("first_read")
 def test_a_file_with_such_a_strip_is_damaged(tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((16, 48), np.uint8), compression="lzw")

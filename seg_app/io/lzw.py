@@ -6,13 +6,12 @@ imagecodecs (2026.3.6) takes whatever code comes first in a new table, and the t
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
-from tifffile.tifffile import CompressionCodec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,16 +29,25 @@ LARGEST = 4096
 @functools.cache
 def refuse_damaged_strips() -> None:
     """Let tifffile check strips before they are unpacked; once in a process is enough."""
-    tifffile.TIFF.DECOMPRESSORS = CheckedDecoders(encode=False)
+    tifffile.TIFF.DECOMPRESSORS = CheckedDecoders(tifffile.TIFF.DECOMPRESSORS)
 
 
-class CheckedDecoders(CompressionCodec):
-    """The decoders of tifffile."""
+class CheckedDecoders(Mapping[int, Callable[..., Any]]):
+    """The decoders of tifffile, by the number of their compression."""
 
-    def __getitem__(self, key: int, /) -> Callable[..., Any]:
+    def __init__(self, decoders: Mapping[int, Callable[..., Any]]) -> None:
+        self._decoders = decoders
+
+    def __getitem__(self, key: int) -> Callable[..., Any]:
         """Return the decoder of a compression. Raises KeyError."""
-        decode = super().__getitem__(key)
+        decode = self._decoders[key]
         return functools.partial(_checked, decode) if key == LZW else decode
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._decoders)
+
+    def __len__(self) -> int:
+        return len(self._decoders)
 
 
 def _checked(decode: Callable[..., Any], strip: bytes, **options: Any) -> Any:
@@ -98,4 +106,5 @@ class _Codes:
         near = data[: int(self.starts[count - 1]) + 3].astype(np.uint32)
         first, second, third = near[:-2], near[1:-1], near[2:]
         words = first | second << 8 | third << 16 if self.is_old else first << 16 | second << 8 | third
-        return words[self.starts[:count]] >> self.shifts[:count] & self.masks[:count]
+        codes = words[self.starts[:count]] >> self.shifts[:count] & self.masks[:count]
+        return codes.astype(np.uint32, copy=False)

@@ -33,6 +33,7 @@ def open_tiff(path: Path, part: str | None = None) -> Content:
     Raises MissingError when there is no such part, and what tifffile raises on damaged files.
     """
     _check_pages(path)
+    refuse_damaged_strips()
     with _remarks() as remarks, tifffile.TiffFile(path) as tif:
         images = _images(tif)
         name = part if part is not None else max(images, key=lambda name: math.prod(_shape(images[name])))
@@ -176,5 +177,4 @@ def _part(store: Any, key: Key) -> NDArray[Any]:
     """Return a part of an image, reading and unpacking only the strips or tiles that it touches."""
     import zarr  # weight: 0.2 s, and other files need none of it
 
-    refuse_damaged_strips()
     return np.asarray(zarr.open_array(store, mode="r")[key])
