@@ -1,5 +1,7 @@
 """`seg-app convert`: one line of what it did, one for each loss, and nothing is overwritten."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +61,20 @@ def test_what_is_lost_is_told(saved, capsys, suffix):
     assert capsys.readouterr().out.splitlines()[1:] == [
         "In 1 mask 16 pixels are missing: they lie under smaller masks."
     ]
+
+
+def test_masks_of_the_older_tool_come_into_our_own_format(saved):
+    bits = np.zeros((30, 40), bool)
+    bits[4:12, 3:11] = True
+    saved.with_name("old.pkl").write_bytes(pickle.dumps([{"segmentation": bits}]))
+    assert convert(saved.with_name("old.pkl"), saved.with_name("b.npz")) == 0
+    (mask,) = load_masks(saved.with_name("b.npz")).masks
+    assert (mask.y0, mask.x0, mask.area, mask.provenance.engine) == (4, 3, 64, "sement_duo")
+
+
+def test_measurements_come_as_parquet_too(saved):
+    assert convert(saved, saved.with_suffix(".parquet")) == 0
+    assert pd.read_parquet(saved.with_suffix(".parquet")).area_px2.tolist() == [64, 16, 9]
 
 
 def test_one_plane_can_be_chosen(saved):

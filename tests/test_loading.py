@@ -1,9 +1,16 @@
 """The dialog of saved sets: what is there, and what loading one would replace."""
 
+import pickle
+import time
+
+import numpy as np
 import pytest
 from benches import opened_bench
 from builders import square
 from threads import finish
+
+from seg_app.io.maskstore import SavedSet
+from seg_app.views.loading import about
 
 
 @pytest.fixture
@@ -43,6 +50,27 @@ def test_without_any_saved_set_the_list_says_so(bench, loading):
     assert choose(bench, loading) == "Nothing saved yet"
     assert state(bench, loading) == (False, False, 2)
     assert bench.worker.trouble == ""
+
+
+def test_of_a_set_its_title_time_size_and_place_are_said():
+    when = time.mktime((2025, 3, 4, 5, 6, 0, 0, 0, -1))
+    saved = SavedSet("masks/a/a-pores_1.npz", 1, 12_340, when, "pores", "Drops at http://lab/masks/a")
+    assert about(saved) == "pores · 2025-03-04 05:06 · 12.3 kB · Drops at http://lab/masks/a"
+
+
+def test_a_set_of_the_older_tool_is_offered_as_one_that_may_be_of_another_image(bench, loading):
+    bench.session.save()
+    old = pickle.dumps([{"segmentation": np.ones(bench.session.volume.shape[1:], bool)}])
+    bench.session.store._server.create("array.pkl", old)
+    loading.ask()
+    finish(bench)
+    own, older = loading._sets.items
+    assert (own["label"], older["label"]) == ("array.npz", "array.pkl (older tool)")
+    assert older["secondary"].startswith("may be of another image of this name · ")
+    loading._on_choice(older)
+    finish(bench)
+    assert len(bench.session.masks.masks) == 1
+    assert bench.session.save().endswith("/array_1.npz")  # from now on it is of this image
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 The sets of the image 'samples/fib' of a source are `<root>/<source>/samples/fib/fib.npz`, then `fib_1.npz`,
 `fib_2.npz`, ... A folder for each image, because set 1 of 'fib' and the only set of 'fib_1' have one name.
 A set may have a title: `fib-pores.npz`, `fib-pores_1.npz`, ...
+
+The older tool, sement_duo, kept the sets of all images called 'fib' as `<root>/fib.pkl`, `fib_1.pkl`, ...
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".npz"
 """The format that sets are saved in: the one that holds everything."""
+OLDER_SUFFIX = ".pkl"
+"""The format of the older tool."""
 TRIES = 1000
 """How many names one save tries: more writers at once mean that the server says 'taken' to everything."""
 UNSAFE = re.compile(r'^\.|[\x00-\x1f\x7f-\x9f\ud800-\udfff"%*/:<=>?\\|]|[. ]$|\.(?=npz$)', re.IGNORECASE)
@@ -51,6 +55,8 @@ class SavedSet:
     """What its user called it besides its image; '' for nothing."""
     where: str = ""
     """The server and the folder, as the page shows them."""
+    is_older: bool = False
+    """Whether it is of the older tool, and may be of another image of this name."""
 
     @property
     def name(self) -> str:
@@ -86,7 +92,7 @@ class MaskStore:
         """
         title = checked_title(title)
         data = format_of(self._path(file.image, title, 0)).encode(file)
-        taken = (saved.number for saved in self.list(file.image) if saved.title == title)
+        taken = (saved.number for saved in self._own(file.image) if saved.title == title)
         first_free = max(taken, default=-1) + 1
         for number in range(first_free, first_free + TRIES):
             path = self._path(file.image, title, number)
@@ -106,15 +112,30 @@ class MaskStore:
             return False
 
     def list(self, image: ImageId) -> SavedSets:
-        """Return the sets of an image, the newest first.
+        """Return the sets of an image, the newest first, then those of the older tool that may be of it.
 
         Raises UnsafeNameError when its path is unusable, SourceError when the server cannot be reached.
         """
+        return [*self._own(image), *self._older(image)]
+
+    def _own(self, image: ImageId) -> SavedSets:
         folder, stem = self._folder(image), encoded(image.stem)
         where = f"{self._server.where}/{folder}"
         files = [(_called(file.name, stem), file) for file in self._server.list(folder) if not file.is_folder]
         sets = [SavedSet(f.path, called[1], f.size, f.modified_s, called[0], where) for called, f in files if called]
-        return sorted(sets, key=lambda saved: (saved.modified_s, saved.number), reverse=True)
+        return _newest_first(sets)
+
+    def _older(self, image: ImageId) -> SavedSets:
+        try:
+            files = [(_older_number(file.name, image.stem), file) for file in self._server.list(self._root)]
+        except UnsafeNameError:  # the root of a server itself, where nobody keeps files
+            return []
+        sets = [
+            SavedSet(file.path, number, file.size, file.modified_s, where=self.where, is_older=True)
+            for number, file in files
+            if number is not None and not file.is_folder
+        ]
+        return _newest_first(sets)
 
     def load(self, path: str) -> MaskFile:
         """Return the masks of a set.
@@ -138,6 +159,10 @@ class MaskStore:
     def _path(self, image: ImageId, title: str, number: int) -> str:
         called = (encoded(image.stem), f"-{encoded(title)}" if title else "", f"_{number}" if number else "", SUFFIX)
         return f"{self._folder(image)}/{''.join(called)}"
+
+
+def _newest_first(sets: SavedSets) -> SavedSets:
+    return sorted(sets, key=lambda saved: (saved.modified_s, saved.number), reverse=True)
 
 
 def checked_title(title: str) -> str:
@@ -184,3 +209,9 @@ def _called(name: str, stem: str) -> tuple[str, int] | None:
     pattern = rf"{re.escape(stem)}(?:-(.+?))?(?:_([1-9][0-9]{{0,8}}))?(?:{suffixes})"
     found = re.fullmatch(pattern, name, re.IGNORECASE)
     return (decoded(found[1] or ""), int(found[2] or 0)) if found else None
+
+
+def _older_number(name: str, stem: str) -> int | None:
+    """Return the number of a set of the older tool by its file name; None when it is no set of this stem."""
+    found = re.fullmatch(rf"{re.escape(stem)}(?:_([1-9][0-9]{{0,8}}))?{re.escape(OLDER_SUFFIX)}", name)
+    return int(found[1] or 0) if found else None

@@ -246,7 +246,7 @@ class Session(param.Parameterized):
         store = self._store
         self._refresh()
         is_known = self.saved_as and not (self.unsaved or self.has_news)
-        if is_known and any(saved.path == self.saved_as for saved in self.saved_sets()):
+        if is_known and any(saved.path == self.saved_as and not saved.is_older for saved in self.saved_sets()):
             return self.saved_as
         if not self.masks.masks:
             raise SegAppError("There is nothing to save yet. Accept an object first.")

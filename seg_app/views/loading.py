@@ -51,10 +51,9 @@ class LoadDialog(Viewer):
         if listed is None or listed[0] != self._bench.seen:
             return
         self._image, sets = listed
-        self._paths = {saved.name: saved.path for saved in reversed(sets)}  # of one name the newest
-        self._sets.items = [{"label": saved.name, "secondary": about(saved), "icon": "layers"} for saved in sets] or [
-            {"label": "Nothing saved yet", "selectable": False}
-        ]
+        self._paths = {label_of(saved): saved.path for saved in reversed(sets)}  # of one name the newest
+        items = [{"label": label_of(saved), "secondary": about(saved), "icon": "layers"} for saved in sets]
+        self._sets.items = items or [{"label": "Nothing saved yet", "selectable": False}]
         self._ask_again()
         self.dialog.open = True
 
@@ -93,7 +92,13 @@ def loss_of(session: Session) -> str:
     return f"replaces {objects} (undo brings {'it' if count == 1 else 'them'} back)." if count else ""
 
 
+def label_of(saved: SavedSet) -> str:
+    """Return the name of a set, which tells those of the older tool from those of the image."""
+    return f"{saved.name} (older tool)" if saved.is_older else saved.name
+
+
 def about(saved: SavedSet) -> str:
-    """Return in one line what a set is called, when it was saved, its size, and where it is."""
+    """Return in one line what a set is called, when it was saved, its size, where it is, and what is doubtful."""
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(saved.modified_s))
-    return " · ".join(filter(None, (saved.title, when, f"{saved.size / 1000:.1f} kB", saved.where)))
+    doubt = "may be of another image of this name" if saved.is_older else ""
+    return " · ".join(filter(None, (saved.title, doubt, when, f"{saved.size / 1000:.1f} kB", saved.where)))
