@@ -1,14 +1,16 @@
 """The scale on the page, without a browser: what the dialog says, what its buttons do, what is under the pointer."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from benches import bench_of, press_enter
 from bokeh.models import BoxAnnotation, ScaleBar, Segment
 from bokeh.plotting import figure as make_figure
 
-from seg_app.errors import SegAppError
+from seg_app.errors import SegAppError, UnreadableError
 from seg_app.models import Session, Volume
-from seg_app.records import Calibration, Point
+from seg_app.records import Calibration, Point, Window
 from seg_app.sam import connect_sam
 from seg_app.views.about import About
 from seg_app.views.readout import spoken_place
@@ -130,6 +132,16 @@ def test_the_bar_on_top_has_a_sign_only_where_there_is_something_to_tell(bench, 
     assert not about._sign.visible
     volume.calibrate(2, y_nm=3)
     assert about._sign.visible
+
+
+def test_the_sign_comes_when_a_plane_cannot_be_read(bench, volume):
+    about = About()
+    about.follow(bench)
+    with suppress(UnreadableError), volume.unreadable.watching(0, Window(0, 0, 0, 9, 9), stored=0):
+        raise UnreadableError("Cannot read it.")
+    assert about._sign.visible
+    volume.forget_damage()
+    assert not about._sign.visible
 
 
 def test_the_canvas_has_a_bar_in_pixels_until_the_scale_is_known(bench, volume):

@@ -41,6 +41,9 @@ class ImageFacts(param.Parameterized):
         doc="Lazy (z, y, x[, c]) arrays, full resolution first, each smaller by a power of two in y and x. Their "
         "coordinates are those of the file.",
     )
+    damaged_planes = param.ClassSelector(
+        class_=tuple, default=(), doc="Planes, from 0, of which something could not be read so far."
+    )
     calibration = param.ClassSelector(class_=Calibration, default=Calibration(), doc="The size of a voxel in nm.")
     metadata = param.Dict(default={}, doc="What else is written beside the image: title, description, instrument.")
     said_databar = param.Integer(
@@ -169,11 +172,6 @@ class ImageFacts(param.Parameterized):
         return rows if isinstance(rows, int) and 0 < rows < self.image.shape[1] else 0
 
     @cached_property
-    def unreadable(self) -> Unreadable:
-        """What could not be read so far."""
-        return Unreadable()
-
-    @cached_property
     def _found_databar(self) -> int:
         if not self.levels or self.levels[0].dtype.kind not in "iu":  # what is computed from micrographs has none
             return 0
@@ -185,6 +183,22 @@ class ImageFacts(param.Parameterized):
             log.info("No databar was looked for in '%s': %s", self.image.path, error)
             return 0
         return rows if is_everywhere else 0
+
+    # What is damaged
+
+    @cached_property
+    def unreadable(self) -> Unreadable:
+        """What could not be read so far."""
+        return Unreadable(self._on_damage)
+
+    def _on_damage(self, unreadable: Unreadable) -> None:
+        if unreadable is self.unreadable:  # else the image has grown, or is at another time
+            self.damaged_planes = unreadable.planes
+
+    def forget_damage(self) -> None:
+        """Ask for everything again."""
+        self.unreadable = Unreadable(self._on_damage)
+        self.damaged_planes = ()
 
 
 def _is_length(nm: object) -> bool:

@@ -22,7 +22,7 @@ def remarks_on(facts: ImageFacts) -> list[str]:
     said = facts.metadata
     return [
         *_on_files(said),
-        *_on_planes(facts.unreadable.planes),
+        *_on_planes(facts.damaged_planes),
         *(f"The file is not quite in order: {remark.rstrip('.')}." for remark in _texts(said.get("remarks"))),
         *_texts([said.get("pixel_size_note")]),
         *_on_shape(facts),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from seg_app.errors import UnreadableError
@@ -15,7 +15,9 @@ class Unreadable:
     Not whole planes: where one block of a plane is damaged, what is beside it can be looked at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_damage: Callable[[Unreadable], object] = lambda _: None) -> None:
+        """Call `on_damage`, in the thread that reads, whenever something more cannot be read."""
+        self._on_damage = on_damage
         self._known: dict[tuple[int, int], tuple[tuple[Window, str], ...]] = {}
 
     @property
@@ -35,6 +37,7 @@ class Unreadable:
         except UnreadableError as error:
             others = tuple(one for one in known if not _covers(one[0], window))
             self._known = {**self._known, (z, stored): (*others, (window, str(error)))}
+            self._on_damage(self)
             raise
 
 

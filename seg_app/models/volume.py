@@ -144,11 +144,12 @@ class Volume(ImageFacts):
 
         What is read meanwhile, in other threads, is of the one or the other.
         """
-        self._opened, self.unreadable = other._opened, other.unreadable
+        self._opened = other._opened
         if other._sampled_without is not None:
             self._kept_sample, self._sampled_without = other._kept_sample, other._sampled_without
         with param.edit_constant(self):
             self.param.update(levels=other.levels)
+            self.forget_damage()
             if self._pyramid:
                 self._pyramid.close()
                 self._pyramid = other._pyramid_in(self._pyramid.workshop, self._sharpen)
@@ -212,8 +213,7 @@ class Volume(ImageFacts):
 
         A level that is neither stored nor made yet is every 2**n-th pixel, near the middle of what it stands for, of
         the coarsest finer level that is stored. Raises ValueError when the window is empty or reaches over the plane,
-        SourceError when the plane cannot be read; other planes may still be readable then. What is damaged is not asked
-        for again until the image is opened anew, or grows.
+        SourceError when it cannot be read, others may then; what is damaged is asked for again when the image grows.
         """
         self._check(z, window)
         if self._pyramid is None:

@@ -40,7 +40,8 @@ class About(Viewer):
         """Follow the image of another bench."""
         self._watches.end()
         self._bench = bench
-        self._watches.add(bench.session.volume, ["calibration", "image"], lambda *_: bench.courier(self._show))
+        told = ["calibration", "image", "damaged_planes"]
+        self._watches.add(bench.session.volume, told, lambda *_: bench.courier(self._show))
         self._show()
 
     def _show(self) -> None:
