@@ -165,12 +165,13 @@ def test_drawing_and_box_are_those_of_a_plain_enlargement():
     assert box_of(logits, (100, 230)) == (columns[0], rows[0], columns[-1], rows[-1])
 
 
-def test_stability_in_doubt_is_that_of_the_enlarged_mask():
+@pytest.mark.parametrize("length", [32, 128, 500, 2048])
+def test_stability_in_doubt_is_that_of_the_enlarged_mask(length):
     y, x = np.indices((32, 32))
     logits = (4 - np.hypot(y - 15.3, x - 14.2)).astype(np.float32)
-    fine = enlarged(logits, places(128, 32), places(128, 32))
+    fine = enlarged(logits, places(length, 32), places(length, 32))
     exact = np.count_nonzero(fine > 1) / np.count_nonzero(fine > -1)
-    assert stability(logits, 1.0, shape=(128, 128), doubt_at=exact) == pytest.approx(exact, abs=1e-3)
+    assert stability(logits, 1.0, shape=(length, length), doubt_at=exact) == pytest.approx(exact, abs=1e-3)
 
 
 def test_specks_go_and_the_object_stays():

@@ -17,6 +17,7 @@ from seg_app.sam.autowire import lines_of, progress_of
 from seg_app.sam.cache import content_key
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.classical import ClassicalSegmenter
+from seg_app.sam.lowres import enlarged, places
 from seg_app.sam.protocol import AutoMask, AutoProgress
 from seg_app.sam.remote import RemoteSegmenter
 from seg_app.sam.server import create_app
@@ -319,6 +320,21 @@ def test_candidates_survive_the_journey(logits, score) -> None:
     (arrived,) = wire.unpack_candidates(wire.pack_candidates([Candidate(logits, score)]))
     assert arrived.score == score
     np.testing.assert_array_equal(arrived.logits.clip(-8, 32), logits.clip(-8, 32))
+
+
+@given(
+    arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(-30, 30, width=16)),
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+)
+def test_of_enlarged_logits_the_grid_travels(grid, shape) -> None:
+    logits = enlarged(grid, places(shape[0], grid.shape[0]), places(shape[1], grid.shape[1]))
+    message = wire.pack_candidates([Candidate(logits, 0.5, grid=grid)])
+    _, (part,) = wire.unpack(message)
+    (arrived,) = wire.unpack_candidates(message)
+    assert part.size <= grid.size
+    near = logits > -8
+    np.testing.assert_array_equal(arrived.logits[near], logits[near])
+    assert (arrived.logits[~near] <= -8).all()
 
 
 @given(arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.floats(-32, 32, width=16)))

@@ -122,7 +122,8 @@ def _candidates(coarse: Tensor, scores: Tensor, shape: tuple[int, int]) -> list[
     traces, rated = coarse.float().clamp(-TRACE_LOGITS, TRACE_LOGITS).cpu().numpy(), scores.float().cpu().numpy()
     order = np.argsort(-rated, kind="stable")
     # of their own, so that who keeps one does not keep them all
-    return [Candidate(logits[i], float(np.clip(rated[i], 0.0, 1.0)), traces[i].copy()) for i in order]
+    own = {i: traces[i].copy() for i in order}
+    return [Candidate(logits[i], float(np.clip(rated[i], 0.0, 1.0)), own[i], own[i]) for i in order]
 
 
 def fitted(mask: NDArray[np.floating], grid: tuple[int, int]) -> NDArray[np.float32]:

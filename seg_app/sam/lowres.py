@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 BAND_PIXELS = 2**20
 """Logits are enlarged in bands of rows of about this many pixels: a whole plane of them would not fit."""
-FINENESS = 4
-"""Grid points are divided into no more than this many when stability is measured."""
+FINER = 4
+"""Grid points are divided into so many where stability is in doubt, and these again."""
 ROUGHNESS = 2.0
-"""The error of an area that is counted on the grid, in square roots of the length of its edge."""
+"""The error of an area that is counted on a grid, in square roots of the length of its edge."""
 BIAS = 0.1
 """What all the edge may be off in one direction, in grid points: bends are flatter when they are enlarged."""
 EIGHT = np.ones((3, 3))
@@ -40,8 +40,8 @@ class Outline:
 
     def bits(self, shape: tuple[int, int]) -> tuple[int, int, NDArray[np.bool_]]:
         """Return (y0, x0, bits) on an image of (rows, columns), with all that is inside."""
-        rows, y = _near(self.y0, self.logits.shape[0], self.grid[0], shape[0])
-        columns, x = _near(self.x0, self.logits.shape[1], self.grid[1], shape[1])
+        rows, y = near(self.y0, self.logits.shape[0], self.grid[0], shape[0])
+        columns, x = near(self.x0, self.logits.shape[1], self.grid[1], shape[1])
         logits = self.logits.astype(np.float32)
         bits = np.empty((len(rows), len(columns)), dtype=bool)
         step = max(1, BAND_PIXELS // max(len(columns), 1))
@@ -64,7 +64,7 @@ def _span(inside: NDArray[np.bool_], *, axis: int) -> tuple[int, int]:
     return max(int(places[0]) - 1, 0), min(int(places[-1]) + 2, inside.shape[axis])
 
 
-def _near(first: int, count: int, grid: int, length: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def near(first: int, count: int, grid: int, length: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return which pixels of an image lie on a part of the grid, and where on it."""
     place = places(length, grid)
     pixels = np.flatnonzero((place >= first) & (place <= first + count - 1))
@@ -123,39 +123,68 @@ def _rows_inside(logits: Logits, row: int, shape: tuple[int, int]) -> NDArray[np
     columns = np.flatnonzero((logits[row : row + 2] > 0).any(axis=0))
     start, left = max(row - 1, 0), max(int(columns[0]) - 1, 0)
     part = np.asarray(logits[start : row + 2, left : int(columns[-1]) + 2], dtype=np.float32)
-    pixels, y = _near(start, part.shape[0], len(logits), shape[0])
-    _, x = _near(left, part.shape[1], logits.shape[1], shape[1])
+    pixels, y = near(start, part.shape[0], len(logits), shape[0])
+    _, x = near(left, part.shape[1], logits.shape[1], shape[1])
     return pixels[(enlarged(part, y, x) > 0).any(axis=1)]
 
 
 def stability(logits: Logits, offset: float, *, shape: tuple[int, int], doubt_at: float) -> float:
     """Return the IoU of the masks above `offset` and above -`offset`, 0 where there is none.
 
-    Counted on the grid; where that could be on the wrong side of `doubt_at`, on as fine a grid as the image
-    of (rows, columns) has, up to FINENESS times.
+    Counted on the grid; where that could be on the wrong side of `doubt_at`, on ever finer ones, up to the pixels of
+    the image of (rows, columns).
     """
     inner, outer = logits > offset, logits > -offset
-    area = np.count_nonzero(outer)
-    if not area:
-        return 0.0
-    coarse = np.count_nonzero(inner) / area
-    edge = _edge_length(inner) + _edge_length(outer)
-    if abs(coarse - doubt_at) * area > ROUGHNESS * edge**0.5 + BIAS * edge:
-        return coarse
-    return _fine_stability(logits, offset, shape)
+    counted = _Count.of(inner, outer)
+    if not counted.outer or counted.is_clear_of(doubt_at, bias=BIAS):
+        return counted.share
+    part, fineness = outline_of(logits + offset), 1
+    while True:
+        fineness *= FINER
+        rows, columns = (min(n, fineness * m) for n, m in zip(shape, part.grid, strict=True))
+        counted = _counted(part, offset, (rows, columns))
+        if (rows, columns) == shape or counted.is_clear_of(doubt_at):
+            return counted.share
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Pixels above two thresholds, and how many of them have a neighbour that is not."""
+
+    inner: int = 0
+    outer: int = 0
+    edge: int = 0
+
+    @classmethod
+    def of(cls, inner: NDArray[np.bool_], outer: NDArray[np.bool_]) -> _Count:
+        edge = _edge_length(inner) + _edge_length(outer)
+        return cls(int(np.count_nonzero(inner)), int(np.count_nonzero(outer)), edge)
+
+    def __add__(self, other: _Count) -> _Count:
+        return _Count(self.inner + other.inner, self.outer + other.outer, self.edge + other.edge)
+
+    @property
+    def share(self) -> float:
+        return self.inner / max(self.outer, 1)
+
+    def is_clear_of(self, value: float, *, bias: float = 0.0) -> bool:
+        """Say whether the share is on the side of a value that it has on the finest grid, too."""
+        return abs(self.share - value) * self.outer > ROUGHNESS * self.edge**0.5 + bias * self.edge
 
 
 def _edge_length(bits: NDArray[np.bool_]) -> int:
     return int(np.count_nonzero(bits[1:] != bits[:-1]) + np.count_nonzero(bits[:, 1:] != bits[:, :-1]))
 
 
-def _fine_stability(logits: Logits, offset: float, shape: tuple[int, int]) -> float:
-    part = outline_of(logits + offset)
-    rows, columns = (min(n, FINENESS * m) for n, m in zip(shape, part.grid, strict=True))
-    _, y = _near(part.y0, part.logits.shape[0], part.grid[0], rows)
-    _, x = _near(part.x0, part.logits.shape[1], part.grid[1], columns)
-    fine = enlarged(part.logits.astype(np.float32), y, x)
-    return np.count_nonzero(fine > 2 * offset) / max(np.count_nonzero(fine > 0), 1)
+def _counted(part: Outline, offset: float, shape: tuple[int, int]) -> _Count:
+    """Return how much of an outline around -offset is above it and above `offset`, on a grid of (rows, columns)."""
+    _, y = near(part.y0, part.logits.shape[0], part.grid[0], shape[0])
+    _, x = near(part.x0, part.logits.shape[1], part.grid[1], shape[1])
+    logits, step, counted = part.logits.astype(np.float32), max(1, BAND_PIXELS // max(len(x), 1)), _Count()
+    for start in range(0, len(y), step):
+        fine = enlarged(logits, y[start : start + step], x)
+        counted += _Count.of(fine > 2 * offset, fine > 0)
+    return counted
 
 
 def without_specks(bits: NDArray[np.bool_], smallest: int) -> NDArray[np.bool_]:

@@ -32,6 +32,8 @@ class Candidate:
     """The IoU with the true object that the segmenter predicts, 0 to 1."""
     trace: Trace | None = None
     """To be given back as `previous` with the next prompts for the same object; None where it would change nothing."""
+    grid: NDArray[np.float32] | None = None
+    """The coarse logits that `logits` are the bilinear enlargement of, where a model has made no more; less to send."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import numpy as np
 
 from seg_app.errors import SegmenterError
 from seg_app.records import Box, Point, Prompts
+from seg_app.sam.lowres import enlarged, near
 from seg_app.sam.protocol import Candidate
 
 if TYPE_CHECKING:
@@ -102,22 +103,26 @@ def unpack_image(message: bytes) -> NDArray[np.uint8]:
 def pack_candidates(candidates: list[Candidate]) -> bytes:
     """Return the message of candidates: their logits in half precision, where they are not far outside.
 
+    Where these are only enlarged, what they were enlarged from is sent, and enlarged by who receives it.
     Their traces are names or None: what a server keeps does not travel.
     """
-    crops = [crop(candidate.logits) for candidate in candidates]
+    crops = [crop(c.logits) if c.grid is None else crop(c.grid, room=1) for c in candidates]
     described = [
-        {**place, "score": candidate.score, "trace": candidate.trace}
+        {**place, "image": list(candidate.logits.shape), "score": candidate.score, "trace": candidate.trace}
         for candidate, (place, _) in zip(candidates, crops, strict=True)
     ]
     return pack({"candidates": described}, [logits for _, logits in crops])
 
 
-def crop(logits: NDArray[np.float32]) -> tuple[dict[str, Any], NDArray[np.float16]]:
-    """Return the part of logits (rows, columns) that is not far outside, in half precision, and its place as JSON."""
-    near = logits > FAR_OUTSIDE
-    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
-    y0, x0 = (int(rows[0]), int(columns[0])) if rows.size else (0, 0)
-    part = logits[y0 : rows[-1] + 1, x0 : columns[-1] + 1] if rows.size else logits[:0, :0]
+def crop(logits: NDArray[np.float32], *, room: int = 0) -> tuple[dict[str, Any], NDArray[np.float16]]:
+    """Return the part of logits (rows, columns) that is not far outside, in half precision, and its place as JSON.
+
+    room: so many rows and columns around it come along.
+    """
+    is_near = logits > FAR_OUTSIDE
+    rows, columns = np.flatnonzero(is_near.any(axis=1)), np.flatnonzero(is_near.any(axis=0))
+    y0, x0 = (max(int(rows[0]) - room, 0), max(int(columns[0]) - room, 0)) if rows.size else (0, 0)
+    part = logits[y0 : rows[-1] + 1 + room, x0 : columns[-1] + 1 + room] if rows.size else logits[:0, :0]
     place = {"shape": list(logits.shape), "y0": y0, "x0": x0}
     return place, np.clip(part, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.float16)
 
@@ -132,19 +137,37 @@ def unpack_candidates(message: bytes) -> list[Candidate]:
 
 
 def _candidate(entry: dict[str, Any], part: NDArray[np.float16]) -> Candidate:
-    trace = entry.get("trace")
-    return Candidate(uncropped(entry, part), float(entry["score"]), trace if isinstance(trace, str) else None)
+    trace, image, grid = entry.get("trace"), _edges(entry["image"]), _edges(entry["shape"])
+    logits = uncropped(entry, part) if grid == image else _uncropped_larger(entry, part, grid, image)
+    return Candidate(logits, float(entry["score"]), trace if isinstance(trace, str) else None)
+
+
+def _uncropped_larger(
+    place: dict[str, Any], part: NDArray[np.float16], grid: tuple[int, int], image: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Return the logits that a grid, of which a part is given, is enlarged to over the whole image."""
+    logits = np.full(image, FAR_OUTSIDE, dtype=np.float32)
+    if part.size:
+        rows, y = near(int(place["y0"]), part.shape[0], grid[0], image[0])
+        columns, x = near(int(place["x0"]), part.shape[1], grid[1], image[1])
+        logits[np.ix_(rows, columns)] = enlarged(part.astype(np.float32), y, x)
+    return logits
 
 
 def uncropped(place: dict[str, Any], part: NDArray[np.float16]) -> NDArray[np.float32]:
     """Return the logits that `crop` was given. Raises ValueError, KeyError, TypeError when the place is none."""
-    rows, columns = (int(edge) for edge in place["shape"])
-    if not 0 < rows * columns * 4 <= 4 * MAX_ARRAY_BYTES:
-        raise ValueError(f"logits of shape {place['shape']}")
+    rows, columns = _edges(place["shape"])
     logits = np.full((rows, columns), FAR_OUTSIDE, dtype=np.float32)
     y0, x0 = int(place["y0"]), int(place["x0"])
     logits[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
     return logits
+
+
+def _edges(shape: Any) -> tuple[int, int]:
+    rows, columns = (int(edge) for edge in shape)
+    if min(rows, columns) < 1 or rows * columns > MAX_ARRAY_BYTES:
+        raise ValueError(f"logits of shape {shape}")
+    return rows, columns
 
 
 def mask_to_json(mask: NDArray[np.floating]) -> str:
