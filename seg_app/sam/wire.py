@@ -35,17 +35,27 @@ FAR_OUTSIDE = -8.0
 """Logits below are not sent: the receiver fills them with this value."""
 LARGEST_LOGIT = 32.0
 COMPRESSION = 1
+PROBE_BYTES = 4096
+WORTH_IT = 0.85
+"""What does not become smaller than this part of itself is not worth compressing."""
 
 
 def pack(header: dict[str, Any], arrays: list[NDArray[Any]]) -> bytes:
     """Return a message of a header (JSON values) and arrays of uint8 or float16."""
-    bodies = [zlib.compress(np.ascontiguousarray(array).tobytes(), COMPRESSION) for array in arrays]
+    bodies = [_compressed(np.ascontiguousarray(array).tobytes()) for array in arrays]
     described = [
         {"type": str(array.dtype), "shape": list(array.shape), "bytes": len(body)}
         for array, body in zip(arrays, bodies, strict=True)
     ]
     head = json.dumps({**header, "arrays": described}).encode()
     return b"".join([len(head).to_bytes(4, "big"), head, *bodies])
+
+
+def _compressed(raw: bytes) -> bytes:
+    """Return a stream of zlib; noise takes longer to compress than to send, and is stored as it is."""
+    probe = raw[len(raw) // 2 :][:PROBE_BYTES]
+    is_noise = len(zlib.compress(probe, COMPRESSION)) > WORTH_IT * len(probe)
+    return zlib.compress(raw, 0 if is_noise else COMPRESSION)
 
 
 def unpack(message: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
@@ -150,7 +160,8 @@ def _uncropped_larger(
     if part.size:
         rows, y = near(int(place["y0"]), part.shape[0], grid[0], image[0])
         columns, x = near(int(place["x0"]), part.shape[1], grid[1], image[1])
-        logits[np.ix_(rows, columns)] = enlarged(part.astype(np.float32), y, x)
+        if rows.size and columns.size:
+            logits[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = enlarged(part.astype(np.float32), y, x)
     return logits
 
 
