@@ -185,7 +185,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What the address of a page asks for: one of two, or nothing."""
+    """What the address of a page asks for: one of two images, or nothing."""
 
     image: str = ""
     """The path of an image on the data server."""
@@ -193,6 +193,8 @@ class Link:
     """The path of a file on Drops."""
     part: str = ""
     """Which of several images in that file."""
+    at: str = ""
+    """The part of the image that is looked at; see `Place`."""
 
 
 @dataclass(frozen=True, slots=True)

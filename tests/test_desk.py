@@ -11,7 +11,7 @@ from builders import square
 from seg_app.errors import MissingError, SegAppError, SegmenterError, UnreadableError
 from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, ome_zarr, register_folder
 from seg_app.io.pyramid import Workshop
-from seg_app.models import Desk
+from seg_app.models import Desk, Place
 from seg_app.records import Box, Link, Window
 from seg_app.sam import Offer, Shelf, Stock, connect_sam
 from seg_app.sam.classical import ClassicalSegmenter
@@ -95,6 +95,18 @@ def test_coming_back_to_an_image_shows_the_plane_the_zoom_and_the_contrast_of_be
     assert (other.z, other.view) == (0, None)
     back = desk.open("samples/b_volume")
     assert (back.z, back.view, back.scale, back.limits) == (2, Box(2, 3, 12, 13), 0.5, (5.0, 6.0))
+
+
+def test_a_link_opens_an_image_at_its_place(desk, desk_of):
+    desk.open("samples/b_volume").go_to(2)
+    desk.session.param.update(view=Box(2, 3, 12, 13), scale=0.5)
+    link = replace(desk.link, at=Place.of(desk.session).written())
+    assert link.at == "plane3,x2-12,y3-13"
+    elsewhere = desk_of(user="bob").begin(link)
+    assert (elsewhere.z, elsewhere.view) == (2, Box(2, 3, 12, 13))
+    for at in ("", "plane0", "x3-1,y2", "plane9999999,x5000-6000,y0-2,q7", "%00;plane-1"):
+        opened = desk_of(user=f"reader of {len(at)}").begin(replace(link, at=at))
+        assert (opened.view, 0 <= opened.z < 3) == (None, True)
 
 
 def test_a_view_of_the_whole_plane_is_fitted_anew_when_one_comes_back(desk):

@@ -16,6 +16,7 @@ from seg_app.models.notes import Notes
 from seg_app.models.opening import open_volume
 from seg_app.models.outbox import Outbox
 from seg_app.models.outboxes import Outboxes
+from seg_app.models.places import Place
 from seg_app.models.preferences import Preferences
 from seg_app.models.preview import Preview
 from seg_app.models.prompts import Draft
@@ -45,6 +46,7 @@ __all__ = [
     "Notes",
     "Outbox",
     "Outboxes",
+    "Place",
     "Preferences",
     "Preview",
     "Row",

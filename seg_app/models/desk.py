@@ -22,7 +22,7 @@ from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
 from seg_app.models.neighbours import grow, move
 from seg_app.models.notes import Notes
-from seg_app.models.places import Places
+from seg_app.models.places import Place, Places
 from seg_app.models.session import Session
 from seg_app.models.volume import Volume
 from seg_app.records import Link
@@ -133,17 +133,20 @@ class Desk(param.Parameterized):
         name, folder = path.rpartition("/")[2], self.inbox.folder if self.inbox else Path()
         return next((one.name for one in folder.glob("*") if name_on_server(one.name) == name), name)
 
-    def open(self, path: str) -> Session:
-        """Open an image, with every mask that was accepted on it before. Raises SegAppError."""
+    def open(self, path: str, *, at: str = "") -> Session:
+        """Open an image, with every mask that was accepted on it before, where it was left, or `at` the place.
+
+        Raises SegAppError.
+        """
         if self._is_of_others(path) or not _is_plain(path):
             raise MissingError(f"There is no image '{path}' here. Choose another one.")
-        return self._show(Volume.from_tiled(self.source, path), Link(image=path))
+        return self._show(Volume.from_tiled(self.source, path), Link(image=path, at=at))
 
-    def open_drops(self, path: str, part: str = "", *, tell: Tell = unheard) -> Session:
+    def open_drops(self, path: str, part: str = "", *, at: str = "", tell: Tell = unheard) -> Session:
         """Open an image on Drops likewise; `tell` hears how far its file is. Raises SegAppError."""
         if self.drops is None:
             raise SettingsError("There is no Drops server. Set DROPS_URL, DROPS_USER and DROPS_PASSWORD.")
-        return self._show(Volume.from_drops(self.drops, path, part=part, tell=tell), Link(drops=path, part=part))
+        return self._show(Volume.from_drops(self.drops, path, part=part, tell=tell), Link("", path, part, at))
 
     def move(self, **index: int) -> Session | None:
         """Show the open image at another place of its axes, as `t=3`, with the masks that were accepted there.
@@ -163,13 +166,15 @@ class Desk(param.Parameterized):
     def _show(self, volume: Volume, link: Link) -> Session:
         if self.session:
             self._places.leave(self.session)
+        if asked := Place.read(link.at):
+            self._places.put(volume, asked)
         session = self._session_where_left(volume)
         volume = session.volume
         if self.session:
             self.session.volume.close()
         if self.workshop:
             volume.make_levels(self.workshop)
-        self.link = link
+        self.link = replace(link, at="")
         self.session = session
         self._watch_growth(volume, self.path)
         return session
@@ -245,8 +250,8 @@ class Desk(param.Parameterized):
             parts = self.drops.parts(link.drops, tell=tell) if self.drops else []
             if link.part not in (parts if len(parts) > 1 else [""]):  # masks belong to the one name that it has
                 raise MissingError(f"There is no image '{link.part}' in '{link.drops}'. Choose another one.")
-            return self.open_drops(link.drops, link.part, tell=tell)
-        return self.open(link.image) if link.image else self.open_first()
+            return self.open_drops(link.drops, link.part, at=link.at, tell=tell)
+        return self.open(link.image, at=link.at) if link.image else self.open_first()
 
     def open_first(self) -> Session | None:
         """Open the first volume of the first folder with images, else its first image. Raises SegAppError."""

@@ -79,6 +79,9 @@ class Page(Viewer):
     def start(self) -> None:
         """Connect, then open what the address asks for, else the first image; what went wrong before is forgotten."""
         self.worker.trouble = ""
+        if self._desk:  # what is on the left stays as it is: somebody may be about to click on it
+            self._begin(self._desk)
+            return
         self.worker.run("Starting", self._open_desk).add_done_callback(
             lambda done: self._courier(lambda: self._on_desk(done.result()))
         )
@@ -89,6 +92,9 @@ class Page(Viewer):
         desk.param.watch(lambda event: self._courier(lambda: self._on_session(desk, event.new)), "session")
         self._desk = desk
         self._sidebar[:] = self._ways_in(desk)
+        self._begin(desk)
+
+    def _begin(self, desk: Desk) -> None:
         asked = self._asked
         title = f"Opening {(asked.part or asked.drops or asked.image).rpartition('/')[2] or 'the first image'}"
         self.worker.run(title, lambda: desk.begin(asked, tell=lambda words: setattr(self.worker, "doing", words)))
@@ -121,7 +127,7 @@ class Page(Viewer):
 
     def _on_session(self, desk: Desk, session: Session) -> None:
         self._remember(session)
-        self._address.ask_for(desk.link)
+        self._address.follow(session, desk.link, self._courier)
         before, self.bench = self.bench, Workbench(session, self.worker, self._courier)
         for dialog in (self._chooser.dialog, *self._dialogs):
             self.bench.heed(dialog)
