@@ -1,15 +1,19 @@
-"""The images on a Drops server: looked for folder by folder, fetched when they are opened."""
+"""The images on a Drops server: looked for folder by folder, fetched when they are opened.
+
+Numbered files are images of their own, and the planes of a volume, which has their common name: 'slice_*.tif'.
+"""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from seg_app.errors import MissingError
-from seg_app.io.copies import Copies, Tell, unheard
+from seg_app.errors import MissingError, UnreadableError
+from seg_app.io.copies import Copies, Tell, megabytes, unheard
 from seg_app.io.fileserver import Listing, checked_path
 from seg_app.io.levels import Opened, opened, readable
 from seg_app.io.readers import FORMATS, read_content, read_parts, reader_of
+from seg_app.io.sequences import FEWEST, MOST_NAMED, by_pattern, open_sequence, sequences
 from seg_app.io.sidecars import MOST_BYTES as MOST_TEXT_BYTES
 from seg_app.io.sidecars import names_beside
 
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
 
     from seg_app.io.drops import Drops
     from seg_app.records import FileInfo
+
+MOST_BYTES = 4 * 10**9
+"""Of the files of a volume together."""
 
 DROPS = "drops"
 """The source of images that come from there, and the folder that the folders of its users are in."""
@@ -51,15 +58,21 @@ class DropsImages:
 
         Raises SegAppError.
         """
-        return read_parts(self._fetched(path, tell))
+        siblings = self._siblings(path)
+        return [""] if planes_of(path, siblings) else read_parts(self._fetched(path, siblings, tell))
 
     def open(self, path: str, part: str = "", *, tell: Tell = unheard) -> Opened:
-        """Open an image by its path; `part` names one of several in a file. No pixel is read yet.
+        """Open an image, or the volume of numbered files, by its path; `part` names one of several images in a file.
+
+        No pixel is read yet.
 
         Raises MissingError when it is not there, UnreadableError when it is too large, damaged or of an unknown
         format, StorageError when there is no space for a copy.
         """
-        return self._opened(self._fetched(path, tell), path, part)
+        siblings = self._siblings(path)
+        if planes := planes_of(path, siblings):
+            return self._opened_volume(path, planes, tell)
+        return self._opened(self._fetched(path, siblings, tell), path, part)
 
     def is_here(self, file: FileInfo) -> bool:
         """Say whether a file can be opened without fetching it."""
@@ -77,9 +90,30 @@ class DropsImages:
         self._copies.keep_while(copy, image.whole)
         return image
 
-    def _fetched(self, path: str, tell: Tell) -> Path:
+    def _opened_volume(self, path: str, files: Listing, tell: Tell) -> Opened:
+        total, copies = sum(file.size for file in files), []
+        if total > MOST_BYTES:
+            raise UnreadableError(
+                f"The {len(files)} files of '{path}' have {megabytes(total)}, and at most {megabytes(MOST_BYTES)} are "
+                "fetched from Drops. Copy them to the folder of images here, or open them by Tiled."
+            )
+        for n, file in enumerate(files, start=1):
+            tell(f"Fetching {file.name}, {n} of {len(files)} files")
+            copies.append(self._copies.fetch(file))
+        volume = next(iter(sequences(copies).values()), ())  # of one size and type: the most
+        if not volume:
+            raise UnreadableError(f"The files of '{path}' are no planes of one volume. Open one of them.")
+        levels, attributes = open_sequence(volume)
+        if others := [copy.name for copy in copies if copy not in volume]:
+            told = ", ".join(others[:MOST_NAMED])
+            attributes = {**attributes, "remarks": [f"files of another size or type are left out: {told}"]}
+        image = opened(DROPS, path, levels, attributes=attributes)
+        for copy in volume:
+            self._copies.keep_while(copy, image.whole)
+        return image
+
+    def _fetched(self, path: str, siblings: Listing, tell: Tell) -> Path:
         """Return a copy of a file, with the text file of its microscope beside it."""
-        siblings = self._siblings(path)
         file = self._found(path, siblings)
         reader_of(self._copies.path_of(file))  # what nothing can read is not fetched
         copy = self._copies.fetch(file, tell=tell)
@@ -98,6 +132,23 @@ class DropsImages:
     def _siblings(self, path: str) -> Listing:
         folder = checked_path(path).rpartition("/")[0]
         return self._server.list(folder) if folder else []  # the root cannot be listed
+
+
+def volumes_in(files: Listing) -> dict[str, Listing]:
+    """Return the volumes that numbered files of a folder may be the planes of: name -> files in the order of numbers.
+
+    Nothing but their names is looked at.
+    """
+    images = {PurePosixPath(file.path): file for file in files if is_image(file)}
+    return {
+        name: [images[path] for path in paths] for name, paths in by_pattern(images).items() if len(paths) >= FEWEST
+    }
+
+
+def planes_of(path: str, siblings: Listing) -> Listing:
+    """Return the files of a volume by its path, in the order of their numbers; [] where it is none."""
+    is_file = any(file.path == path for file in siblings)
+    return [] if is_file else volumes_in(siblings).get(path.rpartition("/")[2], [])
 
 
 def is_image(file: FileInfo) -> bool:

@@ -7,8 +7,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from seg_app.io.readers import FORMATS, read_content
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+P = TypeVar("P", bound=PurePath)
 
 FEWEST = 3
 """So many numbered files are planes of one volume; fewer are images of their own."""
@@ -47,7 +49,7 @@ def sequences(paths: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
     stays in its place; reading that plane raises UnreadableError. Files that are in no sequence are left out.
     """
     found: dict[str, tuple[Path, ...]] = {}
-    for pattern, files in _by_pattern(paths).items():
+    for pattern, files in by_pattern(paths).items():
         groups = _by_frame(files) if len(files) >= FEWEST else {}
         for i, (frame, group) in enumerate(groups.items()):
             name = pattern if i == 0 else f"{pattern} ({' × '.join(map(str, frame.shape[1:]))} {frame.dtype})"
@@ -93,9 +95,12 @@ def _frame(path: Path, modified_ns: int, size: int) -> Frame | None:  # noqa: AR
     return Frame(planes.shape, planes.dtype.name, rounded)
 
 
-def _by_pattern(paths: Iterable[Path]) -> dict[str, list[Path]]:
-    """Return name -> numbered files whose names differ in one number only: of several, the last one counts planes."""
-    patterns: dict[str, list[Path]] = defaultdict(list)
+def by_pattern(paths: Iterable[P]) -> dict[str, list[P]]:
+    """Return name -> numbered files whose names differ in one number only: of several, the last one counts planes.
+
+    Nothing but their names is looked at.
+    """
+    patterns: dict[str, list[P]] = defaultdict(list)
     for alike in _alike(path for path in paths if FORMATS[path.suffix.lower()].is_numbered).values():
         place = _counting(alike)
         for path in alike if place is not None else ():
@@ -104,26 +109,26 @@ def _by_pattern(paths: Iterable[Path]) -> dict[str, list[Path]]:
     return {name: [path for _, path in sorted(_numbered(files))] for name, files in patterns.items()}
 
 
-def _alike(paths: Iterable[Path]) -> dict[str, list[Path]]:
+def _alike(paths: Iterable[P]) -> dict[str, list[P]]:
     """Return the files by their names without the numbers."""
-    names: dict[str, list[Path]] = defaultdict(list)
+    names: dict[str, list[P]] = defaultdict(list)
     for path in paths:
         names["".join("*" if part.isdecimal() else part for part in _parts(path))].append(path)
     return names
 
 
-def _parts(path: Path) -> list[str]:
+def _parts(path: PurePath) -> list[str]:
     """Return a name in parts that are numbers, and parts that are none."""
     return [*re.findall(r"[0-9]+|[^0-9]+", path.stem), path.suffix.lower()]
 
 
-def _counting(alike: Sequence[Path]) -> int | None:
+def _counting(alike: Sequence[PurePath]) -> int | None:
     """Return which part of the names counts: the last number that is not the same in all; None where there is none."""
     columns = list(zip(*map(_parts, alike), strict=True))
     return max((i for i, column in enumerate(columns) if column[0].isdecimal() and len(set(column)) > 1), default=None)
 
 
-def _numbered(files: Sequence[Path]) -> list[tuple[int, Path]]:
+def _numbered(files: Sequence[P]) -> list[tuple[int, P]]:
     place = _counting(files)
     return [(int(_parts(path)[place]), path) for path in files] if place is not None else []
 

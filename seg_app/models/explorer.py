@@ -9,10 +9,12 @@ import param
 
 from seg_app.errors import MissingError, SettingsError
 from seg_app.io.copies import Tell, unheard
-from seg_app.io.drops_images import DROPS, is_image, paths_of
+from seg_app.io.drops_images import DROPS, is_image, paths_of, volumes_in
 from seg_app.records import FileInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from seg_app.io.drops_images import DropsImages
     from seg_app.models.desk import Desk
 
@@ -23,6 +25,8 @@ class Row:
 
     file: FileInfo
     part: str = ""
+    planes: tuple[FileInfo, ...] = ()
+    """The numbered files of a volume, whose common name is that of `file`."""
 
     @property
     def title(self) -> str:
@@ -32,7 +36,18 @@ class Row:
     @property
     def is_image(self) -> bool:
         """Whether it can be opened."""
-        return is_image(self.file)
+        return bool(self.planes) or is_image(self.file)
+
+    @property
+    def example(self) -> FileInfo:
+        """The file, or the plane of a volume that is shown first."""
+        return self.planes[len(self.planes) // 2] if self.planes else self.file
+
+    @classmethod
+    def of_volume(cls, path: str, planes: Sequence[FileInfo]) -> Row:
+        """Return the line of a volume by its path."""
+        size, modified_s = sum(file.size for file in planes), max(file.modified_s for file in planes)
+        return cls(FileInfo(path, size, modified_s), planes=tuple(planes))
 
 
 class Explorer(param.Parameterized):
@@ -88,7 +103,7 @@ class Explorer(param.Parameterized):
         """Look into a folder or a file of several images, or open an image. Raises SegAppError."""
         if row.file.is_folder:
             return self._look(row.file.path)
-        parts = [] if row.part else self._images.parts(row.file.path, tell=tell)
+        parts = [] if row.part or row.planes else self._images.parts(row.file.path, tell=tell)
         if len(parts) > 1:
             return self._show(row.file.path, [Row(row.file, part) for part in parts])
         self._desk.open_drops(row.file.path, row.part, tell=tell)
@@ -98,7 +113,8 @@ class Explorer(param.Parameterized):
         files = self._images.look(path)
         if files and files[0].path == path:
             return self.open(Row(files[0]), tell=tell)
-        return self._show(path, [Row(file) for file in files])
+        volumes = [Row.of_volume(f"{path}/{name}", planes) for name, planes in volumes_in(files).items()]
+        return self._show(path, [*volumes, *(Row(file) for file in files)])
 
     def _show(self, folder: str, rows: list[Row]) -> None:
         self.param.update(folder=folder, rows=self._sorted(rows))
@@ -111,4 +127,4 @@ class Explorer(param.Parameterized):
         by_name = sorted(rows, key=lambda row: (row.title.casefold(), row.title))
         if self.newest_first:
             by_name.sort(key=lambda row: -row.file.modified_s)
-        return sorted(by_name, key=lambda row: not row.file.is_folder)
+        return sorted(by_name, key=lambda row: (not row.file.is_folder, not row.planes))

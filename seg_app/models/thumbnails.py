@@ -64,7 +64,7 @@ class Thumbnails(param.Parameterized):
             if self._is_closed or self._explorer.rows is not rows:
                 return
             picture = self._kept.find(repr(row))
-            if picture is None and row.file.size <= (LARGEST_BYTES if images.is_here(row.file) else most_bytes):
+            if picture is None and row.example.size <= (LARGEST_BYTES if images.is_here(row.example) else most_bytes):
                 began_s = monotonic()
                 picture = _picture(images, row)
                 most_bytes = 0 if monotonic() - began_s > SLOW_S else most_bytes
@@ -79,7 +79,7 @@ class Thumbnails(param.Parameterized):
 def _picture(images: DropsImages, row: Row) -> bytes:
     """Return a row's picture as WebP; b'' where it cannot be read, which whoever opens it is told."""
     try:
-        return drawn(Volume.glimpse(images, row.file, part=row.part))
+        return drawn(Volume.glimpse(images, row.example, part=row.part))
     except SegAppError as error:
         log.info("No picture of %s: %s", row.title, error)
         return b""

@@ -24,6 +24,7 @@ MOST_ROWS = 500
 
 LOOKING = "Looking what is on Drops"
 HINT = "A folder or file, as in /labdaq. Enter goes there."
+OTHER = "insert_drive_file"
 EMPTY = "This folder is empty."
 
 
@@ -105,7 +106,7 @@ class DropsBrowser(Viewer):
 
 
 def _item(row: Row) -> dict[str, Any]:
-    icon = "folder" if row.file.is_folder else "image" if row.is_image else "insert_drive_file"
+    icon = "folder" if row.file.is_folder else "layers" if row.planes else "image" if row.is_image else OTHER
     return {"label": row.title, "secondary": about(row), "icon": icon, "row": row, "selectable": False}
 
 
@@ -122,7 +123,8 @@ def _note(text: str) -> dict[str, Any]:
 def about(row: Row) -> str:
     """Return the size and time of a file in one line, by the clock of the app's server; of a folder its time."""
     modified = f"{datetime.fromtimestamp(row.file.modified_s):%Y-%m-%d %H:%M}"
-    return modified if row.file.is_folder else f"{megabytes(row.file.size)} · {modified}"
+    count = f"{len(row.planes)} files as planes · " if row.planes else ""
+    return modified if row.file.is_folder else f"{count}{megabytes(row.file.size)} · {modified}"
 
 
 def _going_on(doing: str) -> str:

@@ -12,7 +12,9 @@ from seg_app.models import FORMATS
 from seg_app.views import theme
 from seg_app.views.reception import PART_BYTES
 
-NO_FOLDER = "A folder cannot be handed over. Choose the files in it, or start the app with it: seg-app serve FOLDER."
+NO_ZARR = "A Zarr folder cannot be handed over. Put it into the folder of samples, or name it at the start: "
+NO_ZARR += "seg-app serve FOLDER."
+NO_IMAGE = "There is no image in this folder itself. Drop the folder that the images are in."
 
 
 class Upload(JSComponent):
@@ -21,7 +23,8 @@ class Upload(JSComponent):
     ticket = param.String(doc="What the server knows the page by; empty where it takes no files.")
     part_bytes = param.Integer(default=PART_BYTES)
     accept = param.String(default=",".join(sorted(FORMATS.keys() - {".zarr"})) + ",.txt,.hdr")
-    no_folder = param.String(default=NO_FOLDER)
+    no_zarr = param.String(default=NO_ZARR)
+    no_image = param.String(default=NO_IMAGE)
 
     _esm = """
     export function render({ model }) {
@@ -86,6 +89,25 @@ class Upload(JSComponent):
         going = null
         show('')
       }
+      const imagesIn = async (folder) => {
+        if (folder.name.toLowerCase().endsWith('.zarr')) throw new Error(model.no_zarr)
+        const reader = folder.createReader(), entries = []
+        for (let more; (more = await new Promise((done, fail) => reader.readEntries(done, fail))).length;) {
+          entries.push(...more)
+        }
+        const isKnown = (name) => model.accept.split(',').some((end) => name.toLowerCase().endsWith(end))
+        const images = entries.filter((entry) => entry.isFile && isKnown(entry.name))
+        return Promise.all(images.map((entry) => new Promise((done, fail) => entry.file(done, fail))))
+      }
+      const openFolders = async (folders) => {
+        try {
+          const files = (await Promise.all(folders.map(imagesIn))).flat()
+          if (!files.length) throw new Error(model.no_image)
+          await open(files.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })))
+        } catch (error) {
+          model.send_msg({ trouble: error.message })
+        }
+      }
       button.onclick = () => input.click()
       input.onchange = () => { open([...input.files]); input.value = '' }
       stop.onclick = () => going?.abort()
@@ -98,9 +120,12 @@ class Upload(JSComponent):
         drop: (event) => {
           depth = 0
           veil.hidden = true
-          const folders = [...event.dataTransfer.items].filter((item) => item.webkitGetAsEntry?.()?.isDirectory)
-          if (folders.length) model.send_msg({ trouble: model.no_folder })
-          else open([...event.dataTransfer.files])
+          // now: nothing can be asked of the event later
+          const files = [...event.dataTransfer.files]
+          const folders = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.())
+            .filter((entry) => entry?.isDirectory)
+          if (folders.length) openFolders(folders)
+          else open(files)
         },
       }
       const handlers = Object.entries(listeners).map(([kind, act]) => [kind, (event) => {

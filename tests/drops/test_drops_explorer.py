@@ -3,13 +3,15 @@
 import os
 
 import h5py
+import numpy as np
 import pytest
 from builders import square
-from drops_files import ODD, PIXELS
+from drops_files import ODD, PIXELS, put
 
 from seg_app.errors import MissingError, UnsafeNameError
 from seg_app.io.drops_images import paths_of
 from seg_app.models import Explorer
+from seg_app.records import Link
 
 
 def titles(explorer):
@@ -90,6 +92,18 @@ def test_a_file_of_several_images_is_looked_into(explorer, desk, root):
     assert titles(explorer) == ["first", "second"]
     click(explorer, "second")
     assert desk.session.volume.image.path == "drops/ada/two.h5/second"
+
+
+def test_numbered_files_are_offered_as_a_volume_too_and_each_of_them_stays(explorer, desk, root):
+    for n in (1, 2, 10):
+        put(root / f"drops/ada/run/slice_{n}.png", np.full((10, 20), n, np.uint8))
+    explorer.go("run")
+    assert titles(explorer) == ["slice_*.png", "slice_1.png", "slice_10.png", "slice_2.png"]
+    click(explorer, "slice_*.png")
+    assert desk.session.volume.shape == (3, 10, 20)
+    click(explorer, "slice_2.png")
+    assert desk.session.volume.image.path == "drops/ada/run/slice_2.png"
+    assert desk.begin(Link(drops="drops/ada/run/slice_*.png")).volume.n_planes == 3
 
 
 def test_masks_lie_by_the_path_of_their_image(explorer, desk, root):

@@ -16,6 +16,7 @@ from seg_app.errors import (
     UnreadableError,
     UnsafeNameError,
 )
+from seg_app.io import drops_images as module
 from seg_app.io.copies import megabytes
 from seg_app.records import Link
 
@@ -79,6 +80,40 @@ def test_a_link_opens_what_it_was_made_of_and_knows_an_image_by_one_name_only(de
         with pytest.raises(SegAppError):
             desk.begin(link)
     assert desk.link == single
+
+
+@pytest.fixture
+def slices(root):
+    """Twelve numbered planes, each of its number, and the second of another size."""
+    for n in range(1, 13):
+        put(root / f"drops/labdaq/slice_{n}.png", np.full((10, 12 if n == 2 else 20), n, np.uint8))
+
+
+@pytest.mark.usefixtures("slices")
+def test_numbered_files_are_the_planes_of_a_volume_in_the_order_of_their_numbers(images, there):
+    told = []
+    opened = images.open("drops/labdaq/slice_*.png", tell=told.append)
+    assert opened.levels[0].values[:, 0, 0].tolist() == [1, *range(3, 13)]
+    assert opened.metadata["remarks"] == ["files of another size or type are left out: slice_2.png"]
+    assert opened.image.path == "drops/labdaq/slice_*.png"
+    assert told[-1] == "Fetching slice_12.png, 12 of 12 files"
+    assert images.parts("drops/labdaq/slice_*.png") == [""]
+    assert len(fetched(there)) == 12
+
+
+@pytest.mark.usefixtures("slices")
+def test_a_volume_that_is_too_large_is_not_fetched(images, there, monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 100)
+    with pytest.raises(UnreadableError, match="The 12 files of"):
+        images.open("drops/labdaq/slice_*.png")
+    assert fetched(there) == []
+
+
+def test_files_of_other_sizes_are_no_volume(images, root):
+    for n in range(3):
+        put(root / f"drops/labdaq/photo_{n}.png", np.zeros((10, 20 + n), np.uint8))
+    with pytest.raises(UnreadableError, match="no planes of one volume"):
+        images.open("drops/labdaq/photo_*.png")
 
 
 # What goes wrong

@@ -67,6 +67,29 @@ def test_a_dropped_file_is_shown(tab, tmp_path):
     assert tab.page.locator("i", has_text="drop").count() == 0
 
 
+def test_the_images_of_a_dropped_folder_are_a_volume(tab, tmp_path):
+    folder = tmp_path / "recording"
+    folder.mkdir()
+    for n in (1, 2, 10):
+        tifffile.imwrite(folder / f"slice_{n}.tif", np.full((64, 96), n, np.uint8), photometric="minisblack")
+    (folder / "Thumbs.db").write_bytes(b"no image")
+    drop(tab, folder)
+    tab.wait_for_file("96 × 64 × 3")
+    (tmp_path / "grain.zarr").mkdir()
+    drop(tab, tmp_path / "grain.zarr")
+    tab.wait_for_text("A Zarr folder cannot be handed over")
+    tab.close_all()
+
+
+def drop(tab, path):
+    """Drop what is at a path, as from a file manager."""
+    session = tab.page.context.new_cdp_session(tab.page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 640, "y": 400, "data": data})
+    session.detach()
+
+
 def test_a_second_file_is_listed_beside_the_first_one_which_can_be_deleted(tab, tmp_path):
     first, second = uuid4().hex[:8], uuid4().hex[:8]  # no names of an earlier try
     for name in (first, second):
