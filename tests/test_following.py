@@ -50,8 +50,13 @@ def remote(served):
 @pytest.fixture
 def sent(remote, monkeypatch):
     """The paths that are asked for."""
-    paths, send = [], remote._http.request
-    monkeypatch.setattr(remote._http, "request", lambda *a, **k: paths.append(a[1].split("/")[1]) or send(*a, **k))
+    paths, send = [], remote._http.send
+
+    def noted(request, **how):
+        paths.append(request.url.path.split("/")[1])
+        return send(request, **how)
+
+    monkeypatch.setattr(remote._http, "send", noted)
     return paths
 
 
