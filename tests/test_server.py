@@ -27,8 +27,8 @@ from seg_app.sam.remote import RemoteSegmenter
 from seg_app.sam.scheduler import Priority
 from seg_app.sam.server import create_app
 from seg_app.sam.wire import pack, pack_image, unpack_candidates
-from tests.bodies import operations_of, requests
 from tests.contracts import CENTRE, disc_on_noise
+from tests.schemas import operations_of, requests
 from tests.serving import running
 from tests.threads import until
 from tests.tiny_sam import MEMORY, tiny_checkpoint
@@ -240,7 +240,7 @@ def test_whoever_only_looks_takes_no_place_from_those_who_click_and_hears_of_no_
 
 
 def test_one_search_more_than_there_is_room_for_is_refused(slow):
-    segmenter = RemoteSegmenter(slow.url)
+    segmenter = RemoteSegmenter(slow.url, patience_s=0.1)
     first = segmenter.automask(disc_on_noise())
     next(first)
     with pytest.raises(SegmenterError, match="full: it has 1 searches"):

@@ -23,7 +23,7 @@ LOOKS = {
 }
 """How many pixels of the plane a pixel of the screen shows, and by how many (x, y) the view is beside the object."""
 HALF_VIEW = 120
-MEASURED = 24
+MEASURED = 16
 """Objects; the largest."""
 
 
@@ -110,7 +110,7 @@ def _middles(truth: np.ndarray) -> list[tuple[float, float]]:
 @pytest.mark.skipif(Checkpoint.bundled() is None, reason="this checkout has no weights")
 @pytest.mark.parametrize("where", [where for where in LOOKS if where != "near"])
 def test_the_bundled_model_sees_the_same_from_elsewhere(looked_at, where):
-    # measured: at an IoU of 0.9 all from nearer and from the left, 23 of 24 from below and from afar
+    # measured: at an IoU of 0.9 all from nearer and from the left, of the 16 largest 15 from below and from afar
     pairs = [*zip(looked_at["near"], looked_at[where], strict=True)]
     alike = np.array([iou(*pair) if all(pair) else 0.0 for pair in pairs])
     moved = [middle(b) - middle(a) for (a, b), value in zip(pairs, alike, strict=True) if value > 0.5]
