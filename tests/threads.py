@@ -1,14 +1,14 @@
 """What tests with several threads share."""
 
-import os
+import time
 from collections.abc import Callable
 from typing import Any
 
 
 def until(is_so: Callable[[], object]) -> None:
-    """Let the other threads go on until something is so; pytest's time limit ends what never is."""
+    """Let others go on until something is so; pytest's time limit ends what never is."""
     while not is_so():
-        os.sched_yield()
+        time.sleep(0.001)  # not a moment that must be enough: what is waited for may need the core
 
 
 def finish(view: Any) -> None:
