@@ -221,8 +221,8 @@ class SegmenterContract:
         alone = [segmenter.predict(*question)[0].logits for question in questions]
         with ThreadPoolExecutor(4) as pool:
             together = pool.map(lambda question: segmenter.predict(*question)[0].logits, questions)
-        for one, other in zip(alone, together, strict=True):  # several at once are rounded in another way
-            np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-4)
+        for one, other in zip(alone, together, strict=True):  # rounded in another way, and to half precision on a wire
+            np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-3)
 
     def test_a_preview_is_what_a_click_gives(self, segmenter, image) -> None:
         segmenter.embed(image)

@@ -31,8 +31,8 @@ fi
 types=$!
 trap 'kill "$types" 2>/dev/null || true' EXIT
 # A page and its app must not wait for a training: first what needs no browser. Who shares an app is on one core.
-# One more than cores: now and then a test waits for a server that it has started.
+# One more than cores, as now and then a test waits for a server that it has started; each computes in one thread.
 cores=$("$PYTHON" -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
-"$PYTHON" -m pytest -m "not browser" -n "$((cores < 4 ? cores + 1 : 4))" --dist loadfile --no-loadscope-reorder
+OMP_NUM_THREADS=1 "$PYTHON" -m pytest -m "not browser" -n "$((cores < 4 ? cores + 1 : 4))" --dist loadfile --no-loadscope-reorder
 wait "$types"
 exec "$PYTHON" -m pytest tests/ui -n auto --maxprocesses 4 --dist loadscope # no other file is imported for it

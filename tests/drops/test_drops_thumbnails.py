@@ -66,9 +66,9 @@ def test_what_is_dear_is_not_fetched_for_its_picture(thumbnails, explorer, there
 
 
 def test_a_slow_line_is_left_to_what_the_user_opens(thumbnails, root, explorer, there, monkeypatch):
+    monkeypatch.setattr(module, "SLOW_S", -1.0)
     put(root / "drops/ada/b.png")
     explorer.reload()
-    monkeypatch.setattr(module, "SLOW_S", -1.0)
     assert list(drawn(thumbnails)) == ["a.png"]
     assert fetched(there) == ["drops/ada/a.png"]
 
