@@ -20,6 +20,7 @@ from seg_app.sam.cache import Recent
 if TYPE_CHECKING:
     from seg_app.io.drops_images import DropsImages
     from seg_app.models.explorer import Explorer, Row
+    from seg_app.records import FileInfo
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Thumbnails(param.Parameterized):
     def __init__(self, explorer: Explorer):
         super().__init__()
         self._explorer = explorer
-        self._is_closed = False
+        self._is_closed = self._is_slow = False
         self._kept: Recent[bytes] = Recent(KEPT)
         self._drawing = Latest("seg-app-thumbnails")
         explorer.param.watch(lambda _: self._drawing.ask(self._draw_all), "rows")
@@ -59,21 +60,26 @@ class Thumbnails(param.Parameterized):
     def _draw_all(self) -> None:
         images, rows = self._explorer.images, self._explorer.rows
         found: dict[Row, bytes] = {}
-        most_bytes, shown_s = CHEAP_BYTES, monotonic()
+        shown_s = monotonic()
         for row in [row for row in rows if row.is_image][:MOST_ROWS]:
             if self._is_closed or self._explorer.rows is not rows:
                 return
             picture = self._kept.find(repr(row))
-            if picture is None and row.example.size <= (LARGEST_BYTES if images.is_here(row.example) else most_bytes):
+            if picture is None and self._is_cheap(images, row.example):
                 began_s = monotonic()
                 picture = _picture(images, row)
-                most_bytes = 0 if monotonic() - began_s > SLOW_S else most_bytes
+                self._is_slow = self._is_slow or monotonic() - began_s > SLOW_S
                 self._kept.keep(repr(row), picture)  # also of one that cannot be read: it is not tried again
             if picture:
                 found[row] = picture
             if monotonic() - shown_s > BATCH_S:
                 self.pictures, shown_s = dict(found), monotonic()
         self.pictures = found
+
+    def _is_cheap(self, images: DropsImages, file: FileInfo) -> bool:
+        if images.is_here(file):
+            return file.size <= LARGEST_BYTES
+        return file.size <= CHEAP_BYTES and not self._is_slow
 
 
 def _picture(images: DropsImages, row: Row) -> bytes:
