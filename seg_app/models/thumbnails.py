@@ -85,7 +85,7 @@ class Thumbnails(param.Parameterized):
 def _picture(images: DropsImages, row: Row) -> bytes:
     """Return a row's picture as WebP; b'' where it cannot be read, which whoever opens it is told."""
     try:
-        return drawn(Volume.glimpse(images, row.example, part=row.part))
+        return drawn(Volume.of(images.glimpse(row.example, row.part)))
     except SegAppError as error:
         log.info("No picture of %s: %s", row.title, error)
         return b""

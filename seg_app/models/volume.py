@@ -19,7 +19,7 @@ from seg_app.io.pyramid import LARGE, Pyramid, Workshop
 from seg_app.models.facts import ImageFacts
 from seg_app.models.grey import apart
 from seg_app.models.sampling import every, filled, some_planes, some_windows
-from seg_app.records import Axis, FileInfo, ImageId, Window
+from seg_app.records import Axis, ImageId, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ class Volume(ImageFacts):
     @classmethod
     def from_tiled(cls, source: TiledSource | Beside, path: str) -> Volume:
         """Open an image on a Tiled server. Raises SourceError."""
-        return cls._from(source.open(path))
+        return cls.of(source.open(path))
 
     @classmethod
     def from_drops(cls, images: DropsImages, path: str, *, part: str = "", tell: Tell = unheard) -> Volume:
@@ -55,12 +55,7 @@ class Volume(ImageFacts):
 
         Raises SegAppError.
         """
-        return cls._from(images.open(path, part, tell=tell))
-
-    @classmethod
-    def glimpse(cls, images: DropsImages, file: FileInfo, *, part: str = "") -> Volume:
-        """Open an image on Drops as it was listed, for its pixels alone. Raises SegAppError."""
-        return cls._from(images.glimpse(file, part))
+        return cls.of(images.open(path, part, tell=tell))
 
     @classmethod
     def from_file(cls, path: Path | str, *, part: str | None = None) -> Volume:
@@ -68,15 +63,16 @@ class Volume(ImageFacts):
 
         Raises SourceError.
         """
-        return cls._from(open_file(path, part=part))
+        return cls.of(open_file(path, part=part))
 
     @classmethod
     def from_array(cls, array: NDArray[Any] | xr.DataArray, *, name: str = "array") -> Volume:
         """Use an array (y, x) or (z, y, x), of 8-bit colour also (y, x, c) or (z, y, x, c). Raises UnreadableError."""
-        return cls._from(open_array(array, name=name))
+        return cls.of(open_array(array, name=name))
 
     @classmethod
-    def _from(cls, opened: Opened) -> Volume:
+    def of(cls, opened: Opened) -> Volume:
+        """Use an image that was opened."""
         one = {"image": opened.image, "levels": opened.levels}
         volume = cls(calibration=opened.calibration, metadata=opened.metadata, **one)
         volume._opened = opened
@@ -113,7 +109,7 @@ class Volume(ImageFacts):
 
         A place beyond the end is the last one. No pixel is read yet.
         """
-        return self._from(self.whole.at(self.index | index)) if self.whole else self
+        return self.of(self.whole.at(self.index | index)) if self.whole else self
 
     def make_levels(self, workshop: Workshop) -> None:
         """Make the levels that are not stored, in the background, of each large plane that is read from now on.
@@ -127,7 +123,7 @@ class Volume(ImageFacts):
 
     def grow(self, larger: Opened) -> None:
         """Take over what the image has become: more planes, or more places of its axes; see `become`."""
-        self.become(self._from(larger.whole.at(self.index)))
+        self.become(self.of(larger.whole.at(self.index)))
 
     def looked_at(self, **index: int) -> Volume:
         """Return the volume at another place, see `at`, with its grey values, and all that was said of the image.
@@ -213,7 +209,7 @@ class Volume(ImageFacts):
 
         A level that is neither stored nor made yet is every 2**n-th pixel, near the middle of what it stands for, of
         the coarsest finer level that is stored. Raises ValueError when the window is empty or reaches over the plane,
-        SourceError when it cannot be read, others may then; what is damaged is asked for again when the image grows.
+        SourceError when it cannot be read, while others may be; what is damaged is asked for anew when the image grows.
         """
         self._check(z, window)
         if self._pyramid is None:
