@@ -119,7 +119,7 @@ def test_eight_bit_channels_with_names_are_no_colours():
 def test_only_the_window_that_is_looked_at_is_read():
     keys = []
     stored = Stored(FILM.shape, FILM.dtype, lambda key: keys.append(key) or FILM[key], ("t", "c", "z", "y", "x"))
-    Volume._from(opened("local", "film", [stored], attributes={}).whole.at({"t": 1, "c": 2})).read(
+    Volume.of(opened("local", "film", [stored], attributes={}).whole.at({"t": 1, "c": 2})).read(
         3, Window(0, 1, 2, 4, 5)
     )
     assert keys == [(slice(1, 2, 1), slice(2, 3, 1), slice(3, 4, 1), slice(1, 4, 1), slice(2, 5, 1))]

@@ -22,7 +22,7 @@ BY_FILE = Calibration((5.0, 4.0, 4.0), "FEI header")
 
 def volume_of(array, *, calibration=BY_FILE, **metadata):
     image = Volume.from_array(array, name="samples/tiny")
-    return Volume._from(replace(image.whole, calibration=calibration, metadata=metadata).at({}))
+    return Volume.of(replace(image.whole, calibration=calibration, metadata=metadata).at({}))
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def volume(asked):
     def of(n_planes):
         return opened("local", "a", [Stored((n_planes, 64, 96), np.dtype(np.uint8), read)], attributes={})
 
-    volume = Volume._from(of(3))
+    volume = Volume.of(of(3))
     volume.larger = of(4)
     return volume
 
