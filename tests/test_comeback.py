@@ -7,6 +7,8 @@ from threads import until
 from seg_app.errors import AwayError
 from seg_app.models import Comeback, Session, Volume
 from seg_app.models import comeback as module
+from seg_app.sam import OnDemand
+from seg_app.views.toolbar import hints
 
 X, Y, _ = DISCS[0]
 
@@ -21,10 +23,10 @@ class Fickle(Brightness):
         self.looks += 1
         return self.here
 
-    def predict(self, image, prompts, **more):
+    def predict(self, image, prompts, *, previous=None, mask=None):  # noqa: ARG002
         if not self.here:
             raise AwayError("It is away.")
-        return super().predict(image, prompts, **more)
+        return super().predict(image, prompts, previous=previous)
 
 
 @pytest.fixture
@@ -76,6 +78,33 @@ def test_an_object_that_could_not_be_accepted_waits_outlined(session):
     session.segmenter.here = True
     until(lambda: session.draft.mask)
     assert session.accept()
+
+
+def test_a_segmenter_that_was_never_there_is_looked_for_too(monkeypatch):
+    monkeypatch.setattr(module, "EVERY_S", 0.001)
+    ways = iter([AwayError("It is away."), AwayError("It is away."), Fickle()])
+
+    def connect():
+        way = next(ways)
+        if isinstance(way, AwayError):
+            raise way
+        return way
+
+    session = Session(Volume.from_array(discs(*DISCS)), OnDemand(connect))
+    with pytest.raises(AwayError):
+        session.click(X, Y)
+    comeback = Comeback(session, session.outline)  # a bench that comes only now
+    until(lambda: session.draft.mask)
+    comeback.close()
+
+
+@pytest.mark.usefixtures("comeback")
+def test_what_is_dropped_is_not_waited_for(session):
+    click_in_vain(session)
+    assert hints(session).startswith("The SAM server is away")
+    session.drop()
+    assert not session.draft.is_waiting
+    assert hints(session).startswith("Click to outline")
 
 
 def test_nobody_looks_for_it_any_more_after_the_bench_is_closed(session, comeback):

@@ -101,10 +101,10 @@ def test_a_link_opens_an_image_at_its_place(desk, desk_of):
     desk.open("samples/b_volume").go_to(2)
     desk.session.param.update(view=Box(2, 3, 12, 13), scale=0.5)
     link = replace(desk.link, at=Place.of(desk.session).written())
-    assert link.at == "plane3,x2-12,y3-13"
+    assert link.at == "plane:3,x:2-12,y:3-13"
     elsewhere = desk_of(user="bob").begin(link)
     assert (elsewhere.z, elsewhere.view) == (2, Box(2, 3, 12, 13))
-    for at in ("", "plane0", "x3-1,y2", "plane9999999,x5000-6000,y0-2,q7", "%00;plane-1"):
+    for at in ("", "plane:0", "x:3-1,y:2", "plane:9999999,x:5000-6000,y:0-2,q:7", "%00;plane:-1", "plane:1,self:1"):
         opened = desk_of(user=f"reader of {len(at)}").begin(replace(link, at=at))
         assert (opened.view, 0 <= opened.z < 3) == (None, True)
 

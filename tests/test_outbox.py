@@ -15,6 +15,7 @@ from builders import square
 from contracts import full
 from drops_server import DropsServer
 from masks import SMALL
+from threads import until
 
 from seg_app.errors import (
     DamagedError,
@@ -265,6 +266,7 @@ def test_a_crash_while_a_set_is_delivered_delivers_it_once(outbox_of, server, st
             with pytest.raises(Crash):
                 outbox_of().save(SMALL)
         again = outbox_of()
+        until(lambda: again.arrived)
         again.close()
         assert delivered(drops) == ["fib volume.npz"]
         assert store.load(again.arrived.saving.path) == SMALL

@@ -10,6 +10,7 @@ from skimage.draw import disk
 from seg_app.errors import SegAppError
 from seg_app.geometry import bits_of, mask_from_bits
 from seg_app.models import Ending, Session, Volume, Wanted
+from seg_app.models.search import softened
 from seg_app.records import Box, Point, Prompts
 from seg_app.sam import connect_sam
 from seg_app.sam.protocol import AutoMask, AutoProgress
@@ -243,6 +244,11 @@ def test_what_is_found_from_afar_has_a_smooth_edge():
     (mask,) = session.search.run(Wanted())
     found = inside(mask, disc.shape)
     assert (found & disc).sum() / (found | disc).sum() > 0.966  # 0.961 where bits are enlarged as they are
+
+
+def test_a_wire_that_is_found_from_afar_is_not_lost():
+    for wire in (np.eye(45, dtype=bool), np.ones((1, 45), bool), np.ones((45, 1), bool)):
+        assert ((softened(np.pad(wire, 2)) > 0) >= np.pad(wire, 2)).all()
 
 
 def test_a_view_beside_the_plane_is_refused(session):

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from seg_app.models.session import Session
+    from seg_app.records import Prompts
 
 EVERY_S = 1.0
+LONGEST_S = 60.0
+"""A question that the segmenter goes away from each time is asked ever less often."""
 
 
 class Comeback:
@@ -23,7 +26,11 @@ class Comeback:
         self._session, self._on_back = session, on_back
         self._is_looking, self._lock = False, threading.Lock()
         self._closed = threading.Event()
+        self._asked: Prompts | None = None
+        self._times = 0
         self._watcher = session.draft.param.watch(lambda event: self._look() if event.new else None, "is_waiting")
+        if session.draft.is_waiting:
+            self._look()
 
     def close(self) -> None:
         """Look no more."""
@@ -38,12 +45,19 @@ class Comeback:
 
     def _keep_looking(self) -> None:
         while not self._has_ended():
-            if self._is_there():
+            if self._is_there() and not self._closed.is_set():
+                self._count()
                 self._session.draft.is_waiting = False
                 self._on_back()
 
+    def _count(self) -> None:
+        prompts = self._session.draft.prompts
+        self._times = self._times + 1 if prompts is self._asked else 0
+        self._asked = prompts
+
     def _has_ended(self) -> bool:
-        is_closed = self._closed.wait(EVERY_S)
+        is_same = self._session.draft.prompts is self._asked
+        is_closed = self._closed.wait(min(EVERY_S * 2 ** (self._times + 1), LONGEST_S) if is_same else EVERY_S)
         with self._lock:
             self._is_looking = self._session.draft.is_waiting and not is_closed
             return not self._is_looking

@@ -26,6 +26,8 @@ class Worker(param.Parameterized):
 
     def __init__(self):
         super().__init__()
+        self.cause: SegAppError | None = None
+        """Of the last trouble, where an error has said it."""
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="seg-app-worker")
 
     def run(self, title: str, verb: Callable[..., Any], *args: Any) -> Future[Any]:
@@ -38,7 +40,7 @@ class Worker(param.Parameterized):
             return verb(*args)
         except SegAppError as error:
             log.info("%s: %s", title, error)
-            self.complain(str(error))
+            self.complain(str(error), cause=error)
         except Exception:  # the edge of the thread: nobody else would ever hear of it
             log.exception(title)
             self.complain(f"{title} failed for a reason that was not foreseen. The log of the server has the details.")
@@ -46,9 +48,9 @@ class Worker(param.Parameterized):
             self.doing = ""
         return None
 
-    def complain(self, message: str) -> None:
+    def complain(self, message: str, *, cause: SegAppError | None = None) -> None:
         """Tell the user what went wrong and what can be done."""
-        self.trouble = ""  # so that the same message twice is news twice
+        self.trouble, self.cause = "", cause  # so that the same message twice is news twice
         self.trouble = message
 
     def close(self) -> None:

@@ -35,9 +35,17 @@ class Outliner:
         self._corrections = Corrections()
 
     def outlines(self, prompts: Prompts, z: int) -> list[Mask]:
-        """Return the masks that prompts can mean, best first."""
-        plane = self._session.volume.shape[1:]
-        window, found = self._answers(prompts, z)
+        """Return the masks that prompts can mean, best first.
+
+        Raises SegAppError; where that is because the segmenter is away, the draft waits for it.
+        """
+        plane, draft = self._session.volume.shape[1:], self._session.draft
+        try:
+            window, found = self._answers(prompts, z)
+        except AwayError:
+            draft.is_waiting = True
+            raise
+        draft.is_waiting = False
         # what else is cut may be anything beyond the window
         whole = [candidate for candidate in found[1:] if not windows.is_cut(candidate.logits, window, plane)]
         made = {"z": z, "prompts": prompts, "provenance": Provenance(self._session.segmenter.name)}
@@ -79,13 +87,7 @@ class Outliner:
         shown = self._session.draft.mask.id if self._session.draft.mask else ""
         previous = self._corrections.before(prompts, (z, window, self._session.limits), chosen=shown)
         placed = window.to_window(prompts)
-        image, draft = self.as_seen(window, z), self._session.draft
-        try:
-            found = self._session.segmenter.predict(image, placed, previous=previous)
-        except AwayError:
-            draft.is_waiting = True
-            raise
-        draft.is_waiting = False
+        found = self._session.segmenter.predict(self.as_seen(window, z), placed, previous=previous)
         return [clicked(candidate, placed) for candidate in found]
 
     def as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:

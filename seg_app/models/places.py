@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from seg_app.models.neighbours import moved_view
 from seg_app.records import Box
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST = 100
 """Images; the one that was left longest ago is forgotten first."""
-PART = re.compile(r"([A-Za-z]+)(\d{1,9})(?:-(\d{1,9}))?")
+PART = re.compile(r"([^,:]+):(\d{1,9})(?:-(\d{1,9}))?")
 """A name with a number, or with the first and the last of a range."""
 
 
@@ -46,15 +47,16 @@ class Place:
         parts = {name: (int(first), int(last or first)) for name, first, last in PART.findall(text)}
         plane, (x0, x1), (y0, y1) = parts.pop("plane", (0, 0))[0], parts.pop("x", (0, 0)), parts.pop("y", (0, 0))
         view = Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
-        index = {name: first for name, (first, _) in parts.items()}
+        index = {unquote(name): first for name, (first, _) in parts.items()}
         return cls(index, plane - 1, view) if plane else None
 
     def written(self) -> str:
-        """Return it in words of an address, as 'plane13,t3,x120-640,y80-400'; planes count from 1."""
-        view, words = self.view, [f"plane{self.z + 1}", *(f"{name}{n}" for name, n in self.index.items())]
+        """Return it in words of an address, as 'plane:13,t:3,x:120-640,y:80-400'; planes count from 1."""
+        index = [f"{quote(name, safe='')}:{n}" for name, n in self.index.items()]
+        view, words = self.view, [f"plane:{self.z + 1}", *index]
         if view:
             x0, y0, x1, y1 = (max(round(edge), 0) for edge in (view.x0, view.y0, view.x1, view.y1))
-            words += [f"x{x0}-{x1}", f"y{y0}-{y1}"]
+            words += [f"x:{x0}-{x1}", f"y:{y0}-{y1}"]
         return ",".join(words)
 
 
@@ -79,7 +81,8 @@ class Places:
     def at_place(self, volume: Volume) -> Volume:
         """Return an image at the time and channel where it was left, as far as these are there; no pixel is read."""
         place = self._places.get(_key(volume))
-        return volume.at(**place.index) if place else volume
+        names = {axis.name for axis in volume.axes}  # an address may say anything
+        return volume.at(**{n: i for n, i in place.index.items() if n in names}) if place else volume
 
     def forget(self, volume: Volume) -> bool:
         """Forget where an image was left; say whether it was ever."""

@@ -189,7 +189,8 @@ class Draft(param.Parameterized):
         self._has_found = bool(masks) or (self._has_found and bool(prompts))
         # Param takes an equal value for a change, and the page would paint the points once more before the outline.
         changed = {} if prompts is self.prompts else {"prompts": prompts}
-        self.param.update(mask=masks[0] if masks else None, **changed)
+        waits = self.is_waiting and bool(prompts)
+        self.param.update(mask=masks[0] if masks else None, is_waiting=waits, **changed)
 
 
 def box_on_plane(box: Box, plane: tuple[int, int]) -> Box:

@@ -42,6 +42,8 @@ ROOM_PX = 2
 SOFT_PX = 0.7
 """Standard deviation of the blur of bits that are enlarged. Discs of 6 pixels of the level, enlarged 2, 4 and 8 times,
 have an IoU of 0.955, 0.951 and 0.953 with true ones, of 12 pixels 0.98; without it 0.928 to 0.938 and 0.966."""
+LEAST = np.float32(0.05)
+"""What a pixel that was found keeps: nothing as thin as a wire is lost."""
 STABILITY = 0.8
 """Least stability of a mask. The package's 0.95 leaves nearly nothing of what the bundled model finds; with 0.8 it
 finds 84 % of the particles on a piece of the powder sample."""
@@ -211,11 +213,12 @@ class _Sieve:
 
 
 def softened(bits: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return values above 0 where bits are set, which keep a smooth edge when they are enlarged."""
+    """Return values above 0 where bits are set, however thin, which keep a smooth edge when they are enlarged."""
     from scipy.ndimage import gaussian_filter  # weight: only who has zoomed out needs it
 
     hard = np.where(bits, 1.0, -1.0).astype(np.float32)
-    return np.asarray(gaussian_filter(hard, SOFT_PX, mode="nearest"), np.float32)
+    soft = np.asarray(gaussian_filter(hard, SOFT_PX, mode="nearest"), np.float32)
+    return np.where(bits, np.maximum(soft, LEAST), soft)
 
 
 def without_crumbs(mask: Mask) -> Mask:

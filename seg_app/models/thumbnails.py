@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import param
 from PIL import Image
 
-from seg_app.errors import SegAppError
+from seg_app.errors import SegAppError, UnreachableError
 from seg_app.models.grey import to_uint8
 from seg_app.models.jobs import Latest
 from seg_app.models.volume import Volume
@@ -30,8 +30,8 @@ QUALITY = 70
 MOST_ROWS = 200
 CHEAP_BYTES = 4 * 10**6
 """Of a file that is fetched for its picture alone; a click on it opens it without waiting then."""
-LARGEST_BYTES = 10**8
-"""Of a file that is here already: more takes too long to read."""
+LARGEST_BYTES = 64 * 10**6
+"""Of a file that is here already, and of a plane: more takes too long to read."""
 SLOW_S = 1.0
 """A line on which one file takes as long is left to those that the user opens."""
 KEPT = 1000
@@ -66,15 +66,30 @@ class Thumbnails(param.Parameterized):
                 return
             picture = self._kept.find(repr(row))
             if picture is None and self._is_cheap(images, row.example):
-                began_s = monotonic()
-                picture = _picture(images, row)
-                self._is_slow = self._is_slow or monotonic() - began_s > SLOW_S
-                self._kept.keep(repr(row), picture)  # also of one that cannot be read: it is not tried again
+                began_s, is_here = monotonic(), images.is_here(row.example)
+                picture = self._made(images, row)
+                self._is_slow = self._is_slow or (not is_here and monotonic() - began_s > SLOW_S)
             if picture:
                 found[row] = picture
             if monotonic() - shown_s > BATCH_S:
                 self.pictures, shown_s = dict(found), monotonic()
         self.pictures = found
+
+    def _made(self, images: DropsImages, row: Row) -> bytes:
+        """Return a row's picture as WebP; b'' where there is none, and whoever opens it is told why."""
+        try:
+            picture = drawn(Volume.of(images.glimpse(row.example, row.part)))
+        except UnreachableError as error:
+            log.info("No picture of %s: %s", row.title, error)
+            return b""  # and the next look tries again
+        except SegAppError as error:
+            log.info("No picture of %s: %s", row.title, error)
+            picture = b""
+        except Exception:  # the edge of the thread: the rows after it have pictures all the same
+            log.exception("No picture of %s", row.title)
+            picture = b""
+        self._kept.keep(repr(row), picture)
+        return picture
 
     def _is_cheap(self, images: DropsImages, file: FileInfo) -> bool:
         if images.is_here(file):
@@ -82,17 +97,13 @@ class Thumbnails(param.Parameterized):
         return file.size <= CHEAP_BYTES and not self._is_slow
 
 
-def _picture(images: DropsImages, row: Row) -> bytes:
-    """Return a row's picture as WebP; b'' where it cannot be read, which whoever opens it is told."""
-    try:
-        return drawn(Volume.of(images.glimpse(row.example, row.part)))
-    except SegAppError as error:
-        log.info("No picture of %s: %s", row.title, error)
-        return b""
-
-
 def drawn(volume: Volume) -> bytes:
-    """Return the plane that is shown first, at the contrast that it has then, as WebP. Raises SourceError."""
+    """Return the plane that is shown first, at the contrast that it has then, as WebP; b'' of one that is too large.
+
+    Raises SourceError.
+    """
+    if volume.levels[-1][0].nbytes > LARGEST_BYTES:  # a small file may unpack to a large image
+        return b""
     coarsest = volume.n_levels - 1
     pixels = volume.read(volume.n_planes // 2, Window(coarsest, 0, 0, *volume.level_shape(coarsest)))
     picture = Image.fromarray(to_uint8(pixels, volume.percentiles(), rgb=True))

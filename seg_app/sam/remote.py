@@ -96,7 +96,7 @@ class RemoteSegmenter:
         """Say whether the server answers now; hear anew what it has, as somebody may have started another model."""
         try:
             self._health = self._read_health(self._http.get("/health", timeout=GREETING_TIMEOUT_S))
-        except (httpx.TransportError, SegmenterError):
+        except (httpx.HTTPError, SegmenterError):
             return False
         return True
 
@@ -129,7 +129,7 @@ class RemoteSegmenter:
             "previous": previous if isinstance(previous, str) else None,
             "mask": None if mask is None else mask_to_json(mask),
         }
-        return unpack_candidates(self._ask("/predict", image, question))
+        return self._fitting(unpack_candidates(self._ask("/predict", image, question)), image)
 
     def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:
         """Return the server's preview, see `Segmenter`; [] also where it lacks the image, is full or does not answer.
@@ -147,7 +147,15 @@ class RemoteSegmenter:
             return []
         if not answer.is_success:
             raise SegmenterError(f"The SAM server at {self._url} refuses: {_reason(answer)}")
-        return unpack_candidates(answer.content)
+        return self._fitting(unpack_candidates(answer.content), image)
+
+    def _fitting(self, candidates: list[Candidate], image: NDArray[np.uint8]) -> list[Candidate]:
+        if any(candidate.logits.shape != image.shape[:2] for candidate in candidates):
+            raise SegmenterError(
+                f"The SAM server at {self._url} answers about an image of another size. "
+                "Use the same version of seg-app there and here."
+            )
+        return candidates
 
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return the server's search for all objects, see `Segmenter`; closing it hangs up, which ends the search.

@@ -118,10 +118,17 @@ def pack_candidates(candidates: list[Candidate]) -> bytes:
     """
     crops = [crop(c.logits) if c.grid is None else crop(c.grid, room=1) for c in candidates]
     described = [
-        {**place, "image": list(candidate.logits.shape), "score": candidate.score, "trace": candidate.trace}
+        {**_placed(candidate, place), "score": candidate.score, "trace": candidate.trace}
         for candidate, (place, _) in zip(candidates, crops, strict=True)
     ]
     return pack({"candidates": described}, [logits for _, logits in crops])
+
+
+def _placed(candidate: Candidate, place: dict[str, Any]) -> dict[str, Any]:
+    if candidate.grid is None:
+        return place
+    # no `shape`: who only knows logits of the image must not take the grid for them
+    return {"y0": place["y0"], "x0": place["x0"], "grid": place["shape"], "image": list(candidate.logits.shape)}
 
 
 def crop(logits: NDArray[np.float32], *, room: int = 0) -> tuple[dict[str, Any], NDArray[np.float16]]:
@@ -142,20 +149,21 @@ def unpack_candidates(message: bytes) -> list[Candidate]:
     header, arrays = unpack(message)
     try:
         return [_candidate(entry, part) for entry, part in zip(header["candidates"], arrays, strict=True)]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SegmenterError(f"Cannot read the candidates of the SAM server: {error!r}.") from error
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise SegmenterError(
+            f"Cannot read the candidates of the SAM server: {error!r}. Use the same version of seg-app there and here."
+        ) from error
 
 
 def _candidate(entry: dict[str, Any], part: NDArray[np.float16]) -> Candidate:
-    trace, image, grid = entry.get("trace"), _edges(entry["image"]), _edges(entry["shape"])
-    logits = uncropped(entry, part) if grid == image else _uncropped_larger(entry, part, grid, image)
+    trace = entry.get("trace")
+    logits = _uncropped_larger(entry, part) if "grid" in entry else uncropped(entry, part)
     return Candidate(logits, float(entry["score"]), trace if isinstance(trace, str) else None)
 
 
-def _uncropped_larger(
-    place: dict[str, Any], part: NDArray[np.float16], grid: tuple[int, int], image: tuple[int, int]
-) -> NDArray[np.float32]:
+def _uncropped_larger(place: dict[str, Any], part: NDArray[np.float16]) -> NDArray[np.float32]:
     """Return the logits that a grid, of which a part is given, is enlarged to over the whole image."""
+    grid, image = _edges(place["grid"]), _edges(place["image"])
     logits = np.full(image, FAR_OUTSIDE, dtype=np.float32)
     if part.size:
         rows, y = near(int(place["y0"]), part.shape[0], grid[0], image[0])

@@ -31,7 +31,7 @@ class Address(JSComponent):
         for (const [name, value] of Object.entries(model.words)) {
           value ? address.searchParams.set(name, value) : address.searchParams.delete(name)
         }
-        address.search = address.search.replaceAll('%2F', '/').replaceAll('%2C', ',')
+        address.search = address.search.replaceAll('%2F', '/').replaceAll('%2C', ',').replaceAll('%3A', ':')
         history.replaceState(history.state, '', address)
       }
       model.on('words', show)

@@ -69,6 +69,12 @@ class Browser(Viewer):
         future = self._worker.run("Looking what is there", self._desk.browse, path)
         future.add_done_callback(lambda done: self._courier(lambda: self._on_read(path, done.result())))
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether something at the root could not be listed."""
+        root = self._folders.get("")
+        return not root or any(entry.problem for entry in root)
+
     def reread(self) -> None:
         """List every folder that was looked into again, in the worker thread: files may have come."""
         future = self._worker.run("Looking what is there", self._list, "", set(self._folders))

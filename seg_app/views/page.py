@@ -52,6 +52,7 @@ class Page(Viewer):
         self._asked = self._address.asked()
         self._is_opening = False
         self._dialogs: list[pmui.Dialog] = []
+        self._browser: Browser | None = None
         self._drops: DropsBrowser | None = None
         self._remembered = ""
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
@@ -79,8 +80,10 @@ class Page(Viewer):
     def start(self) -> None:
         """Connect, then open what the address asks for, else the first image; what went wrong before is forgotten."""
         self.worker.trouble = ""
-        if self._desk:  # what is on the left stays as it is: somebody may be about to click on it
+        if self._desk and self._browser:  # what is right on the left stays: somebody may be about to click on it
             self._begin(self._desk)
+            if self._browser.is_stale:
+                self._browser.reread()
             return
         self.worker.run("Starting", self._open_desk).add_done_callback(
             lambda done: self._courier(lambda: self._on_desk(done.result()))
@@ -100,7 +103,7 @@ class Page(Viewer):
         self.worker.run(title, lambda: desk.begin(asked, tell=lambda words: setattr(self.worker, "doing", words)))
 
     def _ways_in(self, desk: Desk) -> list[Any]:
-        browser = Browser(desk, self.worker, self._courier)
+        self._browser = browser = Browser(desk, self.worker, self._courier)
         self._dialogs = [browser.dialog]
         own = self._upload(desk, browser)
         if desk.drops is None:
@@ -207,9 +210,9 @@ class Page(Viewer):
         if self._drops:
             self._drops.close()
         self._chooser.close()
-        self.worker.close()
         if self.bench:
             self.bench.close()
+        self.worker.close()
 
     def __panel__(self) -> pmui.Page:
         return self._page

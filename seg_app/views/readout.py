@@ -33,6 +33,7 @@ class Readout:
         """Which pixel was read last, and its value."""
         self._rest = AtRest(self._read, courier, rest_s=POINTER_REST_S)
         watches.add(session, "index", lambda _: courier(self.refresh))
+        watches.add(session.volume, "image", lambda _: setattr(self, "_known", None))  # it may have been written anew
         watches.add(session.volume, ["calibration", "said_databar"], lambda *_: courier(self.refresh))
 
     def point_at(self, place: tuple[float, float] | None) -> None:
@@ -60,8 +61,9 @@ class Readout:
         if place and self._session.is_on_plane(*place):
             z, y, x, _ = pixel = self._pixel(*place)
             value = self._session.volume.read(z, Window(0, y, x, y + 1, x + 1))[0, 0]
-            self._known = pixel, tuple(map(int, value)) if value.ndim else value.item()
-            self._courier(self.refresh)
+            if self._pixel(*place) == pixel:  # else the session has gone elsewhere while it was read
+                self._known = pixel, tuple(map(int, value)) if value.ndim else value.item()
+                self._courier(self.refresh)
 
     def close(self) -> None:
         """End the threads after what they are doing."""

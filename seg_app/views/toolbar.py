@@ -179,10 +179,10 @@ def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
 def hints(session: Session) -> str:
     """Return what the next key or gesture can do, for the status line."""
     mask, (place, n) = session.draft.mask, session.draft.choice
-    if session.draft.is_waiting:
-        return "The SAM server is away: what you have pointed at is outlined as soon as it is back · Esc to drop"
     if session.draft.drawing:
         return "Drag from corner to corner around the object · Esc to draw no box"
+    if session.draft.is_waiting:
+        return "The SAM server is away: what you have pointed at is outlined as soon as it is back · Esc to drop"
     if mask and session.draft.answered:
         score = "" if mask.score is None else f"Score {mask.score:.2f} · "
         sizes = f"size {place} of {n}, G for the next · " if n > 1 else ""

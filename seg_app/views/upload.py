@@ -99,9 +99,9 @@ class Upload(JSComponent):
         const images = entries.filter((entry) => entry.isFile && isKnown(entry.name))
         return Promise.all(images.map((entry) => new Promise((done, fail) => entry.file(done, fail))))
       }
-      const openFolders = async (folders) => {
+      const openFolders = async (folders, beside) => {
         try {
-          const files = (await Promise.all(folders.map(imagesIn))).flat()
+          const files = [...beside, ...(await Promise.all(folders.map(imagesIn))).flat()]
           if (!files.length) throw new Error(model.no_image)
           await open(files.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })))
         } catch (error) {
@@ -121,10 +121,11 @@ class Upload(JSComponent):
           depth = 0
           veil.hidden = true
           // now: nothing can be asked of the event later
-          const files = [...event.dataTransfer.files]
-          const folders = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.())
-            .filter((entry) => entry?.isDirectory)
-          if (folders.length) openFolders(folders)
+          const items = [...event.dataTransfer.items].filter((item) => item.kind === 'file')
+          const isFolder = (item) => item.webkitGetAsEntry?.()?.isDirectory
+          const folders = items.filter(isFolder).map((item) => item.webkitGetAsEntry())
+          const files = items.filter((item) => !isFolder(item)).map((item) => item.getAsFile())
+          if (folders.length) openFolders(folders, files)
           else open(files)
         },
       }

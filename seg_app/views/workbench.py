@@ -10,7 +10,7 @@ import panel_material_ui as pmui
 from bokeh.models import PrintfTickFormatter
 from panel.viewable import Viewer
 
-from seg_app.errors import SegAppError
+from seg_app.errors import AwayError, SegAppError
 from seg_app.models import Comeback, Session, Worker, follow
 from seg_app.views import theme
 from seg_app.views.axes import Axes
@@ -119,7 +119,8 @@ class Workbench(Viewer):
 
     def _ask_again(self) -> None:
         """Outline what a segmenter that had gone away did not."""
-        self.worker.trouble = ""
+        if isinstance(self.worker.cause, AwayError):
+            self.worker.trouble = ""
         self.worker.run("Outlining the object", self.session.outline)
 
     def accept(self) -> None:

@@ -588,7 +588,7 @@ def test_another_image_opens_by_a_click_has_a_list_of_its_own_and_stays_open_aft
     tab.wait_for_rows(0)
     assert tab.page.url.endswith("?image=samples/coins")
     tab.wheel(90, 70, 4)
-    tab.wait_until(lambda: "at=plane1,x" in tab.page.url)
+    tab.wait_until(lambda: "at=plane:1,x" in tab.page.url)
     zoomed = tab.ranges()
     tab.page.reload()
     tab.wait_for_picture()
