@@ -7,12 +7,14 @@ from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
+import httpx
 import numpy as np
 import pytest
 
 from seg_app.errors import MissingError, RefusedError, SourceError, UnreachableError, UnreadableError
 from seg_app.io import ome_zarr
 from seg_app.io.tiled import TiledSource
+from seg_app.io.tiled_errors import explained
 from seg_app.io.tiled_folders import register_folder
 from seg_app.io.tiled_server import EmbeddedTiled
 
@@ -286,6 +288,15 @@ def test_a_server_that_does_not_run_is_unreachable():
 def test_a_server_that_says_nothing_is_unreachable():
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UnreachableError, match="took too long"):
         TiledSource.connect(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.2)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(502, UnreachableError), (429, UnreachableError), (500, UnreadableError)]
+)
+def test_a_busy_gateway_says_nothing_of_the_file(status, error):
+    response = httpx.Response(status, request=httpx.Request("GET", "http://host"))
+    with pytest.raises(error, match=f"'scan' on http://host .*HTTP {status}"), explained("http://host", "scan"):
+        response.raise_for_status()
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api", "/api/v1", "/api/v1/", "/api/v1/metadata", "/api/v1/metadata/"])

@@ -1,11 +1,15 @@
 """What is damaged is asked for once: the second look asks nobody, and what is beside it can be looked at."""
 
+import errno
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
 from seg_app.errors import UnreadableError
-from seg_app.io.levels import Stored, opened
+from seg_app.io.levels import Stored, opened, readable
 from seg_app.models import Volume
+from seg_app.models.unreadable import Unreadable
 from seg_app.records import Window
 
 PLANE = Window(0, 0, 0, 64, 96)
@@ -68,3 +72,22 @@ def test_it_is_asked_for_again_when_the_image_has_grown(volume, asked):
     assert volume.unreadable.planes == ()
     look(volume)
     assert asked == [1, 1]
+
+
+@pytest.mark.parametrize("cause", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
+def test_what_may_pass_is_asked_for_again(cause):
+    unreadable = Unreadable()
+    with suppress(UnreadableError), unreadable.watching(1, PLANE, stored=0), readable("a.tif"):
+        raise cause
+    assert unreadable.planes == ()
+
+
+def test_what_fails_while_something_else_is_read_is_remembered_too(volume, asked):
+    upper, lower = Window(0, 0, 0, 32, 96), Window(0, 32, 0, 64, 96)
+    with suppress(UnreadableError), volume.unreadable.watching(1, upper, stored=0):
+        look(volume, lower)  # as another thread does
+        raise UnreadableError("Cannot read row 3.")
+    for window, row in ((upper, 3), (lower, 40)):
+        with pytest.raises(UnreadableError, match=f"row {row}"):
+            volume.read(1, window)
+    assert asked == [1]

@@ -10,6 +10,9 @@ import httpx
 from seg_app.errors import MissingError, RefusedError, SegAppError, SourceError, UnreachableError, UnreadableError
 from seg_app.io.damage import DAMAGED
 
+PASSING = (408, 425, 429, 502, 503, 504)
+"""Statuses that say nothing of the file: the server, or the gateway before it, is busy or begins anew."""
+
 TOLD = "x-seg-app-told"
 """The header of an answer whose `detail` is a sentence for the user."""
 
@@ -55,6 +58,8 @@ def _by_status(status: int, what: str) -> SourceError:
     if status in (404, 410):
         hidden = "or the key does not allow to see it"
         return MissingError(f"There is no {what}, {hidden}. It may have another name now: look for it in the list.")
+    if status in PASSING:
+        return UnreachableError(f"Tiled does not answer just now, asked for {what} (HTTP {status}). Try again.")
     return UnreadableError(
         f"Tiled cannot read {what} (HTTP {status}). The file behind it is damaged or gone; the server's log says more."
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from seg_app.errors import UnreadableError
 from seg_app.records import Window
+
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
+"""What the system says of itself or of a network drive, not of the bytes of a file."""
 
 
 class Unreadable:
@@ -18,6 +23,7 @@ class Unreadable:
     def __init__(self, on_damage: Callable[[Unreadable], object] = lambda _: None) -> None:
         """Call `on_damage`, in the thread that reads, whenever something more cannot be read."""
         self._on_damage = on_damage
+        self._lock = Lock()
         self._known: dict[tuple[int, int], tuple[tuple[Window, str], ...]] = {}
 
     @property
@@ -27,18 +33,32 @@ class Unreadable:
 
     @contextmanager
     def watching(self, z: int, window: Window, *, stored: int) -> Iterator[None]:
-        """Read a window of the level `stored` in the block. Raises UnreadableError without that where it is known."""
-        known = self._known.get((z, stored), ())
-        for bad, reason in known:
+        """Read a window of the level `stored` in the block. Raises UnreadableError without that where it is known.
+
+        What may pass, such as too little memory or too many open files, is tried again at the next look.
+        """
+        for bad, reason in self._known.get((z, stored), ()):
             if _covers(window, bad):
                 raise UnreadableError(reason)
         try:
             yield
         except UnreadableError as error:
-            others = tuple(one for one in known if not _covers(one[0], window))
-            self._known = {**self._known, (z, stored): (*others, (window, str(error)))}
-            self._on_damage(self)
+            if not _may_pass(error):
+                self._remember((z, stored), window, str(error))
+                self._on_damage(self)
             raise
+
+    def _remember(self, plane: tuple[int, int], window: Window, reason: str) -> None:
+        with self._lock:  # other threads may have failed while this one was reading
+            others = tuple(one for one in self._known.get(plane, ()) if not _covers(one[0], window))
+            self._known = {**self._known, plane: (*others, (window, reason))}
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Say whether one of the causes of an error is no damage."""
+    cause = error.__cause__
+    is_passing = isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in PASSING)
+    return is_passing or (cause is not None and _may_pass(cause))
 
 
 def _covers(window: Window, other: Window) -> bool:
