@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -81,19 +81,42 @@ class Copies:
         Raises UnreadableError when the file is too large, StorageError when the copy cannot be written,
         SourceError when the server does not send all of it.
         """
-        target = self.path_of(file, beside)
         if not self.has(file, beside):
             self._expect_size(file)
-            with self._written(target) as partial:
-                self._make_room(file.size)
-                self._receive(file, partial, tell)
-        _touch(target.parent)
-        return target
+            self._make_room(file.size)
+        return self._copy(file, beside, tell)
+
+    def fetch_all(self, files: Sequence[FileInfo], user: object, *, tell: Tell = unheard) -> list[Path]:
+        """Return the paths of the copies of files, made as by `fetch`, which stay as long as `user` lives.
+
+        Raises as `fetch` does.
+        """
+        for file in files:
+            self.keep_while(self.path_of(file), user)  # before the first is fetched: room is made for all of them
+        missing = [file for file in files if not self.has(file)]
+        for file in missing:
+            self._expect_size(file)
+        if missing:
+            self._make_room(sum(file.size for file in missing))  # once, because it looks at every copy
+        copies: list[Path] = []
+        for n, file in enumerate(files, start=1):
+            tell(f"Fetching {file.name}, {n} of {len(files)} files")
+            copies.append(self._copy(file))
+        return copies
 
     def keep_while(self, path: Path, user: object) -> None:
         """Let a copy stay as long as `user` lives: its pixels are read when somebody looks at them."""
         with self._lock:
             self._users.setdefault(path.parent, []).append(ref(user))
+
+    def _copy(self, file: FileInfo, beside: FileInfo | None = None, tell: Tell = unheard) -> Path:
+        """Return the path of a copy, which is made where there is none; there is room for it."""
+        target = self.path_of(file, beside)
+        if not self.has(file, beside):
+            with self._written(target) as partial:
+                self._receive(file, partial, tell)
+        _touch(target.parent)
+        return target
 
     def _is_used(self, folder: Path) -> bool:
         users = [user for user in self._users.pop(folder, []) if user() is not None]
@@ -130,20 +153,27 @@ class Copies:
         """Give a path to write to, which becomes the copy when all went well."""
         partial = self._folder / f"{uuid.uuid4().hex}{PARTIAL}"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            yield partial
-            with self._lock:
-                target.parent.mkdir(exist_ok=True)
-                partial.replace(target)
-        except OSError as error:
-            reason = f"Cannot keep a copy in '{self._folder}': {error.strerror or error}."
-            raise StorageError(f"{reason} Free space, or set SEG_APP_HOME to another folder.") from error
+            with self._storing():
+                yield partial
+                with self._lock:
+                    target.parent.mkdir(exist_ok=True)
+                    partial.replace(target)
         finally:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
 
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """Make the folder of the copies and say, where that or the block fails, what can be done."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            yield
+        except OSError as error:
+            reason = f"Cannot keep a copy in '{self._folder}': {error.strerror or error}."
+            raise StorageError(f"{reason} Free space, or set SEG_APP_HOME to another folder.") from error
+
     def _make_room(self, size: int) -> None:
-        with self._lock:
+        with self._storing(), self._lock:
             copies = sorted((_used_s(folder), _bytes_in(folder), folder) for folder in self._entries())
             excess = sum(copy[1] for copy in copies) + size - self._kept_bytes
             for _, copy_bytes, folder in copies:

@@ -91,15 +91,13 @@ class DropsImages:
         return image
 
     def _opened_volume(self, path: str, files: Listing, tell: Tell) -> Opened:
-        total, copies = sum(file.size for file in files), []
+        total, opening = sum(file.size for file in files), _Opening()
         if total > MOST_BYTES:
             raise UnreadableError(
                 f"The {len(files)} files of '{path}' have {megabytes(total)}, and at most {megabytes(MOST_BYTES)} are "
                 "fetched from Drops. Copy them to the folder of images here, or open them by Tiled."
             )
-        for n, file in enumerate(files, start=1):
-            tell(f"Fetching {file.name}, {n} of {len(files)} files")
-            copies.append(self._copies.fetch(file))
+        copies = self._copies.fetch_all(files, opening, tell=tell)
         volume = next(iter(sequences(copies).values()), ())  # of one size and type: the most
         if not volume:
             raise UnreadableError(f"The files of '{path}' are no planes of one volume. Open one of them.")
@@ -132,6 +130,10 @@ class DropsImages:
     def _siblings(self, path: str) -> Listing:
         folder = checked_path(path).rpartition("/")[0]
         return self._server.list(folder) if folder else []  # the root cannot be listed
+
+
+class _Opening:
+    """Lives until a volume is opened: what was fetched for it is not removed before it has all."""
 
 
 def volumes_in(files: Listing) -> dict[str, Listing]:

@@ -17,7 +17,7 @@ from seg_app.errors import (
     UnsafeNameError,
 )
 from seg_app.io import drops_images as module
-from seg_app.io.copies import megabytes
+from seg_app.io.copies import Copies, megabytes
 from seg_app.records import Link
 
 HITACHI = "[SemImageFile]\nInstructName=SU8000\nPixelSize=2.5\nDataSize=30x20\n"
@@ -204,6 +204,16 @@ def test_the_copy_of_an_open_image_stays(images_of, cache):
     images.open("drops/labdaq/c.png")
     assert kept(cache) == ["a.png", "c.png"]
     np.testing.assert_array_equal(opened.levels[0].values[0], PIXELS)
+
+
+@pytest.mark.usefixtures("slices")
+def test_the_planes_of_a_volume_stay_while_the_others_are_fetched_and_room_is_made_once(images_of, cache, monkeypatch):
+    images, looks, entries = images_of(kept_bytes=1), [], Copies._entries
+    images.open("drops/labdaq/slice_1.png")
+    monkeypatch.setattr(Copies, "_entries", lambda copies: looks.append(1) or entries(copies))
+    opened = images.open("drops/labdaq/slice_*.png")
+    assert opened.levels[0].values[:, 0, 0].tolist() == [1, *range(3, 13)]
+    assert (len(kept(cache)), len(looks)) == (12, 1)
 
 
 def test_a_long_fetch_says_how_far_it_is(images, monkeypatch):
