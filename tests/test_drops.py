@@ -153,6 +153,16 @@ def test_a_server_that_hangs_is_said_long_before_its_answer_times_out(http, act,
             act(drops)
 
 
+def test_the_sign_of_life_before_an_upload_may_take_as_long_as_any_answer(drops: Drops, http, monkeypatch):
+    def answer_late(*_, timeout, **__):
+        if timeout != drops._timeouts_s:
+            raise requests.ReadTimeout
+
+    monkeypatch.setattr(http, "head", answer_late)
+    drops.create("drops/ann/a.npz", b"123")
+    assert drops.read("drops/ann/a.npz") == b"123"
+
+
 @pytest.fixture
 def answering(http) -> Iterator:
     """Make a client of a server that gives one answer to everything."""

@@ -120,7 +120,7 @@ class Drops:
         fields = {"path": f"{_js_escaped(folder)}/"}
         # Only before: on a slow line nothing else is answered while a large file is on its way.
         with self._answering():
-            self._greet()
+            self._patience.ask(lambda: self._ask_for_life(self._timeouts_s))
         self._expect_stored(self._send("upload", fields, file=(_js_escaped(name), data)), path)
         self._expect_unchanged(path, data)
 
@@ -149,8 +149,12 @@ class Drops:
         return answer
 
     def _greet(self) -> None:
+        """Ask for a sign of life that comes at once."""
+        self._ask_for_life(min(SILENCE_S, *self._timeouts_s))
+
+    def _ask_for_life(self, timeout_s: float | tuple[float, float]) -> None:
         """Ask for a sign of life: whatever the server answers is one."""
-        self._http.head(f"{self.url}/", timeout=min(SILENCE_S, *self._timeouts_s), allow_redirects=False)
+        self._http.head(f"{self.url}/", timeout=timeout_s, allow_redirects=False)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
