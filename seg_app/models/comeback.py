@@ -27,7 +27,7 @@ class Comeback:
         self._is_looking, self._lock = False, threading.Lock()
         self._closed = threading.Event()
         self._asked: Prompts | None = None
-        self._times = 0
+        self._pause_s = EVERY_S
         self._watcher = session.draft.param.watch(lambda event: self._look() if event.new else None, "is_waiting")
         if session.draft.is_waiting:
             self._look()
@@ -46,18 +46,18 @@ class Comeback:
     def _keep_looking(self) -> None:
         while not self._has_ended():
             if self._is_there() and not self._closed.is_set():
-                self._count()
+                self._slow_down()
                 self._session.draft.is_waiting = False
                 self._on_back()
 
-    def _count(self) -> None:
+    def _slow_down(self) -> None:
         prompts = self._session.draft.prompts
-        self._times = self._times + 1 if prompts is self._asked else 0
+        self._pause_s = min(2 * (self._pause_s if prompts is self._asked else EVERY_S), LONGEST_S)
         self._asked = prompts
 
     def _has_ended(self) -> bool:
         is_same = self._session.draft.prompts is self._asked
-        is_closed = self._closed.wait(min(EVERY_S * 2 ** (self._times + 1), LONGEST_S) if is_same else EVERY_S)
+        is_closed = self._closed.wait(self._pause_s if is_same else EVERY_S)
         with self._lock:
             self._is_looking = self._session.draft.is_waiting and not is_closed
             return not self._is_looking

@@ -79,11 +79,10 @@ class Thumbnails(param.Parameterized):
         """Return a row's picture as WebP; b'' where there is none, and whoever opens it is told why."""
         try:
             picture = drawn(Volume.of(images.glimpse(row.example, row.part)))
-        except UnreachableError as error:
-            log.info("No picture of %s: %s", row.title, error)
-            return b""  # and the next look tries again
         except SegAppError as error:
             log.info("No picture of %s: %s", row.title, error)
+            if isinstance(error, UnreachableError):
+                return b""  # the next look tries again
             picture = b""
         except Exception:  # the edge of the thread: the rows after it have pictures all the same
             log.exception("No picture of %s", row.title)
