@@ -9,15 +9,19 @@ import pytest
 from builders import square
 
 from seg_app.errors import BusyError, MissingError, UnreachableError
-from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, Shown, register_paths
+from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, Shown, ome_zarr, register_paths
 from seg_app.io.beside import Beside, lab_at
 from seg_app.io.inbox import Inbox
 from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk
 from seg_app.sam import connect_sam
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
+pytestmark = [
+    # Tiled's own Alembic configuration is of the style before path_separator.
+    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
+    # ome-zarr uses its own deprecated class when it is imported.
+    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
+]
 
 STACK = np.arange(3 * 20 * 30, dtype=np.uint8).reshape(3, 20, 30)
 
@@ -38,9 +42,8 @@ def desk_of(source, embedded, tmp_path):
 def hand_over(desk, name="grain.npy"):
     data = io.BytesIO()
     np.save(data, STACK)
-    delivery = desk.inbox.receive()
-    delivery.expect(name, data.tell())
-    delivery.write(name, 0, data.getvalue())
+    delivery = desk.inbox.receive([(name, data.tell())])
+    delivery.write(0, data.getvalue())
     return delivery.finish()[0]
 
 
@@ -49,6 +52,22 @@ def test_a_file_is_opened_from_the_embedded_server(desk_of):
     session = desk.open_delivered(hand_over(desk))
     assert (session.volume.shape, session.volume.image.source) == ((3, 20, 30), "embedded")
     assert desk.path == f"{desk.inbox.key}/grain/grain.npy"
+
+
+@pytest.mark.parametrize("name", ["cells.ome.zarr", "cells 1"])
+def test_a_zarr_folder_is_opened_with_its_levels_and_its_scale(desk_of, tmp_path, name):
+    pixels = np.arange(2 * 8 * 1000, dtype=np.uint16).reshape(2, 8, 1000)
+    ome_zarr.write(tmp_path / name, pixels, pixel_size_nm=(20, 4, 5))
+    files = [path for path in (tmp_path / name).rglob("*") if path.is_file()]
+    desk = desk_of()
+    delivery = desk.inbox.receive([(path.relative_to(tmp_path).as_posix(), path.stat().st_size) for path in files])
+    delivery.write(0, b"".join(path.read_bytes() for path in files))
+    volume = desk.open_delivered(delivery.finish()[0]).volume
+    assert (len(volume.levels), volume.calibration.pixel_size_nm) == (2, (20, 4, 5))
+    np.testing.assert_array_equal(volume.levels[0].values, pixels)
+    stem = name.removesuffix(".zarr")
+    assert desk.path == f"{desk.inbox.key}/{stem}/{stem}"
+    assert desk_of().handed_over(desk.path.rpartition("/")[0]) == [name]
 
 
 def test_a_file_is_found_again_with_its_masks(desk_of):

@@ -2,7 +2,7 @@
 
 What is handed over at once has a folder of its own, `<inbox>/<user>/<name of the first file>`: files that belong
 together, such as the planes of a volume or the text file of a microscope, are found together, and files that only have
-similar names do not become a volume.
+similar names do not become a volume. A Zarr folder keeps its folders.
 """
 
 from __future__ import annotations
@@ -11,31 +11,22 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
-from seg_app.errors import MissingError, SegAppError, StorageError, UnreadableError, UnsafeNameError
+from seg_app.errors import MissingError, SegAppError, StorageError, UnreadableError
 from seg_app.io.copies import megabytes
 from seg_app.io.folders import Place, content_of, look_into, parts_of
 from seg_app.io.levels import opened, readable
 from seg_app.io.maskstore import encoded
-from seg_app.io.readers import FORMATS
-from seg_app.io.sidecars import MOST_BYTES as MOST_TEXT_BYTES
+from seg_app.io.packing import packed
 from seg_app.io.tiled_folders import INBOX
-
-MOST_BYTES = 4 * 10**9
-"""Of one file: some more than a micrograph or a stack has that somebody has at hand."""
 
 SPARE_BYTES = 10**9
 """So much stays free on the disk, for journals and masks above all."""
-
-MOST_FILES = 5000
-"""Of what is handed over at once."""
-
-MOST_LETTERS = 120
 
 DRAFT = ".receiving-"
 DISCARDED = ".discarded-"
@@ -43,12 +34,6 @@ DISCARDED = ".discarded-"
 """
 ABANDONED_S = 24 * 3600.0
 """What was not received completely after this time never will be."""
-
-RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-"""Names that Windows gives to devices (https://learn.microsoft.com/windows/win32/fileio/naming-a-file)."""
-
-TEXTS = frozenset({".txt", ".hdr"})
-"""What microscopes write beside their images."""
 
 
 class Inbox:
@@ -77,8 +62,13 @@ class Inbox:
         """Whether nothing is in it that could be shown."""
         return all(path.name.startswith(".") for path in self.folder.glob("*"))
 
-    def receive(self) -> Delivery:
-        """Begin to receive files; what others left half received long ago is removed. Raises StorageError."""
+    def receive(self, files: Iterable[tuple[str, int]]) -> Delivery:
+        """Begin to receive files, announced by their names and bytes; what is half received since long is removed.
+
+        Raises UnsafeNameError and UnreadableError like `packed` when one of them is not taken, StorageError when there
+        is no space for them; nothing is changed then.
+        """
+        sizes = packed(files)
         with _as_storage_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             for draft in self.folder.glob(f"{DRAFT}*"):
@@ -87,9 +77,16 @@ class Inbox:
             for discarded in self.folder.glob(f"{DISCARDED}*"):  # of which not all could be deleted
                 with suppress(OSError):
                     _empty(discarded)
+            self._check_space(sizes)
             draft = self.folder / f"{DRAFT}{uuid.uuid4().hex}"
             draft.mkdir()
-        return Delivery(self.folder, draft)
+        return Delivery(self.folder, draft, sizes)
+
+    def _check_space(self, sizes: Mapping[str, int]) -> None:
+        total = sum(sizes.values())
+        if total + SPARE_BYTES > shutil.disk_usage(self.folder).free:
+            some = f"'{next(iter(sizes))}'" if len(sizes) == 1 else f"{len(sizes):,} files"
+            raise StorageError(f"There is no space for {some} ({megabytes(total)}). Free some on the server.")
 
     def files_in(self, name: str) -> list[str]:
         """Return the names of files that were handed over together, by that of their folder. Raises MissingError."""
@@ -118,48 +115,47 @@ class Inbox:
 class Delivery:
     """Files that are handed over together; they appear in the inbox when all are there, or not at all."""
 
-    def __init__(self, folder: Path, draft: Path) -> None:
+    def __init__(self, folder: Path, draft: Path, sizes: Mapping[str, int]) -> None:
+        """Receive files into `draft`, which becomes a folder in `folder`; `sizes`: path in it -> bytes, none is 0."""
         self._folder, self._draft = folder, draft
-        self._sizes: dict[str, int] = {}
-        self._received: dict[str, int] = {}
+        self._first, self._total = next(iter(sizes), ""), sum(sizes.values())
+        self._received = 0
+        self._coming = iter(sizes.items())
+        self._path, self._missing = draft, 0
+        """The file that the next bytes are of, and how many of it are not there yet."""
         self._lock = Lock()
         self._closed = False
 
-    def expect(self, name: str, size: int) -> None:
-        """Announce a file of so many bytes.
+    def write(self, offset: int, part: bytes) -> int:
+        """Take the next part of all files, one after the other as they were announced; return how much is there.
 
-        Raises UnsafeNameError when nothing is left of its name, UnreadableError when it is of an unknown format, empty
-        or too large, StorageError when there is no space for it.
+        Many small files come in one part. Raises StorageError when the part is not the next one, is more than was
+        announced, or cannot be written: then nothing is kept of the delivery, for what fills the disk is in the way of
+        journals and masks.
         """
-        safe = safe_name(name)
-        _check_kind(safe, size)
         with self._lock:
-            if safe in self._sizes or len(self._sizes) == MOST_FILES:
-                raise UnsafeNameError(f"'{safe}' comes twice, or with {MOST_FILES} other files. Open fewer at once.")
-            with _as_storage_error(self._folder):
-                free = shutil.disk_usage(self._draft).free
-            if sum(self._sizes.values()) + size + SPARE_BYTES > free + sum(self._received.values()):
-                raise StorageError(f"There is no space for '{safe}' ({megabytes(size)}). Free some on the server.")
-            self._sizes[safe], self._received[safe] = size, 0
-
-    def write(self, name: str, offset: int, part: bytes) -> int:
-        """Append the next part of a file that is expected, and return how many bytes of it are there.
-
-        Raises StorageError when the part is not the next one, is more than was announced, or cannot be written: then
-        nothing is kept of the delivery, for what fills the disk is in the way of journals and masks.
-        """
-        safe = safe_name(name)
-        with self._lock:
-            if self._closed or self._received.get(safe) != offset or offset + len(part) > self._sizes[safe]:
-                raise StorageError(f"A part of '{safe}' came in the wrong order. Open the file again.")
+            if self._closed or self._received != offset or offset + len(part) > self._total:
+                raise StorageError("A part of the files came in the wrong order. Open them again.")
             try:
-                with _as_storage_error(self._folder), (self._draft / safe).open("ab") as file:
-                    file.write(part)
+                with _as_storage_error(self._folder):
+                    self._append(memoryview(part))
             except StorageError:
                 self._discard()
                 raise
-            self._received[safe] += len(part)
-            return self._received[safe]
+            self._received += len(part)
+            return self._received
+
+    def _append(self, rest: memoryview) -> None:
+        while rest:
+            mode = "ab" if self._missing else "xb"  # never into a file that the disk takes for the same one, as a and A
+            if not self._missing:
+                path, self._missing = next(self._coming)
+                self._path = self._draft / path
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            piece, rest = rest[: self._missing], rest[self._missing :]
+            with self._path.open(mode) as file:
+                file.write(piece)
+            self._missing -= len(piece)
 
     def finish(self) -> tuple[Path, list[str]]:
         """Keep what can be read and return its folder, and in words what cannot be, which is not kept.
@@ -168,14 +164,14 @@ class Delivery:
         nothing is kept then.
         """
         with self._lock:
-            complete = bool(self._sizes) and self._received == self._sizes and not self._closed
+            complete = 0 < self._received == self._total and not self._closed
             self._closed = True
         try:
             if not complete:
                 raise StorageError("Not all of the files have come. Open them again.")
             troubles = _remove_unreadable(self._draft)
             with _as_storage_error(self._folder):
-                stem = PurePosixPath(next(iter(self._sizes))).stem
+                stem = PurePosixPath(self._first.partition("/")[0]).stem
                 return _renamed(self._draft, self._folder, stem.removesuffix(".zarr")), troubles
         finally:
             shutil.rmtree(self._draft, ignore_errors=True)
@@ -193,41 +189,19 @@ class Delivery:
 def _empty(folder: Path) -> None:
     """Delete what is in a folder. Raises OSError."""
     for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        _delete(path)
 
 
-def safe_name(name: str) -> str:
-    """Return the last part of a name as every file system takes it. Raises UnsafeNameError when nothing is left."""
-    last = re.split(r"[/\\]", name)[-1]
-    clean = re.sub(r'[\x00-\x1f\x7f-\x9f<>:"|?*#%\u200e\u200f\u202a-\u202e\ud800-\udfff]+', "_", last).strip(" .")
-    stem, dot, suffix = clean.rpartition(".")
-    clean = f"{stem[:MOST_LETTERS].rstrip(' .')}{dot}{suffix[:16]}" if dot else clean[:MOST_LETTERS]
-    if RESERVED.fullmatch(clean):
-        clean = f"_{clean}"
-    if not re.search(r"\w", clean):
-        raise UnsafeNameError(f"'{last[:40]}' is no name that a file can have. Give the file another one.")
-    return clean
-
-
-def _check_kind(name: str, size: int) -> None:
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix not in (FORMATS.keys() - {".zarr"}) | TEXTS:  # Zarr is a folder
-        raise UnreadableError(f"Cannot open '{name}'. Known formats: {', '.join(sorted(FORMATS))}.")
-    most = MOST_TEXT_BYTES if suffix in TEXTS else MOST_BYTES
-    if size <= 0:
-        raise UnreadableError(f"'{name}' is empty. Copy or make it again.")
-    if size > most:
-        raise UnreadableError(
-            f"'{name}' has {megabytes(size)}, and at most {megabytes(most)} can be handed over. Put it into the folder "
-            "of samples, or start the app with its folder: seg-app serve FOLDER."
-        )
+def _delete(path: Path) -> None:
+    """Delete a file or a folder, of a link the link alone. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _remove_unreadable(folder: Path) -> list[str]:
-    """Remove files that cannot be read, and return why. Raises UnreadableError when no image is left."""
+    """Remove what cannot be read, a Zarr folder as a whole, and return why. Raises UnreadableError when nothing can."""
     troubles: list[str] = []
     readable_places = 0
     for found in look_into(folder).values():
@@ -237,7 +211,7 @@ def _remove_unreadable(folder: Path) -> list[str]:
         except SegAppError as error:
             troubles.append(str(error))
             for path in found.files or (found.path,):
-                path.unlink(missing_ok=True)
+                _delete(path)
     if not readable_places:
         raise UnreadableError(" ".join(troubles[:3]) or "There is no image among the files. Open an image.")
     return troubles

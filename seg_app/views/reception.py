@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from tornado.web import HTTPError, RequestHandler, stream_request_body
@@ -20,7 +21,7 @@ from seg_app.errors import SegAppError, StorageError
 from seg_app.models import Delivery, Inbox
 
 PART_BYTES = 8 * 2**20
-"""Of one request: so much of a file is in memory at a time."""
+"""Of one request: so much of the files is in memory at a time, of a large one or of many small ones."""
 
 TICKET = "X-Upload-Ticket"
 """The header with it: unlike an address it is in no log."""
@@ -63,7 +64,7 @@ class Reception:
         """Take nothing any more by a ticket, and forget what is half received."""
         guest = self._guests.pop(ticket, None)
         if guest and guest.delivery:
-            guest.delivery.cancel()
+            Thread(target=guest.delivery.cancel).start()  # many files of a Zarr folder take seconds to be deleted
 
     def guest(self, ticket: str) -> Guest | None:
         """Return whose ticket it is; None where it is nobody's."""
@@ -72,7 +73,7 @@ class Reception:
 
 @stream_request_body
 class UploadHandler(RequestHandler):
-    """Takes files: `begin` with their names and sizes, then `part` by `part`, then `finish`; or `cancel`."""
+    """Takes files: `begin` with names and sizes, then all of them `part` by `part`, then `finish`; or `cancel`."""
 
     def initialize(self, reception: Reception) -> None:
         """Take the guests of this server."""
@@ -109,8 +110,8 @@ class UploadHandler(RequestHandler):
             await asyncio.to_thread(before.cancel)
 
     async def _part(self) -> None:
-        name, offset = self.get_query_argument("name"), int(self.get_query_argument("offset"))
-        there = await asyncio.to_thread(self._delivery.write, name, offset, bytes(self._body))
+        offset = int(self.get_query_argument("offset"))
+        there = await asyncio.to_thread(self._delivery.write, offset, bytes(self._body))
         self.finish({"there": there})
 
     async def _finish(self) -> None:
@@ -133,13 +134,6 @@ class UploadHandler(RequestHandler):
 def _announced(inbox: Inbox, body: bytes) -> Delivery:
     try:
         files = [(str(one["name"]), int(one["size"])) for one in json.loads(body)]
-    except (LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise StorageError("The list of files cannot be read. Reload the page and open them again.") from error
-    delivery = inbox.receive()
-    try:
-        for name, size in files:
-            delivery.expect(name, size)
-    except BaseException:
-        delivery.cancel()
-        raise
-    return delivery
+    return inbox.receive(files)

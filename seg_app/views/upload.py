@@ -8,13 +8,16 @@ from typing import Any
 import param
 from panel.custom import JSComponent
 
+from seg_app.io.packing import MEMBER, MOST_MEMBERS, TOO_MANY
+from seg_app.io.zarr_files import MARKS
 from seg_app.models import FORMATS
 from seg_app.views import theme
 from seg_app.views.reception import PART_BYTES
 
-NO_ZARR = "A Zarr folder cannot be handed over. Put it into the folder of samples, or name it at the start: "
-NO_ZARR += "seg-app serve FOLDER."
-NO_IMAGE = "There is no image in this folder itself. Drop the folder that the images are in."
+NO_IMAGE = "There is no image in this folder itself. Drop the folder that the images are in, or a Zarr folder itself."
+
+MOST_PIECES = 1000
+"""Small files that are sent at once: so many, and the page still says how far it is."""
 
 
 class Upload(JSComponent):
@@ -23,8 +26,16 @@ class Upload(JSComponent):
     ticket = param.String(doc="What the server knows the page by; empty where it takes no files.")
     part_bytes = param.Integer(default=PART_BYTES)
     accept = param.String(default=",".join(sorted(FORMATS.keys() - {".zarr"})) + ",.txt,.hdr")
-    no_zarr = param.String(default=NO_ZARR)
     no_image = param.String(default=NO_IMAGE)
+    most_pieces = param.Integer(default=MOST_PIECES)
+    marks = param.List(
+        default=list(MARKS), doc="A folder with one of these files is a Zarr folder, whatever it is called."
+    )
+    member = param.String(
+        default=f"^({MEMBER})$", doc="Which files of a Zarr folder are sent, as a regular expression."
+    )
+    most_members = param.Integer(default=MOST_MEMBERS)
+    too_many = param.String(default=TOO_MANY)
 
     _esm = """
     export function render({ model }) {
@@ -58,27 +69,43 @@ class Upload(JSComponent):
         throw new Error(said?.trouble ?? 'The server does not take the files. Reload the page and open them again.')
       }
       const megabytes = (n) => (n < 1e7 ? (n / 1e6).toFixed(1) : Math.round(n / 1e6))
-      const send = async (files) => {
-        const total = files.reduce((sum, file) => sum + file.size, 0)
-        let sent = 0
-        await ask('begin', '', JSON.stringify(files.map(({ name, size }) => ({ name, size }))))
-        for (const file of files) {
-          for (let offset = 0; offset < file.size; offset += model.part_bytes) {
-            show(`${file.name}: ${megabytes(sent)} of ${megabytes(total)} MB`)
-            const part = file.slice(offset, offset + model.part_bytes)
-            await ask('part', `?name=${encodeURIComponent(file.name)}&offset=${offset}`, part)
-            sent += part.size
+      // all files are one row of bytes: a part is a piece of a large one, or many small ones
+      function* partsOf(files) {
+        let pieces = [], room = model.part_bytes
+        for (const { path, file } of files) {
+          for (let at = 0; at < file.size;) {
+            const piece = file.slice(at, at + room)
+            pieces.push(piece)
+            at += piece.size
+            room -= piece.size
+            if (room && pieces.length < model.most_pieces) continue
+            yield [path, new Blob(pieces)]
+            pieces = []
+            room = model.part_bytes
           }
+        }
+        if (pieces.length) yield [files.at(-1).path, new Blob(pieces)]
+      }
+      const send = async (files) => {
+        const total = files.reduce((sum, { file }) => sum + file.size, 0)
+        const list = new Blob([JSON.stringify(files.map(({ path, file }) => ({ name: path, size: file.size })))])
+        if (list.size > model.part_bytes) throw new Error(model.too_many)
+        await ask('begin', '', list)
+        let sent = 0
+        for (const [path, part] of partsOf(files)) {
+          show(`${path.split('/')[0]}: ${megabytes(sent)} of ${megabytes(total)} MB`)
+          await ask('part', `?offset=${sent}`, part)
+          sent += part.size
         }
         show('Looking at what has come …')
         await ask('finish', '', '')
       }
-      const open = async (files) => {
-        if (going || !files.length) return
+      const open = async (look) => {
+        if (going) return
         going = new AbortController()
-        show('')
+        show('Looking what is there …')
         try {
-          await send([...files])
+          await send(await look())
         } catch (error) {
           await ask('cancel', '', '').catch(() => null)
           if (error.name !== 'AbortError') {
@@ -89,27 +116,48 @@ class Upload(JSComponent):
         going = null
         show('')
       }
-      const imagesIn = async (folder) => {
-        if (folder.name.toLowerCase().endsWith('.zarr')) throw new Error(model.no_zarr)
+      const entriesOf = async (folder, signal) => {
         const reader = folder.createReader(), entries = []
         for (let more; (more = await new Promise((done, fail) => reader.readEntries(done, fail))).length;) {
+          signal.throwIfAborted()
           entries.push(...more)
         }
-        const isKnown = (name) => model.accept.split(',').some((end) => name.toLowerCase().endsWith(end))
-        const images = entries.filter((entry) => entry.isFile && isKnown(entry.name))
-        return Promise.all(images.map((entry) => new Promise((done, fail) => entry.file(done, fail))))
+        return entries
       }
-      const openFolders = async (folders, beside) => {
-        try {
-          const files = [...beside, ...(await Promise.all(folders.map(imagesIn))).flat()]
-          if (!files.length) throw new Error(model.no_image)
-          await open(files.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })))
-        } catch (error) {
-          model.send_msg({ trouble: error.message })
-        }
+      const named = (file, path = file.name) => ({ path, file })
+      const fileOf = async (entry, path = entry.name) =>
+        named(await new Promise((done, fail) => entry.file(done, fail)), path)
+      const isKnown = ({ name }) => model.accept.split(',').some((end) => name.toLowerCase().endsWith(end))
+      const member = new RegExp(model.member)
+      const isZarr = ({ name }, entries) => name.toLowerCase().endsWith('.zarr')
+        || entries.some((entry) => entry.isFile && model.marks.includes(entry.name))
+      const membersOf = async (path, entries, found) => {
+        const files = entries.filter((entry) => entry.isFile && member.test(entry.name))
+        found.count += files.length
+        if (found.count > model.most_members) throw new Error(model.too_many)
+        const folders = entries.filter((entry) => entry.isDirectory && !entry.name.startsWith('.'))
+        const inside = async (one) => membersOf(`${path}/${one.name}`, await entriesOf(one, found.signal), found)
+        const all = [...files.map((one) => fileOf(one, `${path}/${one.name}`)), ...folders.map(inside)]
+        return (await Promise.all(all)).flat()
+      }
+      const filesIn = async (folder, found) => {
+        const entries = await entriesOf(folder, found.signal)
+        if (isZarr(folder, entries)) return membersOf(folder.name, entries, found)
+        return Promise.all(entries.filter((entry) => entry.isFile && isKnown(entry)).map((one) => fileOf(one)))
+      }
+      const inOrder = new Intl.Collator(undefined, { numeric: true })
+      const lookInto = async (folders, beside) => {
+        const found = { count: 0, signal: going.signal }
+        const files = [...beside, ...(await Promise.all(folders.map((one) => filesIn(one, found)))).flat()]
+        if (!files.length) throw new Error(model.no_image)
+        return files.sort((a, b) => inOrder.compare(a.path, b.path))
       }
       button.onclick = () => input.click()
-      input.onchange = () => { open([...input.files]); input.value = '' }
+      input.onchange = () => {
+        const files = [...input.files].map((file) => named(file))
+        input.value = ''
+        if (files.length) open(() => files)
+      }
       stop.onclick = () => going?.abort()
       const brings = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files')
       let depth = 0
@@ -124,9 +172,9 @@ class Upload(JSComponent):
           const items = [...event.dataTransfer.items].filter((item) => item.kind === 'file')
           const isFolder = (item) => item.webkitGetAsEntry?.()?.isDirectory
           const folders = items.filter(isFolder).map((item) => item.webkitGetAsEntry())
-          const files = items.filter((item) => !isFolder(item)).map((item) => item.getAsFile())
-          if (folders.length) openFolders(folders, files)
-          else open(files)
+          const files = items.filter((item) => !isFolder(item)).map((item) => named(item.getAsFile()))
+          if (folders.length) open(() => lookInto(folders, files))
+          else if (files.length) open(() => files)
         },
       }
       const handlers = Object.entries(listeners).map(([kind, act]) => [kind, (event) => {

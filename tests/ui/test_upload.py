@@ -1,6 +1,7 @@
 """Files of the user's own computer in a real browser: chosen by a button, or dropped on the page."""
 
 import base64
+import shutil
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -9,6 +10,11 @@ import pytest
 import tifffile
 from driver import Tab, opened
 from playwright.sync_api import expect
+
+from seg_app.io import ome_zarr
+
+# ome-zarr uses its own deprecated class when it is imported.
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
 
 DROP = """([name, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), files = new DataTransfer()
@@ -62,7 +68,7 @@ def test_a_chosen_file_is_shown_and_garbage_is_refused(tab, grain, tmp_path):
 def test_a_dropped_file_is_shown(tab, tmp_path):
     tifffile.imwrite(tmp_path / "drop.tif", np.eye(50, dtype=np.uint8), photometric="minisblack")
     data = base64.b64encode((tmp_path / "drop.tif").read_bytes()).decode()
-    tab.page.evaluate(DROP, ["../<i>drop.tif", data])
+    tab.page.evaluate(DROP, ["<i>drop.tif", data])
     tab.wait_for_file("drop · 50 × 50")
     assert tab.page.locator("i", has_text="drop").count() == 0
 
@@ -75,10 +81,30 @@ def test_the_images_of_a_dropped_folder_are_a_volume(tab, tmp_path):
     (folder / "Thumbs.db").write_bytes(b"no image")
     drop(tab, folder)
     tab.wait_for_file("96 × 64 × 3")
-    (tmp_path / "grain.zarr").mkdir()
-    drop(tab, tmp_path / "grain.zarr")
-    tab.wait_for_text("A Zarr folder cannot be handed over")
+
+
+def test_a_dropped_zarr_folder_is_shown_with_its_scale_and_one_of_no_use_says_why(tab, tmp_path):
+    name = uuid4().hex[:8]  # no name of an earlier try
+    folder = tmp_path / f"{name}.ome.zarr"
+    pixels = np.random.default_rng(0).integers(0, 255, (120, 64, 600), dtype=np.uint8)  # more than 100 chunks
+    ome_zarr.write(folder, pixels, pixel_size_nm=(20, 4, 4))
+    (folder / "README.md").write_text("no part of it")
+    drop(tab, folder)
+    tab.wait_for_file(f"{name} · 600 × 64 × 120")
+    tab.wait_for_picture()
+    tab.wait_for_text("4 nm")
+    assert not tab.page.get_by_role("alert").count()
+    (folder / "a:b").mkdir()
+    (folder / "a:b" / "0").write_text("0")
+    drop(tab, folder)
+    tab.wait_for_file(f"'{name}.ome.zarr/a:b' has a name that not every disk takes")
     tab.close_all()
+    shutil.rmtree(folder / "a:b")
+    shutil.rmtree(folder / "1")
+    drop(tab, folder)
+    tab.wait_for_file(f"Cannot read {name}.ome.zarr: there is no '1'")
+    assert not tab.page.get_by_text(f"{name}.ome (2)").count()
+    tab.troubles.clear()  # the browser notes every request that was refused
 
 
 def drop(tab, path):
