@@ -222,6 +222,13 @@ def test_a_pickle_in_a_zarr_folder_is_never_run(inbox, tmp_path, dtype):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_zarr_folder_that_tells_of_more_than_it_holds_is_refused(inbox, tmp_path):
+    zarr.create_array(tmp_path / "a.zarr", shape=(1, 3 * 10**9, 1), dtype="u1", chunks=(1, 64, 1))
+    with pytest.raises(UnreadableError, match=r"Cannot read a\.zarr: its header tells of 3000000000 bytes"):
+        deliver(inbox, files_of(tmp_path / "a.zarr"))
+    assert list(inbox.folder.iterdir()) == []
+
+
 def test_files_that_the_disk_takes_for_one_are_not_mixed(inbox):
     delivery = inbox.receive([("a.zarr/zarr.json", 2), ("a.zarr/A/0", 2)])
     (delivery._draft / "a.zarr" / "A").mkdir(parents=True)

@@ -9,7 +9,7 @@ import zarr
 from seg_app.errors import MissingError, UnreadableError
 from seg_app.io import ome_zarr
 from seg_app.io.files import open_file
-from seg_app.io.zarr_files import is_zarr, zarr_parts
+from seg_app.io.zarr_files import check_claims, is_zarr, zarr_parts
 
 # ome-zarr uses its own deprecated class when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
@@ -69,3 +69,12 @@ def test_the_pixel_size_of_a_bare_array_is_an_attribute(group, path):
 def test_the_dimensions_of_xarray_are_taken_by_their_names(group, path):
     group.create_array("one", data=STACK).attrs["_ARRAY_DIMENSIONS"] = ["x", "y", "z"]
     np.testing.assert_array_equal(open_file(path).levels[0].values, STACK.transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize("shape", [(10**12, 4), (1, 3 * 10**9, 1), (4096, 4096), (2000, 1, 2000)])
+def test_what_would_fill_the_memory_is_told_before_it_is_looked_at(group, path, shape):
+    group.create_array("0", data=STACK)
+    check_claims(path)
+    group.create_array("deep/0", shape=shape, chunks=(1,) * len(shape), dtype="u1")
+    with pytest.raises(UnreadableError, match=r"Cannot read data: its header tells of .*(hold|too many)"):
+        check_claims(path)

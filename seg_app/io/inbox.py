@@ -24,6 +24,7 @@ from seg_app.io.levels import opened, readable
 from seg_app.io.maskstore import encoded
 from seg_app.io.packing import packed
 from seg_app.io.tiled_folders import INBOX
+from seg_app.io.zarr_files import check_claims
 
 SPARE_BYTES = 10**9
 """So much stays free on the disk, for journals and masks above all."""
@@ -219,6 +220,8 @@ def _remove_unreadable(folder: Path) -> list[str]:
 
 def _look_at(found: Place) -> None:
     """Read the header of an image, or of the first one of several, and one pixel. Raises SourceError."""
+    if found.path.is_dir() and not found.files:
+        check_claims(found.path)
     first = next(iter(parts_of(found).values()), found)
     with readable(found.title):
         levels, attributes = content_of(first)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seg_app.errors import MissingError, UnreadableError
-from seg_app.io.levels import Content, Key, Stored, multiscale, readable
+from seg_app.io.levels import Content, Key, Stored, check_claim, multiscale, readable
 
 if TYPE_CHECKING:
     import zarr
@@ -18,6 +19,12 @@ MARKS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """The files that make a folder a Zarr one, and tell what it is."""
 
 MOST_LISTED = 1000
+
+MOST_ALONG = 2**24
+"""Pixels along one axis of what comes from elsewhere: when it is opened, each of them gets a position."""
+
+MOST_CHUNKS = 2**18
+"""Chunks of a plane of what comes from elsewhere, there or not: 0.1 ms and 2 kB for each when it is read as a whole."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -41,6 +48,27 @@ def zarr_parts(path: Path) -> list[str]:
     """Return the names of the images in a folder; one empty name where the folder itself is the image."""
     node = _node(path)
     return [""] if _is_image(node) else _images(node)
+
+
+def check_claims(path: Path) -> None:
+    """Check that no array in a folder from elsewhere says that it is so large that a look at it would fill the memory.
+
+    Raises UnreadableError.
+    """
+    held = sum(file.stat().st_size for file in path.rglob("*"))
+    with readable(path.name):
+        node = _node(path)
+        members = [("", node)] if hasattr(node, "dtype") else node.members(max_depth=None)
+        for _, array in members:
+            if hasattr(array, "dtype"):
+                check_claim(math.prod(array.shape) * array.dtype.itemsize, held)
+                _check_grid(array.shape, array.chunks)
+
+
+def _check_grid(shape: tuple[int, ...], chunks: tuple[int, ...]) -> None:
+    counts = sorted(-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
+    if max(shape, default=0) > MOST_ALONG or math.prod(counts[-2:]) > MOST_CHUNKS:
+        raise ValueError(f"its header tells of {shape} pixels in chunks of {chunks}, which are too many")
 
 
 def _node(path: Path) -> Any:

@@ -105,8 +105,9 @@ class Upload(JSComponent):
         going = new AbortController()
         show('Looking what is there …')
         try {
-          await send(await look())
+          await send(await look(going.signal))
         } catch (error) {
+          show('Removing what has come …')
           await ask('cancel', '', '').catch(() => null)
           if (error.name !== 'AbortError') {
             model.send_msg({ trouble: error instanceof TypeError
@@ -125,7 +126,7 @@ class Upload(JSComponent):
         return entries
       }
       const named = (file, path = file.name) => ({ path, file })
-      const fileOf = async (entry, path = entry.name) =>
+      const fileOf = async ([path, entry]) =>
         named(await new Promise((done, fail) => entry.file(done, fail)), path)
       const isKnown = ({ name }) => model.accept.split(',').some((end) => name.toLowerCase().endsWith(end))
       const member = new RegExp(model.member)
@@ -136,20 +137,25 @@ class Upload(JSComponent):
         found.count += files.length
         if (found.count > model.most_members) throw new Error(model.too_many)
         const folders = entries.filter((entry) => entry.isDirectory && !entry.name.startsWith('.'))
-        const inside = async (one) => membersOf(`${path}/${one.name}`, await entriesOf(one, found.signal), found)
-        const all = [...files.map((one) => fileOf(one, `${path}/${one.name}`)), ...folders.map(inside)]
-        return (await Promise.all(all)).flat()
+        const inside = await Promise.all(folders.map(async (one) =>
+          membersOf(`${path}/${one.name}`, await entriesOf(one, found.signal), found)))
+        return [...files.map((one) => [`${path}/${one.name}`, one]), ...inside.flat()]
       }
-      const filesIn = async (folder, found) => {
+      const takenOf = async (folder, found) => {
         const entries = await entriesOf(folder, found.signal)
         if (isZarr(folder, entries)) return membersOf(folder.name, entries, found)
-        return Promise.all(entries.filter((entry) => entry.isFile && isKnown(entry)).map((one) => fileOf(one)))
+        return entries.filter((entry) => entry.isFile && isKnown(entry)).map((one) => [one.name, one])
       }
       const inOrder = new Intl.Collator(undefined, { numeric: true })
-      const lookInto = async (folders, beside) => {
-        const found = { count: 0, signal: going.signal }
-        const files = [...beside, ...(await Promise.all(folders.map((one) => filesIn(one, found)))).flat()]
-        if (!files.length) throw new Error(model.no_image)
+      const lookInto = async (folders, files, signal) => {
+        const found = { count: 0, signal }
+        const taken = (await Promise.all(folders.map((one) => takenOf(one, found)))).flat()
+        if (!taken.length && !files.length) throw new Error(model.no_image)
+        while (taken.length) {  // some at a time: of all at once the page would hang, and could not be cancelled
+          signal.throwIfAborted()
+          files.push(...await Promise.all(taken.splice(-200).map(fileOf)))
+          show(`Looking what is there: ${files.length} files …`)
+        }
         return files.sort((a, b) => inOrder.compare(a.path, b.path))
       }
       button.onclick = () => input.click()
@@ -173,7 +179,7 @@ class Upload(JSComponent):
           const isFolder = (item) => item.webkitGetAsEntry?.()?.isDirectory
           const folders = items.filter(isFolder).map((item) => item.webkitGetAsEntry())
           const files = items.filter((item) => !isFolder(item)).map((item) => named(item.getAsFile()))
-          if (folders.length) open(() => lookInto(folders, files))
+          if (folders.length) open((signal) => lookInto(folders, files, signal))
           else if (files.length) open(() => files)
         },
       }
