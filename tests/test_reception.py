@@ -108,10 +108,20 @@ def test_a_part_that_is_too_large_is_not_collected(post):
     assert post("part", b"small", offset=0).json() == {"there": 5}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'[{"name": "a.tif"}]', b'[{"name": "a.tif", "size": "x"}]'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[1]", b'[{"name": "a.tif"}]', b'[{"name": "a.tif", "size": "x"}]', b'[{"name": "a", "size": 1e999}]'],
+)
 def test_a_list_that_makes_no_sense_is_said(post, body):
     answer = post("begin", body)
     assert (answer.status_code, "Reload the page" in answer.json()["trouble"]) == (422, True)
+
+
+def test_a_path_that_leads_elsewhere_is_refused_before_anything_comes(post, tmp_path):
+    answer = post("begin", announce(("a.zarr/zarr.json", 2), ("a.zarr/../../0", 1)))
+    assert (answer.status_code, "'..' is no name" in answer.json()["trouble"]) == (422, True)
+    assert "Nothing is being received" in post("part", b"{}", offset=0).json()["trouble"]
+    assert not (tmp_path / "inbox").exists()
 
 
 def test_what_cannot_be_read_is_said_and_not_delivered(post, delivered, tmp_path):
