@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from seg_app.errors import UnreadableError
+from seg_app.errors import UnreachableError, UnreadableError
 
 DAMAGED = (
     ArithmeticError,
@@ -38,8 +38,8 @@ def may_pass(error: BaseException | None) -> bool:
     """Say whether an error or one of its causes is no damage, as too many open files or too little memory."""
     if error is None:
         return False
-    is_passing = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in PASSING)
-    return is_passing or may_pass(error.__cause__)
+    is_of_system = isinstance(error, OSError) and error.errno in PASSING
+    return is_of_system or isinstance(error, (MemoryError, UnreachableError)) or may_pass(error.__cause__)
 
 
 @contextmanager
