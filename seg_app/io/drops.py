@@ -228,7 +228,8 @@ def _form_with(fields: dict[str, str], file: tuple[str, bytes]) -> tuple[BytesIO
     Of a stream each part may take CONNECT_TIMEOUT_S on its way, of bytes all of them together: so an upload goes on as
     long as the server takes something, and ends soon where it takes nothing.
     """
-    form, kind = encode_multipart_formdata({**fields, "file": (*file, None)})
+    parts: dict[str, Any] = {**fields, "file": (*file, None)}
+    form, kind = encode_multipart_formdata(parts)
     return BytesIO(form), {"Content-Type": kind}
 
 

@@ -214,7 +214,7 @@ def _patience_of(context: Context, patience_s: float) -> Patience:
 
 
 def _pixels(client: Any, key: Key) -> NDArray[Any]:
-    lazy = DaskArrayClient.read(client, key)
+    lazy: Any = DaskArrayClient.read(client, key)
     # What is one request is sent in this thread, where it is heard that the answer has begun: dask has its own.
     return lazy.compute(**({"scheduler": "synchronous"} if lazy.npartitions == 1 else {}))
 

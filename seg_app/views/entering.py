@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import panel_material_ui as pmui
-from panel.custom import Child, JSComponent
+from panel.custom import JSComponent
+from panel.viewable import Child
 
 
 def on_enter(field: pmui.TextInput, act: Callable[[str], object]) -> None:
