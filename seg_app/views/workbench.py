@@ -68,7 +68,6 @@ class Workbench(Viewer):
         self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo", "saved"], refresh)
         self.watches.add(session.draft, ["prompts", "mask", "include", "drawing", "is_waiting"], refresh)
         self.watches.add(session, ["z", "limits", "set_title"], refresh)
-        self.watches.add(session, "z", lambda _: self._go_on())
         self.watches.add(session, "index", lambda _: self.courier(self._on_place))
         for finding in session.findings:
             self.watches.add(finding, "is_running", refresh)
@@ -117,11 +116,6 @@ class Workbench(Viewer):
         """Drop the last point or box at once, then outline what the others mean."""
         self.session.draft.take_back()
         self.worker.run("Outlining the object", self.session.outline)
-
-    def _go_on(self) -> None:
-        """Outline what was not yet when its plane was left."""
-        if self.session.draft.question:
-            self.worker.run("Outlining the object", self.session.outline)
 
     def _ask_again(self) -> None:
         """Outline what a segmenter that had gone away did not."""
