@@ -2,7 +2,7 @@
 
 SegAppError
 ├── SourceError            something outside could not give what was asked of it
-│   ├── UnreachableError   the server is not there, or does not answer in time
+│   ├── UnreachableError   the server is not there, or does not answer in time, or this computer cannot read just now
 │   ├── RefusedError       the server does not accept the key or the password
 │   ├── MissingError       there is nothing of that name
 │   └── UnreadableError    it is there, but it is corrupt or of an unknown format
@@ -27,7 +27,7 @@ class SourceError(SegAppError):
 
 
 class UnreachableError(SourceError):
-    """Say that a server is not there, or does not answer in time."""
+    """Say that a server is not there or does not answer in time, or that this computer cannot read just now."""
 
 
 class RefusedError(SourceError):

@@ -1,6 +1,7 @@
 """Reading in a process of its own: the pixels are the same, and a decoder that dies takes nobody with it."""
 
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from seg_app.errors import UnreadableError
+from seg_app.errors import UnreachableError, UnreadableError
 from seg_app.io.apart import Reader
 from seg_app.io.files import open_file
 
@@ -54,6 +55,17 @@ def test_a_damaged_chunk_is_an_error_and_the_next_part_is_read(reader, path):
     with pytest.raises(UnreadableError, match=r"a b\.h5"):
         reader.read(path, "data", WHOLE)
     np.testing.assert_array_equal(reader.read(path, "data", (slice(2, 3, 1), *WHOLE[1:])), STACK[2:])
+
+
+def test_what_went_wrong_there_is_told_with_its_cause_and_what_may_pass_is_no_damage(reader, path):
+    reader.read(path, "data", WHOLE)
+    limits = resource.prlimit(reader._process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(reader._process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    with pytest.raises(UnreachableError, match="Too many open files") as told:
+        reader.read(path, "data", WHOLE)
+    resource.prlimit(reader._process.pid, resource.RLIMIT_NOFILE, limits)
+    assert "in read_here" in str(told.value.__cause__)
+    np.testing.assert_array_equal(reader.read(path, "data", WHOLE), STACK)
 
 
 def test_a_reader_that_died_says_so_and_another_one_takes_over(reader, path):

@@ -1,13 +1,15 @@
 """Objects of a plane on the other planes of a volume, at full resolution."""
 
+import errno
 from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
 
-from seg_app.errors import SegAppError, SegmenterError, UnreadableError
+from seg_app.errors import SegAppError, SegmenterError, UnreachableError, UnreadableError
 from seg_app.geometry import iou, mask_from_bits
+from seg_app.io.levels import Stored, opened
 from seg_app.models import Carrier, Ending, Session, Volume
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.classical import ClassicalSegmenter
@@ -134,6 +136,23 @@ def test_a_plane_that_cannot_be_read_is_passed_over_and_named(fresh, monkeypatch
     assert {2, 5} <= {mask.z for mask in new}
     assert 3 not in {mask.z for mask in new}
     assert fresh.carrying.passed_over == {3}
+
+
+def test_a_plane_that_cannot_be_read_just_now_is_not_taken_for_damaged(session) -> None:
+    is_full = False
+
+    def read(key):
+        if is_full:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return session.volume.levels[0][key].values
+
+    stored = Stored(session.volume.shape, np.dtype(np.uint16), read)
+    fresh = Session(Volume.of(opened("local", "a", [stored], attributes={})), session.segmenter)
+    accepted(fresh, "small")
+    is_full = True
+    with pytest.raises(UnreachableError, match="Too many open files"):
+        fresh.carrying.run()
+    assert (fresh.carrying.passed_over, fresh.volume.damaged_planes) == (set(), ())
 
 
 def test_where_an_object_is_accepted_already_nothing_is_added(fresh) -> None:

@@ -167,8 +167,9 @@ def test_what_a_link_asks_for_is_opened_and_what_is_open_has_a_link(desk_of):
     ],
 )
 def test_where_a_link_leads_nowhere_nothing_is_opened(desk, link):
-    with pytest.raises(SegAppError):
+    with pytest.raises(SegAppError) as said:
         desk.begin(link)
+    assert "http://" not in str(said.value)
     assert (desk.session, desk.link) == (None, Link())
 
 

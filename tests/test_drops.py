@@ -2,6 +2,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -64,6 +65,15 @@ def test_an_upload_lands_in_its_folder_under_its_name(drops: Drops, tmp_path: Pa
 def test_the_path_of_an_upload_ends_with_a_slash(drops: Drops, there: DropsServer):
     drops.create("drops/ann/a.npz", b"123")
     assert there.calls[0] == ("upload", {"path": "drops/ann/"})
+
+
+def test_an_upload_is_sent_in_parts_and_may_take_longer_than_each_of_them(drops, tmp_path, monkeypatch):
+    sizes, send, data = [], HTTPConnection.send, bytes(range(256)) * 2000
+    monkeypatch.setattr(HTTPConnection, "send", lambda line, part: (sizes.append(len(part)), send(line, part))[1])
+    drops.create("drops/ann/a.npz", data)
+    assert sum(sizes) > len(data)
+    assert max(sizes) <= 2**16
+    assert (tmp_path / "drops/ann/a.npz").read_bytes() == data
 
 
 def test_a_saved_file_is_listed_and_read_back(drops: Drops, there: DropsServer):

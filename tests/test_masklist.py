@@ -119,11 +119,11 @@ def test_a_ticked_row_is_selected_and_its_plane_shown(listed, bench):
     assert bench.session.z == 2
 
 
-def test_ticking_a_row_drops_no_points(listed, bench):
+def test_ticking_a_row_drops_no_points_but_leaves_them_on_their_plane(listed, bench):
     bench.session.go_to(0)
     bench.session.add_point(50, 50)
     listed._table.selection = [2]
-    assert (bench.session.z, len(bench.session.draft.prompts.points)) == (0, 1)
+    assert (bench.session.z, bench.session.draft.left_on) == (2, (0,))
 
 
 def test_a_selected_object_is_ticked_on_its_page(listed, bench):

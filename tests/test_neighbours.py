@@ -111,8 +111,10 @@ def test_it_stays_the_same_session_and_volume_so_that_whoever_looks_need_not_beg
 
 def test_points_that_are_not_accepted_are_dropped(desk):
     desk.session.click(20, 10)
+    desk.session.go_to(0)
+    desk.session.click(20, 10)
     draft = desk.move(t=1).draft
-    assert (draft.prompts, draft.mask) == (Prompts(), None)
+    assert (draft.prompts, draft.mask, draft.left_on) == (Prompts(), None, ())
 
 
 def test_an_undo_at_one_time_changes_nothing_at_another(desk):

@@ -2,11 +2,21 @@
 
 from contextlib import closing
 
+import numpy as np
 import panel as pn
+import pytest
+from threads import finish
 
-from seg_app.models import Preferences
+from seg_app.errors import UnreachableError
+from seg_app.io import LocalFolder, MaskStore
+from seg_app.io.tiled import TiledSource
+from seg_app.models import Desk, Preferences
+from seg_app.sam import connect_sam
 from seg_app.views import load_extensions
 from seg_app.views.page import Page
+
+# Tiled's own Alembic configuration is of the style before path_separator.
+pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
 
 
 def test_an_event_of_the_browser_changes_nothing_of_the_page_by_itself(tmp_path):
@@ -16,3 +26,32 @@ def test_an_event_of_the_browser_changes_nothing_of_the_page_by_itself(tmp_path)
         assert pn.state.busy
         assert not page._page.busy
         pn.state._remove_busy_event("event")
+
+
+def finish_all(page):
+    for _ in range(3):  # what was done may ask for more
+        finish(page)
+
+
+def test_what_could_not_be_listed_is_listed_when_it_is_tried_again(source, tmp_path, monkeypatch):
+    load_extensions()
+    source.client.create_container("lab").write_array(np.zeros((20, 30), np.uint8), key="scan")
+    store, browse = MaskStore(LocalFolder(tmp_path / "masks")), TiledSource.browse
+    is_away = True
+
+    def browse_when_there(source, path=""):
+        if is_away:
+            raise UnreachableError("No Tiled server answers.")
+        return browse(source, path)
+
+    monkeypatch.setattr(TiledSource, "browse", browse_when_there)
+    desk = Desk(source, connect_sam("classical:"), store=store, journals=tmp_path / "journals")
+    with closing(Page(lambda: desk, Preferences(tmp_path / "preferences.json"))) as page:
+        finish_all(page)
+        assert (page._welcome._retry.visible, page._browser.is_stale, page.bench) == (True, True, None)
+        is_away = False
+        page._welcome._retry.clicks += 1
+        finish_all(page)
+        (folder,) = page._browser._tree.items
+        assert (folder["label"], [image["label"] for image in folder["items"]]) == ("lab", ["scan"])
+        assert (page._browser.is_stale, page.bench.session.volume.title) == (False, "scan")

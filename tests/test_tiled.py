@@ -13,6 +13,7 @@ import pytest
 
 from seg_app.errors import MissingError, RefusedError, SourceError, UnreachableError, UnreadableError
 from seg_app.io import ome_zarr
+from seg_app.io.patience import Patience
 from seg_app.io.tiled import TiledSource
 from seg_app.io.tiled_errors import explained
 from seg_app.io.tiled_folders import register_folder
@@ -147,6 +148,14 @@ def test_coordinates_are_the_centres_of_pixels_in_nm(source):
 def test_opening_reads_no_pixels(source, requests):
     source.open("samples/grey")
     assert not [request for request in requests if "/array/" in request.url.path]
+
+
+def test_of_every_answer_it_is_heard_that_it_has_begun(source, monkeypatch):
+    heard = []
+    monkeypatch.setattr(Patience, "_note", lambda patience, **_: heard.append(hasattr(patience._own, "answer")))
+    source.open("arrays/plane 2").levels[0][0].load()
+    assert len(heard) >= 4
+    assert all(heard)
 
 
 def test_indexing_is_one_request_for_exactly_that_window(source, requests):

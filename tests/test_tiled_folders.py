@@ -1,7 +1,9 @@
 """Folders on the embedded server: listed as they are now, read in parts, and what cannot be read says why."""
 
+import errno
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import h5py
 import mrcfile
@@ -11,7 +13,7 @@ import tifffile
 import zarr
 from PIL import Image
 
-from seg_app.errors import MissingError, UnreadableError
+from seg_app.errors import MissingError, UnreachableError, UnreadableError
 from seg_app.io import ome_zarr
 from seg_app.io.readers import FORMATS
 from seg_app.io.tiled_folders import Shown, register_folder, register_paths, shown_folders
@@ -132,6 +134,17 @@ def test_a_damaged_plane_says_which_file_it_is_of(source, folder):
     with pytest.raises(UnreadableError, match=r"Cannot read a\.tif"):
         level[2].load()
     np.testing.assert_array_equal(level[0].values, STACK[0])
+
+
+def test_a_plane_that_the_server_cannot_read_just_now_is_not_said_to_be_damaged(source, folder, monkeypatch):
+    tiff(folder / "a.tif", compression="zlib")
+    register_folder(source, folder)
+    level = source.open("samples/a.tif").levels[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(tifffile, "TiffFile", Mock(side_effect=OSError(errno.EMFILE, "Too many open files")))
+        with pytest.raises(UnreachableError, match=r"Cannot read a\.tif: .*Too many open files\. It may be whole"):
+            level[2].load()
+    np.testing.assert_array_equal(level[2].values, STACK[2])
 
 
 def test_a_folder_that_is_gone_says_so(source, folder):

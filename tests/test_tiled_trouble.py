@@ -96,6 +96,21 @@ def hanging(server):
     return socket.create_server(("127.0.0.1", int(server.url.rpartition(":")[2])))
 
 
+def test_a_server_that_hangs_in_the_middle_of_an_answer_is_said(deeds, server, monkeypatch):
+    monkeypatch.setattr("seg_app.io.tiled.STALLED_S", 0.1)
+    monkeypatch.setattr("tiled.client.utils.TILED_RETRY_TIMEOUT", 0.1)
+    server.stop()
+    with hanging(server) as there, ThreadPoolExecutor(1) as pool, soon():
+        for deed in (deeds[0], deeds[2]):
+            answer = pool.submit(deed)
+            with there.accept()[0] as line:
+                line.recv(2**16)
+                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1536\r\n\r\nsome")
+                error = answer.exception()
+            assert isinstance(error, UnreachableError)
+            assert "(it took too long)" in str(error)
+
+
 def test_a_read_that_a_restart_interrupts_is_right_or_said_and_the_next_one_works(deeds, server, start):
     read = deeds[2]
     server.stop()

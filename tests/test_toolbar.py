@@ -206,6 +206,19 @@ def test_keys_step_through_the_planes(bench, session, key, z):
     assert session.z == z
 
 
+def test_what_was_left_on_a_plane_is_named_and_outlined_when_it_is_on_view_again(bench, session, segmenter):
+    segmenter.may_answer.clear()
+    click(bench, *SPOTS[0])
+    press(bench, "f")
+    segmenter.may_answer.set()
+    finish(bench)
+    said, away = hints(session), session.draft.mask
+    press(bench, "d")
+    finish(bench)
+    assert said.startswith("Not accepted yet: plane 16 · Click to outline")
+    assert (away, session.draft.mask.z, bench._status._hint.text) == (None, 15, hints(session))
+
+
 def test_t_lets_a_plain_click_exclude(bench, session):
     press(bench, "t")
     click(bench, *SPOTS[0])

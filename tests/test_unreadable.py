@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from seg_app.errors import UnreadableError
+from seg_app.errors import UnreachableError, UnreadableError
 from seg_app.io.levels import Stored, opened, readable
 from seg_app.models import Volume
 from seg_app.models.unreadable import Unreadable
@@ -77,7 +77,8 @@ def test_it_is_asked_for_again_when_the_image_has_grown(volume, asked):
 @pytest.mark.parametrize("cause", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
 def test_what_may_pass_is_asked_for_again(cause):
     unreadable = Unreadable()
-    with suppress(UnreadableError), unreadable.watching(1, PLANE, stored=0), readable("a.tif"):
+    message = r"Cannot read a\.tif: .*\. It may be whole: try again\."
+    with pytest.raises(UnreachableError, match=message), unreadable.watching(1, PLANE, stored=0), readable("a.tif"):
         raise cause
     assert unreadable.planes == ()
 

@@ -13,13 +13,14 @@ import os
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from seg_app.errors import UnreadableError
-from seg_app.io.damage import DAMAGED
+from seg_app.errors import UnreachableError, UnreadableError
+from seg_app.io.damage import DAMAGED, may_pass
 from seg_app.io.hdf5_dataset import read_here
 from seg_app.io.levels import Key
 
@@ -31,7 +32,10 @@ TIMEOUT_S = 30.0
 
 
 def read_apart(path: Path, name: str, key: Key) -> NDArray[Any]:
-    """Return a part of a dataset. Raises UnreadableError when it is damaged, or the decoder has died of it."""
+    """Return a part of a dataset.
+
+    Raises UnreadableError when it is damaged, or the decoder has died of it, UnreachableError where that may pass.
+    """
     return _reader().read(path, name, key)
 
 
@@ -43,7 +47,7 @@ class Reader:
         self._process: subprocess.Popen[bytes] | None = None
 
     def read(self, path: Path, name: str, key: Key) -> NDArray[Any]:
-        """Return a part of a dataset. Raises UnreadableError like `read_apart`."""
+        """Return a part of a dataset. Raises like `read_apart`."""
         question = {"path": os.fspath(path), "name": name, "key": [(k.start, k.stop, k.step) for k in key]}
         with self._lock:
             process = self._running()
@@ -93,7 +97,8 @@ def _asked(process: subprocess.Popen[bytes], question: dict[str, Any]) -> NDArra
     questions.flush()
     answer = json.loads(answers.readline())
     if "error" in answer:
-        raise UnreadableError(answer["error"])
+        kind = UnreachableError if answer["may_pass"] else UnreadableError
+        raise kind(answer["error"]) from RuntimeError(answer["there"])
     pixels = bytearray(answer["bytes"])
     if answers.readinto(pixels) != len(pixels):  # type: ignore[attr-defined]
         raise EOFError
@@ -114,7 +119,8 @@ def _answered(question: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
     try:
         part = np.ascontiguousarray(read_here(path, name, tuple(slice(*k) for k in question["key"])))
     except (UnreadableError, *DAMAGED) as error:
-        return b"", {"error": str(error)}
+        there = "".join(["In the process that decodes:\n", *traceback.format_exception(error)])
+        return b"", {"error": str(error), "may_pass": may_pass(error), "there": there}
     return part.tobytes(), {"shape": part.shape, "dtype": part.dtype.str, "bytes": part.nbytes}
 
 

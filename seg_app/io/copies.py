@@ -8,7 +8,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -55,6 +55,8 @@ class Copies:
         self._server, self._folder = server, folder
         self._most_bytes, self._kept_bytes = most_bytes, kept_bytes
         self._users: dict[Path, list[ref[object]]] = {}
+        self._awaited: list[dict[Path, int]] = []
+        """What is on its way, and its bytes; of several files, some may be here already."""
         self._lock = Lock()
 
     def path_of(self, file: FileInfo, beside: FileInfo | None = None) -> Path:
@@ -81,10 +83,11 @@ class Copies:
         Raises UnreadableError when the file is too large, StorageError when the copy cannot be written,
         SourceError when the server does not send all of it.
         """
-        if not self.has(file, beside):
-            self._expect_size(file)
-            self._make_room(file.size)
-        return self._copy(file, beside, tell)
+        if self.has(file, beside):
+            return self._copy(file, beside)
+        self._expect_size(file)
+        with self._room({self.path_of(file, beside): file.size}):
+            return self._copy(file, beside, tell)
 
     def fetch_all(self, files: Sequence[FileInfo], user: object, *, tell: Tell = unheard) -> list[Path]:
         """Return the paths of the copies of files, made as by `fetch`, which stay as long as `user` lives.
@@ -96,12 +99,12 @@ class Copies:
         missing = [file for file in files if not self.has(file)]
         for file in missing:
             self._expect_size(file)
-        if missing:
-            self._make_room(sum(file.size for file in missing))  # once, because it looks at every copy
         copies: list[Path] = []
-        for n, file in enumerate(files, start=1):
-            tell(f"Fetching {file.name}, {n} of {len(files)} files")
-            copies.append(self._copy(file))
+        # once for all, because it looks at every copy
+        with self._room({self.path_of(file): file.size for file in missing}) if missing else nullcontext():
+            for n, file in enumerate(files, start=1):
+                tell(f"Fetching {file.name}, {n} of {len(files)} files")
+                copies.append(self._copy(file))
         return copies
 
     def keep_while(self, path: Path, user: object) -> None:
@@ -172,14 +175,27 @@ class Copies:
             reason = f"Cannot keep a copy in '{self._folder}': {error.strerror or error}."
             raise StorageError(f"{reason} Free space, or set SEG_APP_HOME to another folder.") from error
 
-    def _make_room(self, size: int) -> None:
-        with self._storing(), self._lock:
-            copies = sorted((_used_s(folder), _bytes_in(folder), folder) for folder in self._entries())
-            excess = sum(copy[1] for copy in copies) + size - self._kept_bytes
-            for _, copy_bytes, folder in copies:
-                if excess > 0 and not self._is_used(folder):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    excess -= copy_bytes
+    @contextmanager
+    def _room(self, files: dict[Path, int]) -> Iterator[None]:
+        """Have room, in the block, for copies and their bytes, beside what else is on its way."""
+        with self._lock:
+            self._awaited.append(files)
+        try:
+            with self._storing(), self._lock:
+                self._make_room()
+            yield
+        finally:
+            with self._lock:
+                self._awaited.remove(files)
+
+    def _make_room(self) -> None:
+        copies = sorted((_used_s(folder), _bytes_in(folder), folder) for folder in self._entries())
+        awaited = {path: size for files in self._awaited for path, size in files.items() if not path.exists()}
+        excess = sum(copy[1] for copy in copies) + sum(awaited.values()) - self._kept_bytes
+        for _, copy_bytes, folder in copies:
+            if excess > 0 and not self._is_used(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                excess -= copy_bytes
 
     def _entries(self) -> list[Path]:
         """Return the folders of the copies; partial files that nobody will finish are removed."""

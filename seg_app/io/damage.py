@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from seg_app.errors import UnreadableError
+from seg_app.errors import UnreachableError, UnreadableError
 
 DAMAGED = (
     ArithmeticError,
@@ -27,6 +28,18 @@ DAMAGED = (
     zlib.error,
 )
 """What they raise, also by `assert`; all of it is about the bytes, for nothing else was given to them."""
+
+
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
+"""What the system says of itself or of a network drive, not of the bytes of a file."""
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Say whether an error or one of its causes is no damage, as too many open files or too little memory."""
+    if error is None:
+        return False
+    is_of_system = isinstance(error, OSError) and error.errno in PASSING
+    return is_of_system or isinstance(error, (MemoryError, UnreachableError)) or may_pass(error.__cause__)
 
 
 @contextmanager

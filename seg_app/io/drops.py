@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
+from urllib3.filepost import encode_multipart_formdata
 
 from seg_app.errors import (
     DamagedError,
@@ -48,7 +50,7 @@ class Drops:
     """
 
     def __init__(self, http: requests.Session, url: str, *, user: str, password: str, timeout_s: float = 60.0):
-        """Talk to the server at `url` through `http`; `timeout_s` is how long one answer may take.
+        """Talk to the server at `url` through `http`; `timeout_s` is how long an answer may take.
 
         Raises SettingsError when `url` is no http(s) address.
         """
@@ -133,11 +135,12 @@ class Drops:
         self, verb: str, fields: dict[str, str], *, file: tuple[str, bytes] | None = None, stream: bool = False
     ) -> requests.Response:
         self._patience.asked()
+        body, kind = _form_with(fields, file) if file else (fields, {})
         with self._answering():
             answer = self._http.post(
                 f"{self.url}/{verb}/",
-                data=fields,
-                files={"file": file} if file else None,
+                data=body,
+                headers=kind,
                 auth=self._auth,
                 timeout=self._timeouts_s,
                 stream=stream,
@@ -217,6 +220,17 @@ class Drops:
             return FileInfo(path, 0 if folder else int(entry["size"]), float(entry["mtimeMs"]) / 1000, folder)
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise UnreadableError(f"{self.url} does not list files as Drops does. Check DROPS_URL.") from error
+
+
+def _form_with(fields: dict[str, str], file: tuple[str, bytes]) -> tuple[BytesIO, dict[str, str]]:
+    """Return a form with a file as a stream, and its header.
+
+    Of a stream each part may take CONNECT_TIMEOUT_S on its way, of bytes all of them together: so an upload goes on as
+    long as the server takes something, and ends soon where it takes nothing.
+    """
+    parts: dict[str, Any] = {**fields, "file": (*file, None)}
+    form, kind = encode_multipart_formdata(parts)
+    return BytesIO(form), {"Content-Type": kind}
 
 
 def _without_credentials(url: str) -> str:

@@ -15,7 +15,7 @@ from xarray.core import indexing
 
 from seg_app.errors import UnreadableError
 from seg_app.io.axes import LABELS, further, is_colour, labels_of, names_of, path_at, place, planes_along
-from seg_app.io.damage import DAMAGED
+from seg_app.io.damage import DAMAGED, may_pass
 from seg_app.io.ome_zarr import read_scale_nm
 from seg_app.records import Axis, Calibration, ImageId
 
@@ -148,9 +148,8 @@ def readable(name: str) -> Iterator[None]:
     try:
         yield
     except DAMAGED as error:
-        raise UnreadableError(
-            f"Cannot read {name}: {_reason(error)}. It is damaged or incomplete; make it again."
-        ) from error
+        way_out = "It may be whole: try again" if may_pass(error) else "It is damaged or incomplete; make it again"
+        raise UnreadableError(f"Cannot read {name}: {_reason(error)}. {way_out}.") from error
 
 
 def _reason(error: BaseException) -> str:

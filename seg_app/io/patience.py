@@ -16,6 +16,10 @@ SILENCE_S = 1.5
 """A server that does not answer even that for so long hangs. A user hears of it within three seconds, by both."""
 
 
+STALLED_S = 3.0
+"""Of an answer that has begun, something must arrive within this time; one that goes on arriving is waited for."""
+
+
 class Patience:
     """How long one server is waited for. Safe to use from several threads."""
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx
 import numpy as np
 import tiled.client.utils
+from tiled.client.array import DaskArrayClient
 from tiled.client.context import Context
 
 from seg_app.io.levels import Key, Opened, Stored, opened
-from seg_app.io.patience import PATIENCE_S, SILENCE_S, Patience
+from seg_app.io.patience import PATIENCE_S, SILENCE_S, STALLED_S, Patience
 from seg_app.io.tiled_address import check_server, is_local, shown, split_address
 from seg_app.io.tiled_errors import explained
 from seg_app.io.tiled_nodes import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 # Tiled's client repeats a failing request ten times, for 25 s: one damaged plane would stop the page as long. A second
 # attempt is needed, because the server closes the connection after an error.
 tiled.client.utils.TILED_RETRY_ATTEMPTS = 2
-tiled.client.utils.TILED_RETRY_TIMEOUT = 3.0
+tiled.client.utils.TILED_RETRY_TIMEOUT = STALLED_S  # what has stalled is not asked for again
 
 CONNECT_TIMEOUT_S = 2.0
 """A server that does not even take the call within this time is not there."""
@@ -98,8 +99,8 @@ class TiledSource:
     ) -> TiledSource:
         """Connect to the server at `uri`, which may point at a container (`http://host:8000/api/v1/metadata/a/b`).
 
-        timeout_s: how long one answer may take. patience_s: how long it is waited for before the server is asked
-        whether it lives; one that hangs is said to soon after.
+        timeout_s: how long an answer may take to begin. patience_s: how long it is waited for before the server is
+        asked whether it lives; one that hangs is said to soon after.
         `name` is what images name as their source, for a server whose address changes; its address by default.
         Raises UnreachableError when no Tiled server answers, RefusedError when it does not accept the key,
         MissingError when it has no such container.
@@ -190,7 +191,7 @@ class TiledSource:
 
         def read(key: Key) -> NDArray[Any]:
             with explained(uri, path):
-                return patience.ask(lambda: client[key])
+                return patience.ask(lambda: _pixels(client, key))
 
         return Stored(tuple(client.shape), np.dtype(client.dtype), read, axes or client.dims)
 
@@ -208,8 +209,20 @@ def _patience_of(context: Context, patience_s: float) -> Patience:
     # Whatever it says, it lives. The image that is open keeps this, not the source.
     patience = Patience(lambda: http.get(address, timeout=SILENCE_S), patience_s=patience_s)
     http.event_hooks["request"].append(patience.asked)
-    http.event_hooks["response"].append(patience.heard)
+    http.event_hooks["response"].extend([patience.heard, _expect_the_rest])
     return patience
+
+
+def _pixels(client: Any, key: Key) -> NDArray[Any]:
+    lazy: Any = DaskArrayClient.read(client, key)
+    # What is one request is sent in this thread, where it is heard that the answer has begun: dask has its own.
+    return lazy.compute(**({"scheduler": "synchronous"} if lazy.npartitions == 1 else {}))
+
+
+def _expect_the_rest(response: httpx.Response) -> None:
+    """Wait for each further part of an answer that has begun only as long as a server that lives may take."""
+    timeouts = response.request.extensions["timeout"]
+    timeouts["read"] = min(timeouts["read"] or STALLED_S, STALLED_S)
 
 
 def _headers(api: str) -> dict[str, str]:

@@ -49,7 +49,8 @@ def _told(response: httpx.Response) -> SourceError | None:
         reason = response.json()["detail"]
     except (LookupError, TypeError, ValueError, httpx.HTTPError):
         return None
-    return UnreadableError(reason) if isinstance(reason, str) else None
+    kind = UnreachableError if response.status_code in PASSING else UnreadableError
+    return kind(reason) if isinstance(reason, str) else None
 
 
 def _by_status(status: int, what: str) -> SourceError:

@@ -20,6 +20,7 @@ from tiled.structures.core import StructureFamily
 
 from seg_app.errors import SegAppError, UnreadableError
 from seg_app.io.axes import LABELS
+from seg_app.io.damage import may_pass
 from seg_app.io.folders import Place, content_of, look_into, parts_of
 from seg_app.io.levels import Opened, opened, readable
 from seg_app.io.tiled_errors import TOLD
@@ -40,8 +41,8 @@ KEPT_LISTS = 64
 FRESH_S = 5.0
 """A list of a folder is made again after this time: a file may have been written to its end."""
 
-UNREADABLE = 422
-"""The HTTP status that goes with a message for the user."""
+UNREADABLE, BUSY = 422, 503
+"""The HTTP statuses that go with a message for the user: of what is damaged, and of what may pass."""
 
 
 class FolderServer:
@@ -206,4 +207,4 @@ def _count(folder: Path) -> int:
 
 
 def _answer(error: SegAppError) -> HTTPException:
-    return HTTPException(UNREADABLE, str(error), headers={TOLD: "1"})
+    return HTTPException(BUSY if may_pass(error) else UNREADABLE, str(error), headers={TOLD: "1"})

@@ -22,6 +22,7 @@ from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
 from seg_app.models.neighbours import grow, move
 from seg_app.models.notes import Notes
+from seg_app.models.opening import open_listed
 from seg_app.models.places import Place, Places
 from seg_app.models.session import Session
 from seg_app.models.volume import Volume
@@ -140,7 +141,7 @@ class Desk(param.Parameterized):
         """
         if self._is_of_others(path) or not _is_plain(path):
             raise MissingError(f"There is no image '{path}' here. Choose another one.")
-        return self._show(Volume.from_tiled(self.source, path), Link(image=path, at=at))
+        return self._show(open_listed(self.source, path), Link(image=path, at=at))
 
     def open_drops(self, path: str, part: str = "", *, at: str = "", tell: Tell = unheard) -> Session:
         """Open an image on Drops likewise; `tell` hears how far its file is. Raises SegAppError."""

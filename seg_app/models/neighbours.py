@@ -37,7 +37,7 @@ def move(session: Session, index: dict[str, int], masks_of: Callable[[ImageId], 
 
 def _arrive(session: Session, other: Volume, masks: MaskSet | None) -> None:
     """Become what is there, at once; without masks those of before are those of there."""
-    session.draft.clear()
+    session.draft.clear_all()
     session.volume.become(other)
     session.outliner.forget()
     if masks is not None:

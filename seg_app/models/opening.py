@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from seg_app.errors import MissingError
+from seg_app.io.beside import HERE
 from seg_app.models.volume import Volume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from seg_app.io.beside import Beside
+    from seg_app.io.tiled import TiledSource
 
 
 def open_volume(
@@ -30,3 +35,17 @@ def open_volume(
     from seg_app.io.tiled import TiledSource  # weight: the Tiled client, which files do not need
 
     return Volume.from_tiled(TiledSource.connect(str(image), api_key=api_key), "")
+
+
+def open_listed(source: TiledSource | Beside, path: str) -> Volume:
+    """Open an image by its path in the list of a data server, as a link has it. Raises SourceError.
+
+    That there is none is said without the address of the server: of the embedded one nobody knows it.
+    """
+    try:
+        return Volume.from_tiled(source, path)
+    except MissingError as error:
+        raise MissingError(
+            f"There is no image '{path.removeprefix(f'{HERE}/')}'. It has been renamed, moved or deleted, or the data "
+            "server does not show it to this app: choose another one in the list."
+        ) from error

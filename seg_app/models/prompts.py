@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import param
 
@@ -25,10 +25,23 @@ class Taken:
     """What the prompts were before each of them was added, for who takes them back."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What was in the draft when its plane was left."""
+
+    prompts: Prompts
+    mask: Mask | None = None
+    answered: Prompts = field(default_factory=Prompts)
+    earlier: tuple[Prompts, ...] = ()
+    choices: tuple[Mask, ...] = ()
+    has_found: bool = False
+
+
 class Draft(param.Parameterized):
     """Prompts on one plane and their mask. `mask` is None until the prompts are answered.
 
-    Prompts come from the page's thread and answers from the worker's: each change is made as a whole.
+    What is left on other planes is there again when one comes back to them. Prompts come from the page's thread and
+    answers from the worker's: each change is made as a whole.
     """
 
     prompts = param.ClassSelector(class_=Prompts, default=Prompts(), instantiate=False)
@@ -39,14 +52,16 @@ class Draft(param.Parameterized):
     drawing = param.Boolean(default=False, doc="Whether the next drag over the plane draws the box.")
     is_waiting = param.Boolean(default=False, doc="Whether the segmenter has gone away, and must be asked again.")
 
-    def __init__(self):
+    def __init__(self, z: int = 0):
+        """z: the plane on view."""
         super().__init__()
-        self._answered = self.prompts
+        self._z, self._answered = z, self.prompts
         self._earlier: tuple[Prompts, ...] = ()
         self._returned: Prompts | None = None
         self._choices: tuple[Mask, ...] = ()
         self._has_found = False
         self._in_hand: set[int] = set()
+        self._left: dict[int, _Left] = {}
         self._lock = self.held = threading.RLock()
         """Who holds it takes, adds and answers alone."""
 
@@ -64,6 +79,12 @@ class Draft(param.Parameterized):
     def answered(self) -> bool:
         """Whether `mask` answers `prompts` as they are now."""
         return self._answered is self.prompts
+
+    @property
+    def question(self) -> tuple[Prompts, int] | None:
+        """What is to be outlined, and on which plane; None where that is done, or nothing is to be."""
+        with self._lock:  # else the plane might be another one
+            return None if self.answered or not self.prompts.asks else (self.prompts, self._z)
 
     @property
     def choice(self) -> tuple[int, int]:
@@ -115,6 +136,33 @@ class Draft(param.Parameterized):
             self._earlier = ()
             self._set(Prompts())
 
+    def turn(self, z: int) -> None:
+        """Leave what is there on its plane, unless it is useless, and take up what was left on plane z."""
+        with self._lock:
+            if self.prompts and not self.is_useless:
+                state = (self._answered, self._earlier, self._choices, self._has_found)
+                self._left[self._z] = _Left(self.prompts, self.mask, *state)
+            self._z = z
+            self.clear()
+            if left := self._left.pop(z, None):
+                self._take_up(left)
+
+    def _take_up(self, left: _Left) -> None:
+        self._answered, self._earlier, self._choices = left.answered, left.earlier, left.choices
+        self._has_found = left.has_found
+        self.param.update(prompts=left.prompts, mask=left.mask)
+
+    @property
+    def left_on(self) -> tuple[int, ...]:
+        """The planes, from 0, on which something was left that is not accepted."""
+        return tuple(sorted(self._left))
+
+    def clear_all(self) -> None:
+        """Drop everything, also what was left on other planes."""
+        with self._lock:
+            self._left = {}
+            self.clear()
+
     def drop_useless(self) -> None:
         """Drop prompts for which nothing was ever found: what comes next is for another object."""
         with self._lock:
@@ -133,9 +181,10 @@ class Draft(param.Parameterized):
         self.drawing = not self.drawing
 
     def ask_again(self) -> None:
-        """Take the mask for no answer any more: another model is to give one. Until then it stays."""
+        """Take no mask for an answer any more: another model is to give one. Until then it stays."""
         with self._lock:
             self._answered, self._choices = Prompts(), ()
+            self._left = {z: replace(left, answered=Prompts(), choices=()) for z, left in self._left.items()}
 
     def answer(self, prompts: Prompts, masks: Sequence[Mask]) -> bool:
         """Set the masks that answer prompts, best first, unless these have changed since; say whether they were set."""
@@ -148,13 +197,13 @@ class Draft(param.Parameterized):
                 self.param.trigger("mask")  # that nothing was found is news, too
             return True
 
-    def take(self, *, z: int, class_name: str) -> Taken | None:
+    def take(self, *, class_name: str) -> Taken | None:
         """Empty the draft and return the object that was in it, outlined or not; None, and keep all, without one."""
         with self._lock:
             mask = self.mask if self.answered else None
             if not self.prompts.asks or (self.answered and mask is None):
                 return None
-            taken = Taken(self.prompts, mask, z, class_name, self._earlier)
+            taken = Taken(self.prompts, mask, self._z, class_name, self._earlier)
             self._in_hand.add(id(taken))
             self.clear()
             return taken
@@ -167,21 +216,26 @@ class Draft(param.Parameterized):
     @property
     def has_come_back(self) -> bool:
         """Whether what is in the draft was taken and could not be kept."""
-        return bool(self.prompts) and self.prompts is self._returned
+        there = (self.prompts, *(left.prompts for left in self._left.values()))
+        return any(prompts is self._returned for prompts in there if prompts)
 
     def let_go(self, taken: Taken) -> None:
         """Say that an object is kept, or cannot be."""
         self._in_hand.discard(id(taken))
 
     def put_back(self, taken: Taken) -> bool:
-        """Return an object to the draft, unless another one is begun there; say whether it was put back."""
+        """Return an object to the draft of its plane, unless another is begun there; say whether it was put back."""
+        state = _Left(taken.prompts, earlier=taken.earlier)
+        if mask := taken.mask:
+            state = _Left(taken.prompts, mask, taken.prompts, taken.earlier, (mask,), has_found=True)
         with self._lock:
-            if self.prompts:
+            if self.prompts if taken.z == self._z else taken.z in self._left:
                 return False
-            self.prompts, self._earlier = taken.prompts, taken.earlier
             self._returned = taken.prompts
-            if taken.mask:
-                self._set(taken.prompts, taken.mask)
+            if taken.z == self._z:
+                self._take_up(state)
+            else:
+                self._left[taken.z] = state
             return True
 
     def _set(self, prompts: Prompts, *masks: Mask) -> None:

@@ -68,7 +68,7 @@ class Session(param.Parameterized):
         self.staying = threading.RLock()
         """Held by who keeps something of the place of now, beside the user's verbs, and by who goes to another."""
         self.masks = masks or MaskSet()
-        self.draft = Draft()
+        self.draft = Draft(self.z)
         self.user = user or getpass.getuser()
         self.outliner = Outliner(self)
         self.search, self.carrying, self.preview = Search(self), Carrying(self), Preview(self)
@@ -117,9 +117,8 @@ class Session(param.Parameterized):
 
     def outline(self) -> Mask | None:
         """Ask the model for the mask of the prompts; an answer that the prompts have outrun is dropped."""
-        prompts = self.draft.prompts
-        if not self.draft.answered and prompts.asks:
-            self.draft.answer(prompts, self.outliner.outlines(prompts, self.z))
+        if question := self.draft.question:
+            self.draft.answer(question[0], self.outliner.outlines(*question))
         return self.draft.mask
 
     def next_size(self) -> None:
@@ -149,19 +148,19 @@ class Session(param.Parameterized):
 
     def take(self) -> Taken | None:
         """Take the prompted object to `keep` it later, without waiting: what comes next is for another object."""
-        return self.draft.take(z=self.z, class_name=self.class_name)
+        return self.draft.take(class_name=self.class_name)
 
     def keep(self, taken: Taken) -> Mask | None:
         """Outline an object, unless it is outlined, and move it into the mask set; return it, or None when empty.
 
-        Raises SegAppError, and returns the object to the draft if that is free, like `accept`.
+        Raises SegAppError, and returns the object to the draft of its plane if that is free, like `accept`.
         """
         accepted: tuple[Mask, ...] = ()
         try:
             mask = taken.mask or next(iter(self.outliner.outlines(taken.prompts, taken.z)), None)
             accepted = self.masks.add([self._signed(mask, taken.class_name)]) if mask else ()
         finally:
-            if not accepted and taken.z == self.z:
+            if not accepted:
                 self.draft.put_back(taken)
             self.draft.let_go(taken)  # the last: from now on the session may go to another place
         if mask is None:
@@ -210,10 +209,10 @@ class Session(param.Parameterized):
         self.masks.redo()
 
     def go_to(self, z: int) -> None:
-        """Show another plane, the nearest that exists; prompts stay behind."""
+        """Show another plane, the nearest that exists; prompts stay on theirs, and are there again on coming back."""
         z = min(max(z, 0), self.volume.n_planes - 1)
         if z != self.z:
-            self.draft.clear()
+            self.draft.turn(z)
             self.z = z
 
     # Keeping them

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from seg_app.errors import UnreadableError
+from seg_app.errors import UnreachableError, UnreadableError
+from seg_app.io.damage import may_pass
 from seg_app.records import Window
-
-PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
-"""What the system says of itself or of a network drive, not of the bytes of a file."""
 
 
 class Unreadable:
@@ -35,7 +32,8 @@ class Unreadable:
     def watching(self, z: int, window: Window, *, stored: int) -> Iterator[None]:
         """Read a window of the level `stored` in the block. Raises UnreadableError without that where it is known.
 
-        What may pass, such as too little memory or too many open files, is tried again at the next look.
+        What may pass, such as too little memory or too many open files, is no damage: it is tried again at the next
+        look, and raises UnreachableError.
         """
         for bad, reason in self._known.get((z, stored), ()):
             if _covers(window, bad):
@@ -43,22 +41,16 @@ class Unreadable:
         try:
             yield
         except UnreadableError as error:
-            if not _may_pass(error):
-                self._remember((z, stored), window, str(error))
-                self._on_damage(self)
+            if may_pass(error):
+                raise UnreachableError(str(error)) from error
+            self._remember((z, stored), window, str(error))
+            self._on_damage(self)
             raise
 
     def _remember(self, plane: tuple[int, int], window: Window, reason: str) -> None:
         with self._lock:  # other threads may have failed while this one was reading
             others = tuple(one for one in self._known.get(plane, ()) if not _covers(one[0], window))
             self._known = {**self._known, plane: (*others, (window, reason))}
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Say whether one of the causes of an error is no damage."""
-    cause = error.__cause__
-    is_passing = isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in PASSING)
-    return is_passing or (cause is not None and _may_pass(cause))
 
 
 def _covers(window: Window, other: Window) -> bool:

@@ -146,6 +146,7 @@ class ImageView(Viewer):
         for finding in session.findings:
             watch(finding, "found", lambda _: self._redraw("overlay"))
         watch(session.preview, "is_on", lambda _: self._courier(self._glance.again))
+        watch(session, "z", lambda _: self._go_on())
         watch(session.draft, "drawing", lambda _: self._courier(self._show_drawing))
 
     def _on_size(self) -> None:
@@ -270,6 +271,11 @@ class ImageView(Viewer):
         exclude = gesture.kind == "right-click" or gesture.ctrl or (plain and not session.draft.include)
         session.add_point(gesture.x, gesture.y, include=not exclude)
         self._worker.run("Outlining the object", session.outline)
+
+    def _go_on(self) -> None:
+        """Outline what was not yet when its plane was left."""
+        if self.session.draft.question:
+            self._worker.run("Outlining the object", self.session.outline)
 
     def _prepare(self) -> None:
         self.session.outliner.prepare()

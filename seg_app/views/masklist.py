@@ -176,7 +176,7 @@ class MaskList(Viewer):
         if not self._refreshing:
             self._followed = [self._shown[i].id for i in event.new]  # the row is where the user has clicked
             self._session.masks.selected = tuple(self._followed)
-            if len(event.new) == 1 and not self._session.draft.prompts:
+            if len(event.new) == 1:
                 self._session.go_to(self._shown[event.new[0]].z)
 
     def _on_edit(self, event: Any) -> None:

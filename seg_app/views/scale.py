@@ -13,7 +13,7 @@ from seg_app.errors import SegAppError
 from seg_app.lengths import UNITS, spoken_length, spoken_pixel, unit_of
 from seg_app.models.remarks import remarks_on
 from seg_app.views.dialog import make_dialog
-from seg_app.views.entering import on_enter
+from seg_app.views.entering import WrittenFirst, on_enter
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ class ScaleForm(Viewer):
         self._line = Text(margin=(0, 8), sizing_mode="stretch_width")
         self._length = self._number("Its length", self._set_by_line)
         self._by_line = pmui.Row(
-            self._length, self._line_unit, self._button("Set by the line", self._set_by_line), margin=0, visible=False
-        )
+            WrittenFirst(field=self._length, margin=0), self._line_unit,
+            self._button("Set by the line", self._set_by_line), margin=0, visible=False,
+        )  # fmt: skip
         self._reset = self._button("As the file says", self._forget, variant="text")
         self._bar = Text(margin=(0, 8), sizing_mode="stretch_width")
         self._rows = self._number("Rows of the databar", self._set_bar)

@@ -193,4 +193,6 @@ def hints(session: Session) -> str:
         return "With all of these nothing is found: Backspace to take the last one back · Esc to drop"
     if session.draft.prompts and not session.draft.prompts.asks:
         return "Only excluded so far: click on the object to include it · Esc to drop"
-    return "Click to outline · right-click to exclude · Enter to accept · Esc to drop · ? for all keys"
+    left = ", ".join(str(z + 1) for z in session.draft.left_on)
+    waits = f"Not accepted yet: {session.volume.stepped.lower()} {left} · " if left else ""
+    return f"{waits}Click to outline · right-click to exclude · Enter to accept · Esc to drop · ? for all keys"

@@ -206,6 +206,20 @@ def test_the_copy_of_an_open_image_stays(images_of, cache):
     np.testing.assert_array_equal(opened.levels[0].values[0], PIXELS)
 
 
+def test_copies_that_are_fetched_at_the_same_time_have_room_together(images_of, root, cache, monkeypatch):
+    images, receive = images_of(kept_bytes=2 * (root / "drops/ada/a.png").stat().st_size), Copies._receive
+    images.open(f"drops/ada/{ODD}/b.png")
+
+    def receive_after_another(copies, file, *how):
+        if file.name == "a.png":
+            images.open("drops/labdaq/c.png")
+        receive(copies, file, *how)
+
+    monkeypatch.setattr(Copies, "_receive", receive_after_another)
+    images.open("drops/ada/a.png")
+    assert kept(cache) == ["a.png", "c.png"]
+
+
 @pytest.mark.usefixtures("slices")
 def test_the_planes_of_a_volume_stay_while_the_others_are_fetched_and_room_is_made_once(images_of, cache, monkeypatch):
     images, looks, entries = images_of(kept_bytes=1), [], Copies._entries

@@ -142,9 +142,10 @@ def test_a_line_over_the_scale_bar_sets_the_scale_which_areas_follow(tab, measur
     shown = tab.ranges()
     y = ROWS - BAR + 0.3 * BAR
     tab.drag((SCALE_BAR[0], y), (SCALE_BAR[1], y))
-    tab.page.get_by_label("Its length").fill("5")
+    expect(tab.page.get_by_label("Its length")).to_be_focused()
+    tab.page.keyboard.type("5")
     assert tab.ranges() == shown
-    tab.page.get_by_role("button", name="Set by the line").click()
+    tab.page.keyboard.press("Enter")
     nm = 5000 / (SCALE_BAR[1] - SCALE_BAR[0])
     tab.wait_until(lambda: tab.rows() and areas(tab)[0] != area_px)
     assert areas(tab)[0] == pytest.approx(area_px * nm**2 / 1e6, rel=0.03)

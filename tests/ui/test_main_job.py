@@ -137,6 +137,18 @@ def test_keys_step_through_the_planes(tab, key, plane):
     tab.wait_for_text(f"Plane: {plane}")
 
 
+def test_an_outline_waits_on_its_plane(tab, particles):
+    tab.click_point(*particles[0][1:])
+    tab.outlined()
+    outline = tab.outline()
+    tab.press("f")
+    tab.wait_for_text("Not accepted yet: plane 3 · Click to outline")
+    assert (tab.points(), tab.outline()) == ([], [])
+    tab.press("d")
+    tab.wait_until(lambda: tab.outline() == outline)
+    assert len(tab.points()) == 1
+
+
 @pytest.mark.parametrize("notches", [0, 2, 5, -3])
 @pytest.mark.parametrize("pixel", [(0.3, 0.3), (101, 57), (254.7, 253.2)])
 def test_a_click_on_a_pixel_gives_exactly_that_pixel_at_any_zoom(tab, notches, pixel):

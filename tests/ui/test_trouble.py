@@ -185,7 +185,7 @@ def test_secrets_never_reach_the_browser(chromium, odd_app, odd_home, lab_drops)
 
 def test_a_link_that_leads_nowhere_says_so_and_opens_no_other_image(odd_app, open_tab):
     tab = open_tab(f"{odd_app.url}/?image=samples/none")
-    tab.wait_for_text("none")
+    tab.wait_for_text("There is no image 'samples/none'. It has been renamed")
     expect(tab.page.get_by_role("button", name="Try again")).to_be_visible()
     assert tab.page.url.endswith("?image=samples/none")
     tab.page.get_by_text("Broken", exact=True).click()
