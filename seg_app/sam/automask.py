@@ -5,17 +5,18 @@ Everything but the drawing is done on the coarse grid of logits that the model g
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from seg_app.geometry import contains, mask_from_bits
-from seg_app.records import Point, Prompts
+from seg_app.geometry import contains
+from seg_app.sam.caught import Caught
+from seg_app.sam.consensus import agreed
 from seg_app.sam.crops import NEAR_PX
 from seg_app.sam.doubles import Doubles
-from seg_app.sam.lowres import Outline, box_of, outline_of, stability, without_specks
+from seg_app.sam.lowres import box_of, outline_of, stability
 from seg_app.sam.protocol import AutoMask, AutoProgress, Search
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from seg_app.sam.crops import Crop
 
 SPARING_SEED = 0
+AGREED_AT_ONCE = 100
+"""Objects that windows agree on, which takes some milliseconds each, until a search can be ended again."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,16 @@ def search(
             left = _spared(points, window, options, found)
             if len(left):
                 decoder = decoder or open_window(image[window.y0 : window.y1, window.x0 : window.x1])
+                catch.ask(crop, left)
                 for answers in decoder.decode(left, options):
                     catch.add(crop, answers)
                 found = catch.masks()
             asked += len(points)
             yield AutoProgress(asked / total, found)
-    if not total:
+    if options.windows:
+        for found in catch.agreed():
+            yield AutoProgress(1.0, found)
+    elif not total:
         yield AutoProgress(1.0, ())
 
 
@@ -100,24 +107,6 @@ def _spared(
     return points[[not any(contains(mask, y=y, x=x) for mask in sure) for x, y in places.tolist()]]
 
 
-@dataclass(eq=False)
-class _Catch:
-    """One mask that is good enough, not drawn yet."""
-
-    crop: Crop
-    score: float
-    stability: float
-    point: tuple[float, float]
-    box: tuple[float, float, float, float]
-    """First and last column and row (x0, y0, x1, y1) in pixels of the image."""
-    outline: Outline
-    arrival: int
-    """How many came before it."""
-    drawn: list[AutoMask] = field(default_factory=list)
-    """At most one, once it was asked for."""
-    is_drawn: bool = False
-
-
 class Catch:
     """All masks that are good enough, and which of them survive."""
 
@@ -127,29 +116,47 @@ class Catch:
         # the edges of the searched area cut nothing: there is no more to see
         low, high = ((w.x0, w.y0) for w in windows), ((w.x1, w.y1) for w in windows)
         self._area = np.concatenate([np.min(list(low), axis=0), np.max(list(high), axis=0)])
-        self._arrivals = itertools.count()
-        self._groups: dict[int, Doubles[_Catch]] = {}
-        self._between = Doubles[_Catch](options.crop_nms_thresh)
+        self._answers: list[Caught] = []
+        self._groups: dict[int, Doubles[Caught]] = {}
+        self._between = Doubles[Caught](options.crop_nms_thresh)
+        self._asked: defaultdict[int, list[NDArray[np.float64]]] = defaultdict(list)
+        self._drawn: dict[Caught, AutoMask | None] = {}
+
+    def ask(self, crop: Crop, points: NDArray[np.float64]) -> None:
+        """Note which points are asked, (n, 2) x, y in pixels of the crop."""
+        self._asked[crop.group].append(points + np.array([crop.window.x0, crop.window.y0]))
 
     def add(self, crop: Crop, answers: Answers) -> None:
         """Take the answers that are stable and whole."""
         for logits, score, point in zip(answers.logits, answers.scores, answers.points, strict=True):
             caught = self._judged(crop, logits - self._options.mask_threshold, float(score), point)
             if caught is not None:
+                self._answers.append(caught)
                 self._settle(caught)
 
     def masks(self) -> tuple[AutoMask, ...]:
         """Return the masks that survive so far, those of small crops first, and the best of these."""
-        survivors = self._survivors()
-        for caught in survivors:
-            if not caught.is_drawn:
-                caught.is_drawn = True
-                caught.drawn = [mask for mask in [self._draw(caught)] if mask is not None]
-        return tuple(mask for caught in survivors for mask in caught.drawn)
+        return self._masks_of(self._survivors())
+
+    def agreed(self) -> Iterator[tuple[AutoMask, ...]]:
+        """Yield now and then what survives, and at last what the answers agree on instead, without doubles."""
+        asked = {group: np.concatenate(points) for group, points in self._asked.items()}
+        kept = Doubles[Caught](self._options.box_nms_thresh)
+        for i, one in enumerate(agreed(self._answers, asked)):
+            kept.put(one, one.box, one.rank)
+            if i % AGREED_AT_ONCE == AGREED_AT_ONCE - 1:
+                yield self.masks()
+        yield self._masks_of(kept.kept)
+
+    def _masks_of(self, objects: Iterable[Caught]) -> tuple[AutoMask, ...]:
+        for caught in objects:
+            if caught not in self._drawn:
+                self._drawn[caught] = caught.drawn(smallest=self._options.min_mask_region_area)
+        return tuple(mask for caught in objects if (mask := self._drawn[caught]) is not None)
 
     def _judged(
         self, crop: Crop, logits: NDArray[np.float32], score: float, point: NDArray[np.float64]
-    ) -> _Catch | None:
+    ) -> Caught | None:
         options, shape = self._options, crop.window.shape
         wanted = options.stability_score_thresh
         steady = stability(logits, options.stability_score_offset, shape=shape, doubt_at=wanted)
@@ -159,32 +166,24 @@ class Catch:
         box = np.array(box_of(logits, shape)) + np.tile(corner, 2)
         if self._is_cut(box, crop.window) or (box[2:] - box[:2]).max() < crop.smallest_px:
             return None
-        (x, y), arrival = point + corner, next(self._arrivals)
-        return _Catch(crop, score, steady, (float(x), float(y)), tuple(box.tolist()), outline_of(logits), arrival)
+        (x, y), arrival = point + corner, len(self._answers)
+        return Caught(crop, score, steady, (float(x), float(y)), tuple(box.tolist()), outline_of(logits), arrival)
 
     def _is_cut(self, box: NDArray[np.float64], window: Window) -> bool:
         edges = np.array([window.x0, window.y0, window.x1, window.y1])
         near = np.abs(box - edges) <= NEAR_PX
         return bool((near & (np.abs(box - self._area) > NEAR_PX)).any())
 
-    def _settle(self, caught: _Catch) -> None:
+    def _settle(self, caught: Caught) -> None:
         """Let a mask compete in its group, and those that win or lose there by it between the groups."""
         group = self._groups.setdefault(caught.crop.group, Doubles(self._options.box_nms_thresh))
         for one, has_won in group.put(caught, caught.box, (-caught.score,)):
             if has_won:
-                self._between.put(one, one.box, (one.crop.area, one.crop.group, -one.score, one.arrival))
+                self._between.put(one, one.box, one.rank)
             else:
                 self._between.drop(one)
 
-    def _survivors(self) -> list[_Catch]:
+    def _survivors(self) -> list[Caught]:
         if len(self._groups) > 1:
             return self._between.kept
         return [one for group in self._groups.values() for one in group.kept]
-
-    def _draw(self, caught: _Catch) -> AutoMask | None:
-        y0, x0, bits = caught.outline.bits(caught.crop.window.shape)
-        if self._options.min_mask_region_area and bits.any():
-            bits = without_specks(bits, self._options.min_mask_region_area)
-        window, prompts = caught.crop.window, Prompts((Point(*caught.point),))
-        mask = mask_from_bits(bits, y0=y0 + window.y0, x0=x0 + window.x0, score=caught.score, prompts=prompts)
-        return mask and AutoMask(mask, caught.stability)

@@ -83,7 +83,8 @@ class AutoOptions:
     """The first and (exclusive) last row of the databar, at the top or the bottom of the image."""
     windows: bool = False
     """Whether a large image is searched in overlapping windows of the model's input size and then of twice that and
-    so on, with `points_per_side` points along each window, in place of once as a whole."""
+    so on, with `points_per_side` points along each window, in place of once as a whole. An object is then what at least
+    a quarter of the points inside of it were answered by, and its outline their mean."""
     blobs: bool = False
     """Whether the points are the middles of dark and bright spots of the image, in place of a grid."""
     spare_above: float | None = None

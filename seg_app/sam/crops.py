@@ -122,7 +122,7 @@ def _windows(image: NDArray[np.uint8], area: Window, options: AutoOptions, *, si
     """Yield windows of the input size, of twice that, and so on up to the whole area.
 
     The points lie on a grid of the area and not of the windows, and each is asked in the window whose middle is
-    nearest: where the windows lie then hardly matters.
+    nearest. What is left of where they lie, `seg_app.sam.consensus` averages out.
     """
     level, edge = 0, size
     while True:

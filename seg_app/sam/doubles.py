@@ -99,7 +99,7 @@ class Doubles(Generic[T]):
         sides = self._sides[:, : len(self._items)]
         near = np.flatnonzero((sides[0] < x1) & (sides[2] > x0) & (sides[1] < y1) & (sides[3] > y0))
         near = near[near != i]
-        return near[_ious(box, sides[:, near]) > self._threshold]
+        return near[ious(box, sides[:, near]) > self._threshold]
 
     def _are_worse(self, others: NDArray[np.intp], i: int) -> NDArray[np.bool_]:
         worse = others > i
@@ -108,7 +108,7 @@ class Doubles(Generic[T]):
         return worse
 
 
-def _ious(box: NDArray[np.float64], sides: NDArray[np.float64]) -> NDArray[np.float64]:
+def ious(box: NDArray[np.float64], sides: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the IoU of a box with others, given as (4, n) sides x0, y0, x1, y1, which all meet it."""
     low, high = np.maximum(box[:2, None], sides[:2]), np.minimum(box[2:, None], sides[2:])
     common = (high - low).prod(axis=0)

@@ -7,7 +7,7 @@ torch): pixel i of n lies at (i + 0.5) · m / n - 0.5 on m grid points.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
@@ -49,6 +49,26 @@ class Outline:
             np.greater(enlarged(logits, y[start : start + step], x), 0, out=bits[start : start + step])
         return int(rows[0]) if rows.size else 0, int(columns[0]) if columns.size else 0, bits
 
+    def at(
+        self, y: NDArray[np.float64], x: NDArray[np.float64], shape: tuple[int, int], *, outside: float
+    ) -> NDArray[np.float32]:
+        """Return the logits at rows y and columns x of an image of (rows, columns), `outside` where there are none."""
+        rows, columns = _placed(y, shape[0], self.grid[0]) - self.y0, _placed(x, shape[1], self.grid[1]) - self.x0
+        is_row, is_column = (rows >= 0) & (rows < len(self.logits)), (columns >= 0) & (columns < self.logits.shape[1])
+        logits = np.full((len(y), len(x)), outside, np.float32)
+        part = enlarged(self.logits.astype(np.float32), rows[is_row], columns[is_column])
+        logits[np.ix_(is_row, is_column)] = part
+        return logits
+
+    def holds(self, points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Say of (n, 2) points x, y on an image of (rows, columns) whether the nearest of the grid is inside."""
+        columns = np.rint(_placed(points[:, 0], shape[1], self.grid[1]) - self.x0)
+        rows = np.rint(_placed(points[:, 1], shape[0], self.grid[0]) - self.y0)
+        here = (rows >= 0) & (rows < len(self.logits)) & (columns >= 0) & (columns < self.logits.shape[1])
+        inside = np.zeros(len(points), bool)
+        inside[here] = self.logits[rows[here].astype(np.intp), columns[here].astype(np.intp)] > 0
+        return inside
+
 
 def outline_of(logits: Logits) -> Outline:
     """Return the outline of a grid of logits, of which at least one is above 0."""
@@ -73,7 +93,18 @@ def near(first: int, count: int, grid: int, length: int) -> tuple[NDArray[np.int
 
 def places(length: int, grid: int) -> NDArray[np.float64]:
     """Return where each pixel of a row of `length` lies on `grid` points."""
-    return ((np.arange(length) + 0.5) * grid / length - 0.5).clip(0, grid - 1)
+    return _placed(np.arange(length), length, grid)
+
+
+def _placed(pixels: NDArray[Any], length: int, grid: int) -> NDArray[np.float64]:
+    """Return where pixels lie; NaN where they are outside of the image."""
+    is_there = (pixels >= -0.5) & (pixels <= length - 0.5)
+    return np.where(is_there, ((pixels + 0.5) * grid / length - 0.5).clip(0, grid - 1), np.nan)
+
+
+def pixels_of(grid: int, length: int) -> NDArray[np.float64]:
+    """Return where each of `grid` points lies on a row of `length` pixels."""
+    return (np.arange(grid) + 0.5) * length / grid - 0.5
 
 
 def enlarged(logits: NDArray[np.float32], y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float32]:
