@@ -1,14 +1,15 @@
 """How long automatic masks take, and what memory, beside the package's own generator on the same weights.
 
     python tests/benchmarks/automask.py [--edges 1024 2048] [--points 16] [--rounds 2] [--bundled | --size t]
-    python tests/benchmarks/automask.py --edges 4096 --gib 30
+    python tests/benchmarks/automask.py --edges 4096 --points 8 --batch 16 --gib 18
     python tests/benchmarks/automask.py --shift
 
-Each side runs in a process of its own, in turns, with at most 8 GiB, or --gib: for 4096² the package needs 25. The
-table is Markdown, and its last column says how many of the package's masks are among ours. The weights are random,
-unless the bundled ones or a checkpoint are asked for: the time does not care, but the thresholds are laid so that some
-of the masks pass. --shift prints instead how many objects of the bundled weights are the same, both ways, when the
-windows lie elsewhere. Half a window is how far they lie from each other, so that a quarter moves them most.
+Each side runs in a process of its own, in turns, with at most 8 GiB, or --gib: for 4096² the package needs 25, or less
+where it is asked fewer points at a time than 64 (--batch). The table is Markdown, and its last column says how many of
+the package's masks are among ours. The weights are random, unless the bundled ones or a checkpoint are asked for: the
+time does not care, but the thresholds are laid so that some of the masks pass. --shift prints instead how many objects
+of the bundled weights are the same, both ways, when the windows lie elsewhere. Half a window is how far they lie from
+each other, so that a quarter moves them most.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def micrograph(edge: int) -> np.ndarray:
     return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def run(side: str, edge: int, points: int, checkpoint: str, *, gib: int, random: bool) -> None:
+def run(side: str, edge: int, grid: dict[str, int], checkpoint: str, *, gib: int, random: bool) -> None:
     """Search one image with one of the two, and print seconds, the memory that it took on top, and masks (JSON)."""
     warnings.simplefilter("ignore")
     from seg_app.sam.autooptions import AutoOptions
@@ -72,7 +73,7 @@ def run(side: str, edge: int, points: int, checkpoint: str, *, gib: int, random:
     weights, _, config = checkpoint.partition("|")
     resource.setrlimit(resource.RLIMIT_DATA, (gib * 2**30,) * 2)
     engine = Sam2Segmenter(Checkpoint.at(weights, config=config or None), device="cpu")
-    options = {"points_per_side": points, **(LOOSE if random else BUNDLED if "micro" in weights else {})}
+    options = {**grid, **(LOOSE if random else BUNDLED if "micro" in weights else {})}
     image = micrograph(edge)
     before = resident_bytes()
     start = time.perf_counter()
@@ -118,11 +119,12 @@ def measured(side: str, edge: int, arguments: list[str]) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compare(edges: list[int], points: int, rounds: int, checkpoint: str, *, gib: int, random: bool) -> None:
+def compare(edges: list[int], grid: dict[str, int], rounds: int, checkpoint: str, *, gib: int, random: bool) -> None:
     """Print a row for each size of the image."""
     weights = ["--checkpoint", checkpoint, *(["--random"] if random else [])]
-    arguments = ["--points", str(points), "--gib", str(gib), *weights]
-    print(f"{points} × {points} points on the CPU, median of {rounds}, at most {gib} GiB\n")
+    points, batch = grid["points_per_side"], grid["points_per_batch"]
+    arguments = ["--points", str(points), "--batch", str(batch), "--gib", str(gib), *weights]
+    print(f"{points} × {points} points, {batch} at a time, on the CPU, median of {rounds}, at most {gib} GiB\n")
     titles = ["image", "package", "here", "faster", "goal", "package's memory", "memory here"]
     titles += [f"part, goal ≤ {MEMORY:g}", "masks", f"of its masks, found here, IoU ≥ {ALIKE:g}, goal ≥ {FOUND:.0%}"]
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
@@ -177,6 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edges", type=int, nargs="+", default=[1024])
     parser.add_argument("--points", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=64, help="points at a time, for both sides")
     parser.add_argument("--size", default="t", help="of the official model with random weights: t, s, b+ or l")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--gib", type=int, default=MOST_GIB, help="memory that a side may take")
@@ -186,8 +189,9 @@ def main() -> None:
     parser.add_argument("--random", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--side", choices=["bare", "ours"], help=argparse.SUPPRESS)
     given = parser.parse_args()
+    grid = {"points_per_side": given.points, "points_per_batch": given.batch}
     if given.side:
-        run(given.side, given.edges[0], given.points, given.checkpoint, gib=given.gib, random=given.random)
+        run(given.side, given.edges[0], grid, given.checkpoint, gib=given.gib, random=given.random)
         return
     if given.shift:
         measure_shift(given.points)
@@ -197,7 +201,7 @@ def main() -> None:
         given.checkpoint = f"{weights}|{weights.with_suffix('.yaml')}"
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = given.checkpoint or random_checkpoint(Path(folder), given.size)
-        compare(given.edges, given.points, given.rounds, checkpoint, gib=given.gib, random=not given.checkpoint)
+        compare(given.edges, grid, given.rounds, checkpoint, gib=given.gib, random=not given.checkpoint)
 
 
 if __name__ == "__main__":
