@@ -121,6 +121,12 @@ EDGE = 256
 SCATTERED = 7
 
 
+def test_only_the_last_step_of_windows_is_the_end():
+    *before, last = [step.done for step in found(BALLS, located(SIZE, 2 * SIZE), WINDOWS)]
+    assert max(before) == pytest.approx(0.95)
+    assert last == 1.0
+
+
 def test_windows_find_what_one_look_is_too_coarse_for_and_large_things_too():
     rng = np.random.default_rng(3)
     small = [

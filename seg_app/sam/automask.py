@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from seg_app.sam.crops import Crop
 
 SPARING_SEED = 0
+WINDOWS_ASKED = 0.95
+"""How far a search in windows is when all points are asked; what they agree on takes the rest."""
 AGREED_AT_ONCE = 100
 """Objects that windows agree on, which takes some milliseconds each, until a search can be ended again."""
 
@@ -67,7 +69,7 @@ def search(
     """
     catch = Catch(crops, options)
     total = sum(len(crop.points) for crop in crops)
-    asked, found = 0, ()
+    asked, found, share = 0, (), WINDOWS_ASKED if options.windows else 1.0
     for crop in crops:
         window, decoder = crop.window, None
         for points in _batches(crop, options):
@@ -79,12 +81,12 @@ def search(
                     catch.add(crop, answers)
                 found = catch.masks()
             asked += len(points)
-            yield AutoProgress(asked / total, found)
+            yield AutoProgress(share * asked / total, found)
     if options.windows:
-        for found in catch.agreed():
-            yield AutoProgress(1.0, found)
-    elif not total:
-        yield AutoProgress(1.0, ())
+        for _ in catch.agree():
+            yield AutoProgress(share, found)
+    if options.windows or not total:
+        yield AutoProgress(1.0, catch.masks())
 
 
 def _batches(crop: Crop, options: AutoOptions) -> Iterator[NDArray[np.float64]]:
@@ -120,6 +122,7 @@ class Catch:
         self._groups: dict[int, Doubles[Caught]] = {}
         self._between = Doubles[Caught](options.crop_nms_thresh)
         self._asked: defaultdict[int, list[NDArray[np.float64]]] = defaultdict(list)
+        self._agreed: Doubles[Caught] | None = None
         self._drawn: dict[Caught, AutoMask | None] = {}
 
     def ask(self, crop: Crop, points: NDArray[np.float64]) -> None:
@@ -134,25 +137,23 @@ class Catch:
                 self._answers.append(caught)
                 self._settle(caught)
 
+    def agree(self) -> Iterator[None]:
+        """Put what the answers agree on in the place of the best of them, without doubles; wait after each few."""
+        asked = {group: np.concatenate(points) for group, points in self._asked.items()}
+        objects = Doubles[Caught](self._options.box_nms_thresh)
+        for i, one in enumerate(agreed(self._answers, asked), start=1):
+            objects.put(one, one.box, one.rank)
+            if i % AGREED_AT_ONCE == 0:
+                yield
+        self._agreed = objects
+
     def masks(self) -> tuple[AutoMask, ...]:
         """Return the masks that survive so far, those of small crops first, and the best of these."""
-        return self._masks_of(self._survivors())
-
-    def agreed(self) -> Iterator[tuple[AutoMask, ...]]:
-        """Yield now and then what survives, and at last what the answers agree on instead, without doubles."""
-        asked = {group: np.concatenate(points) for group, points in self._asked.items()}
-        kept = Doubles[Caught](self._options.box_nms_thresh)
-        for i, one in enumerate(agreed(self._answers, asked)):
-            kept.put(one, one.box, one.rank)
-            if i % AGREED_AT_ONCE == AGREED_AT_ONCE - 1:
-                yield self.masks()
-        yield self._masks_of(kept.kept)
-
-    def _masks_of(self, objects: Iterable[Caught]) -> tuple[AutoMask, ...]:
-        for caught in objects:
+        survivors = self._survivors()
+        for caught in survivors:
             if caught not in self._drawn:
                 self._drawn[caught] = caught.drawn(smallest=self._options.min_mask_region_area)
-        return tuple(mask for caught in objects if (mask := self._drawn[caught]) is not None)
+        return tuple(mask for caught in survivors if (mask := self._drawn[caught]) is not None)
 
     def _judged(
         self, crop: Crop, logits: NDArray[np.float32], score: float, point: NDArray[np.float64]
@@ -184,6 +185,8 @@ class Catch:
                 self._between.drop(one)
 
     def _survivors(self) -> list[Caught]:
+        if self._agreed is not None:
+            return self._agreed.kept
         if len(self._groups) > 1:
             return self._between.kept
         return [one for group in self._groups.values() for one in group.kept]
