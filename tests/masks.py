@@ -6,6 +6,7 @@ from typing import Any
 import hypothesis
 import numpy as np
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from seg_app.geometry import encode_rle
 from seg_app.records import Box, Calibration, ImageId, Mask, MaskFile, Point, Prompts, Provenance
@@ -44,6 +45,11 @@ def bits(draw: st.DrawFn, max_edge: int = 12) -> np.ndarray:
     rows, columns = draw(st.integers(1, max_edge)), draw(st.integers(1, max_edge))
     flat = draw(st.lists(st.booleans(), min_size=rows * columns, max_size=rows * columns))
     return np.array(flat).reshape(rows, columns)
+
+
+pairs_of_bits = array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(
+    lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape))
+)
 
 
 @st.composite
