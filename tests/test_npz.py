@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from contracts import FormatContract, mutated
+from format_contract import FormatContract, mutated
 from masks import SMALL, files, given
 
 from seg_app.errors import StorageError, UnreadableError

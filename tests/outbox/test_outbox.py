@@ -5,7 +5,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from contracts import full
+from disks import full
 from masks import SMALL
 from threads import until
 
