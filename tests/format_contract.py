@@ -84,7 +84,7 @@ class FormatContract:
         monkeypatch.setattr("os.fsync", full)
 
     def test_what_goes_out_comes_back(self) -> None:
-        @hypothesis.settings(deadline=None, max_examples=self.examples)
+        @hypothesis.settings(max_examples=self.examples)
         @hypothesis.given(files)
         def goes_and_comes(file: MaskFile) -> None:
             file = file if self.overlaps else apart(file)

@@ -1,9 +1,5 @@
 """Mask files for tests: one that can be checked by eye, and all that can be."""
 
-from collections.abc import Callable
-from typing import Any
-
-import hypothesis
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -28,11 +24,6 @@ SMALL = MaskFile(
     ),
     Calibration((25.0, 5.5, 5.5), "instrument"),
 )
-
-
-def given(*strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """As `hypothesis.given`, without a time limit: a busy machine, or a first import, is no failure."""
-    return lambda test: hypothesis.settings(deadline=None)(hypothesis.given(*strategies)(test))
 
 
 texts = st.text(max_size=8)

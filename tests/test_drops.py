@@ -11,8 +11,8 @@ import pytest
 import requests
 from drops_server import DropsServer, glob_node, js_unescape
 from fileserver_contract import UNSAFE, FileServerContract
+from hypothesis import given
 from hypothesis import strategies as st
-from masks import given
 
 from seg_app.errors import (
     NameTakenError,

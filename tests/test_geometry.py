@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import square
-from hypothesis import assume
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from masks import bits, given
+from masks import bits
 from pycocotools import mask as pycocotools_mask
 
 from seg_app.geometry import (

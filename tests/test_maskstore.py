@@ -10,8 +10,9 @@ import pytest
 import requests
 from drops_server import DropsServer
 from fileserver_contract import race
+from hypothesis import given
 from hypothesis import strategies as st
-from masks import SMALL, given
+from masks import SMALL
 
 from seg_app.errors import MissingError, NameTakenError, StorageError, UnreadableError, UnsafeNameError
 from seg_app.io.drops import Drops

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from format_contract import FormatContract, mutated
-from masks import SMALL, files, given
+from hypothesis import given
+from masks import SMALL, files
 
 from seg_app.errors import StorageError, UnreadableError
 from seg_app.io.formats import npz

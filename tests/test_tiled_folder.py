@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from builders import square
 from fileserver_contract import NAMES, UNSAFE, FileServerContract
+from hypothesis import given
 from hypothesis import strategies as st
-from masks import IMAGE, SMALL, files, given
+from masks import IMAGE, SMALL, files
 
 from seg_app.errors import (
     DamagedError,
@@ -128,7 +129,7 @@ def test_sets_take_the_next_free_name_and_never_that_of_another(store):
 
 
 def test_any_set_comes_back(store):
-    @hypothesis.settings(deadline=None, max_examples=5)
+    @hypothesis.settings(max_examples=5)
     @hypothesis.given(files)
     def comes_back(file: MaskFile) -> None:
         file = replace(file, image=IMAGE)
