@@ -1,5 +1,7 @@
 """Mask files for tests: one that can be checked by eye, and all that can be."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -24,6 +26,11 @@ SMALL = MaskFile(
     ),
     Calibration((25.0, 5.5, 5.5), "instrument"),
 )
+
+
+def file_of(path: str, source: str = "local") -> MaskFile:
+    """Return the same masks of another image."""
+    return replace(SMALL, image=replace(IMAGE, path=path, source=source))
 
 
 texts = st.text(max_size=8)
