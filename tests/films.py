@@ -6,7 +6,21 @@ from contextlib import contextmanager
 import numpy as np
 import tifffile
 
-from seg_app.models import Volume
+from seg_app.io import LocalFolder, MaskStore
+from seg_app.models import Desk, Volume
+from seg_app.sam import connect_sam
+
+FILM = np.arange(2 * 2 * 3 * 20 * 30, dtype=np.uint16).reshape(2, 2, 3, 20, 30)
+"""Two times, two channels, three planes of 20 × 30 pixels."""
+
+
+def desk_with_film(source, folder):
+    """Return a desk on which it is open, and which keeps everything in a folder."""
+    source.client.write_array(FILM, key="film", dims=tuple("tczyx"))
+    store = MaskStore(LocalFolder(folder / "masks"))
+    desk = Desk(source, connect_sam("classical:"), store=store, journals=folder / "journals", user="ada")
+    desk.open("film")
+    return desk
 
 
 def write_film(folder):
