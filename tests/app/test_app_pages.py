@@ -67,6 +67,7 @@ def test_files_that_were_named_are_opened_while_the_lab_is_away_and_its_trouble_
     np.save(tmp_path / "mine.npy", np.zeros((20, 30), np.uint8))
     tab = opened_page(settings_of(DATA_TILED_URI=nobody()), tuple(shown_folders([tmp_path / "mine.npy"])))
     assert tab.bench.session.volume.title == "mine"
+    assert any("DATA_TILED_URI" in (entry.problem or "") for entry in tab._desk.browse())
 
 
 def test_a_page_saves_by_the_outbox_of_its_user(opened_page, settings_of):
