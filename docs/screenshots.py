@@ -25,8 +25,9 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "ui"), str(ROOT / "data")]
 
 from app_process import App  # noqa: E402 - beside the tests, in no package
-from driver import Tab, browser, opened  # noqa: E402
+from driver import Tab, opened  # noqa: E402
 from drops_server import DropsServer  # noqa: E402
+from headless import browser  # noqa: E402
 from make_samples import make_samples  # noqa: E402
 
 SIZES = {1280: 800, 1920: 1080}

@@ -64,6 +64,10 @@ class DropsServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def sets(self) -> list[str]:
+        """Return the names of all sets of masks that lie in it."""
+        return sorted(path.name for path in self.root.rglob("*.npz"))
+
     def listing(self, search: str) -> Any:
         """`/list/`: what the pattern `<root><search>/*` finds; the root itself is not listable."""
         if not search:

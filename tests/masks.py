@@ -1,11 +1,10 @@
 """Mask files for tests: one that can be checked by eye, and all that can be."""
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
-import hypothesis
 import numpy as np
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from seg_app.geometry import encode_rle
 from seg_app.records import Box, Calibration, ImageId, Mask, MaskFile, Point, Prompts, Provenance
@@ -29,9 +28,9 @@ SMALL = MaskFile(
 )
 
 
-def given(*strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """As `hypothesis.given`, without a time limit: a busy machine, or a first import, is no failure."""
-    return lambda test: hypothesis.settings(deadline=None)(hypothesis.given(*strategies)(test))
+def file_of(path: str, source: str = "local") -> MaskFile:
+    """Return the same masks of another image."""
+    return replace(SMALL, image=replace(IMAGE, path=path, source=source))
 
 
 texts = st.text(max_size=8)
@@ -44,6 +43,11 @@ def bits(draw: st.DrawFn, max_edge: int = 12) -> np.ndarray:
     rows, columns = draw(st.integers(1, max_edge)), draw(st.integers(1, max_edge))
     flat = draw(st.lists(st.booleans(), min_size=rows * columns, max_size=rows * columns))
     return np.array(flat).reshape(rows, columns)
+
+
+pairs_of_bits = array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(
+    lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape))
+)
 
 
 @st.composite

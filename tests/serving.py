@@ -1,4 +1,4 @@
-"""Serving an application on loopback, in this process."""
+"""Serving an application on loopback, in this process; and nobody who serves."""
 
 import socket
 import threading
@@ -21,3 +21,9 @@ def running(app, port: int = 0):
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def nobody() -> str:
+    """Return an address where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"

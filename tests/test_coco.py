@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import square
-from contracts import FormatContract, plane_of
+from format_contract import FormatContract, plane_of
 from pycocotools import mask as pycocotools_mask
 
 from seg_app.errors import UnreadableError

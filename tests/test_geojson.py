@@ -7,7 +7,7 @@ import uuid
 import numpy as np
 import pytest
 from builders import IMAGE, square
-from contracts import FormatContract, plane_of
+from format_contract import FormatContract, plane_of
 from skimage.draw import polygon2mask
 
 from seg_app.errors import UnreadableError

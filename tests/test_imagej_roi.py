@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 from builders import IMAGE, square
-from contracts import FormatContract, mutated, plane_of
+from format_contract import FormatContract, mutated, plane_of
 from roifile import ROI_TYPE, ImagejRoi, roiread, roiwrite
 from skimage.draw import polygon2mask
 

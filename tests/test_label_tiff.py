@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from builders import IMAGE, square
-from contracts import FormatContract
+from format_contract import FormatContract
 
 from seg_app.errors import UnreadableError
 from seg_app.io.formats import label_tiff

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import IMAGE
-from contracts import mutated, plane_of
+from format_contract import mutated, plane_of
 from pydantic import BaseModel
 
 from seg_app.errors import StorageError, UnreadableError

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import zarr
 from builders import IMAGE, square
-from contracts import FormatContract, full, mutated
+from disks import full
+from format_contract import FormatContract, mutated
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from builders import square
-from hypothesis import example
-from masks import bits, given
+from hypothesis import example, given
+from masks import bits
 from skimage.draw import polygon2mask
 
 from seg_app import polygons

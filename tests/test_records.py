@@ -1,6 +1,6 @@
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
-from masks import given
 
 from seg_app.records import Box, FileInfo, ImageId, Mask, Point, Prompts, Window
 

@@ -1,24 +1,21 @@
+"""The client of a SAM server: it answers as the segmenter there does, and says what keeps it from that."""
+
 import threading
 from dataclasses import replace
 
 import httpx
 import numpy as np
 import pytest
+from contracts import CENTRE, SegmenterContract, disc_on_noise
+from serving import running
 
 from seg_app.errors import AwayError, SegmenterError
 from seg_app.records import Point, Prompts
-from seg_app.sam import connect_sam, wire
-from seg_app.sam.autooptions import AutoOptions
-from seg_app.sam.autowire import lines_of, progress_of
-from seg_app.sam.cache import content_key
+from seg_app.sam import connect_sam
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.classical import ClassicalSegmenter
-from seg_app.sam.protocol import AutoMask, AutoProgress
 from seg_app.sam.remote import RemoteSegmenter
 from seg_app.sam.server import create_app
-from tests.builders import square
-from tests.contracts import CENTRE, SegmenterContract, disc_on_noise
-from tests.serving import running
 
 CLICK = Prompts((CENTRE,))
 
@@ -49,13 +46,6 @@ def remote(served):
     served.requests.clear()
     yield segmenter
     segmenter.close()
-
-
-@pytest.fixture
-def client(served):
-    """Ask the server without the help of RemoteSegmenter."""
-    with httpx.Client(base_url=served.url, trust_env=False) as http:
-        yield http
 
 
 class TestRemoteSegmenter(SegmenterContract):
@@ -118,13 +108,6 @@ def test_a_preview_that_nobody_answers_is_none() -> None:
         segmenter = RemoteSegmenter(url)
     assert segmenter.preview(disc_on_noise(), CENTRE) == []
     segmenter.close()
-
-
-@pytest.mark.parametrize("prompts", [{"points": []}, {"points": [{"x": 1, "y": 1}] * 2}, None])
-def test_a_preview_of_anything_but_a_point_is_refused(remote, client, prompts) -> None:
-    remote.embed(disc_on_noise())
-    question = {"key": content_key(disc_on_noise()), "prompts": prompts}
-    assert client.post("/preview", json=question).status_code == 422
 
 
 def test_a_trace_stays_on_the_server_and_goes_by_a_name() -> None:
@@ -261,41 +244,6 @@ def test_a_wrong_token_is_refused(token) -> None:
         connect_sam(url, token="secret").close()
 
 
-def test_an_image_under_a_wrong_name_is_refused(client) -> None:
-    answer = client.put("/images/0123", content=wire.pack_image(disc_on_noise()))
-    assert (answer.status_code, client.post("/embed", json={"key": "0123"}).status_code) == (422, 404)
-
-
-def test_a_body_that_is_too_large_is_refused(client, monkeypatch) -> None:
-    monkeypatch.setattr("seg_app.sam.admission.MAX_MESSAGE_BYTES", 100)
-    assert client.put("/images/x", content=b"0" * 101).status_code == 413
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b'"text"'])
-def test_a_question_that_is_no_json_object_is_refused(client, body) -> None:
-    assert client.post("/predict", content=body).status_code == 422
-
-
-@pytest.mark.parametrize(
-    "prompts",
-    [
-        None,
-        3,
-        {"points": [{"x": "left", "y": 0}]},
-        {"points": [{"x": 1}]},
-        {"points": 5},
-        {"box": {"x0": 1}},
-        {"points": [{"x": 1, "y": 1}] * 1001},
-    ],
-)
-def test_prompts_that_are_none_are_refused(client, prompts) -> None:
-    image = disc_on_noise()
-    client.put(f"/images/{content_key(image)}", content=wire.pack_image(image))
-    answer = client.post("/predict", json={"key": content_key(image), "prompts": prompts})
-    assert answer.status_code == 422
-    assert "rompts" in answer.json()["error"]
-
-
 def test_the_server_hears_who_asks_to_embed() -> None:
     class Listening(ClassicalSegmenter):
         def embed(self, image, *, client=""):
@@ -307,85 +255,3 @@ def test_the_server_hears_who_asks_to_embed() -> None:
         segmenter.embed(disc_on_noise(), client="ada")
         segmenter.close()
     assert asked == [((96, 128, 3), "ada")]
-
-
-def steps_of(search) -> list:
-    return [(step.done, [(a.mask.counts, a.mask.y0, a.mask.x0, a.mask.score) for a in step.masks]) for step in search]
-
-
-def test_a_search_on_the_server_finds_what_a_search_here_does(remote) -> None:
-    here = steps_of(ClassicalSegmenter().automask(disc_on_noise(), AutoOptions(pred_iou_thresh=0.3)))
-    assert steps_of(remote.automask(disc_on_noise(), AutoOptions(pred_iou_thresh=0.3))) == here
-    assert here[-1][1]
-
-
-def test_a_search_of_an_image_that_the_server_let_go_sends_it_again(remote, client) -> None:
-    list(remote.automask(disc_on_noise()))
-    client.delete("/cache")
-    assert list(remote.automask(disc_on_noise()))
-
-
-def test_masks_that_go_and_come_are_followed_line_by_line() -> None:
-    first, second, better = (AutoMask(square(x0), 0.5) for x0 in (1, 20, 40))
-    steps = [AutoProgress(0.5, (first, second)), AutoProgress(1.0, (better, second))]
-    lines = list(lines_of(iter(steps)))
-    assert list(progress_of(lines)) == steps
-    assert lines[1].count("counts") == 1
-
-
-def endless(closed: threading.Event):
-    """Yield steps until it is closed."""
-    try:
-        while True:
-            yield AutoProgress(0.1, ())
-    finally:
-        closed.set()
-
-
-def test_hanging_up_ends_the_search_on_the_server(monkeypatch) -> None:
-    segmenter, closed = ClassicalSegmenter(), threading.Event()
-    monkeypatch.setattr(segmenter, "automask", lambda *_: endless(closed))
-    with running(create_app(segmenter)) as url:
-        search = RemoteSegmenter(url).automask(disc_on_noise())
-        next(search)
-        search.close()
-        assert closed.wait(20)
-
-
-def test_a_search_that_fails_on_the_way_says_why(monkeypatch) -> None:
-    def failing(*_):
-        yield AutoProgress(0.1, ())
-        raise SegmenterError("The device burns.")
-
-    segmenter = ClassicalSegmenter()
-    monkeypatch.setattr(segmenter, "automask", failing)
-    with running(create_app(segmenter)) as url, pytest.raises(SegmenterError, match="The device burns"):
-        list(RemoteSegmenter(url).automask(disc_on_noise()))
-
-
-@pytest.mark.parametrize("options", [{"points_per_side": 0}, {"no_such": 1}, [1], {"region": {"x0": "a"}}])
-def test_options_that_make_no_sense_are_refused(client, remote, options) -> None:
-    remote.embed(disc_on_noise())
-    answer = client.post("/automask", json={"key": content_key(disc_on_noise()), "options": options})
-    assert answer.status_code == 422
-    assert answer.json()["error"]
-
-
-WRONG_RUNS = '{"id": "a", "z": 0, "y0": 0, "x0": 0, "height": 2, "width": 2, "counts": [9]}'
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        ["no json"],
-        ["[]"],
-        ['{"done": 1, "order": ["a"], "new": []}'],
-        ['{"done": 1, "order": [], "new": [{"id": "a", "z": 0, "y0": 0}]}'],
-        [f'{{"done": 1, "order": [], "new": [{WRONG_RUNS}]}}'],
-        ['{"done": 0.5, "order": [], "new": []}'],
-        [],
-    ],
-)
-def test_damaged_lines_of_a_search_are_segmenter_errors(lines) -> None:
-    with pytest.raises(SegmenterError):
-        list(progress_of(lines))

@@ -1,8 +1,9 @@
-"""TIFF beyond one image: pages of several sizes, and what is read of a stack."""
+"""TIFF: every layout opens as planes with their scale, also where pages differ, are lost or damaged."""
 
 import numpy as np
 import pytest
 import tifffile
+from tiffs import pixels, tiff
 
 from seg_app.errors import MissingError, UnreadableError
 from seg_app.io.files import open_file
@@ -10,6 +11,8 @@ from seg_app.io.readers import read_parts
 from seg_app.io.tiff import tiff_parts
 
 STACK = np.arange(4 * 30 * 40, dtype=np.uint16).reshape(4, 30, 40)
+PLANE = STACK[0]
+COLOUR = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
 
 
 @pytest.fixture
@@ -99,3 +102,75 @@ def test_pages_that_go_in_a_circle_are_damage_and_no_reader_follows_them(path, i
         open_file(path)
     with pytest.raises(UnreadableError, match="more room"):
         read_parts(path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"byteorder": ">"}, {"compression": "zlib"}, {"compression": "zlib", "tile": (16, 16)}, {"imagej": True}],
+)
+def test_a_stack_of_any_tiff_layout_opens_as_planes(tmp_path, options):
+    np.testing.assert_array_equal(pixels(tiff(tmp_path / "a.tif", STACK, **options)), STACK)
+
+
+def test_pages_that_were_written_one_by_one_are_all_there(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for plane in STACK:
+            file.write(plane, photometric="minisblack")
+    np.testing.assert_array_equal(pixels(tmp_path / "a.tif"), STACK)
+
+
+def test_a_single_page_is_one_plane(tmp_path):
+    np.testing.assert_array_equal(pixels(tiff(tmp_path / "a.tiff", PLANE)), PLANE[np.newaxis])
+
+
+def test_a_window_of_a_compressed_tiff_is_that_window(tmp_path):
+    level = open_file(tiff(tmp_path / "a.tif", STACK, compression="zlib")).levels[0]
+    np.testing.assert_array_equal(level[1, 5:7, ::-10].values, STACK[1, 5:7, ::-10])
+
+
+def test_the_levels_of_a_tiff_are_its_levels(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(PLANE, subifds=1, tile=(16, 16))
+        file.write(PLANE[::2, ::2], subfiletype=1, tile=(16, 16))
+    opened = open_file(tmp_path / "a.tif")
+    assert [level.shape for level in opened.levels] == [(1, 30, 40), (1, 15, 20)]
+    np.testing.assert_array_equal(opened.levels[1].values[0], PLANE[::2, ::2])
+
+
+def test_colour_in_a_tiff_stays_colour(tmp_path):
+    np.testing.assert_array_equal(pixels(tiff(tmp_path / "a.tif", COLOUR, photometric="rgb"))[0], COLOUR)
+
+
+def test_the_pixel_size_comes_from_imagej(tmp_path):
+    metadata = {"unit": "um", "spacing": 0.02, "axes": "ZYX"}
+    path = tiff(tmp_path / "a.tif", STACK, imagej=True, resolution=(250, 200), metadata=metadata)
+    calibration = open_file(path).calibration
+    assert calibration.pixel_size_nm == pytest.approx((20.0, 5.0, 4.0))
+    assert calibration.source == "ImageJ"
+
+
+def test_the_pixel_size_comes_from_ome(tmp_path):
+    metadata = {"axes": "ZYX", "PhysicalSizeX": 4.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.005}
+    calibration = open_file(tiff(tmp_path / "a.ome.tif", STACK, metadata=metadata)).calibration
+    assert calibration.pixel_size_nm == pytest.approx((None, 5.0, 4.0))
+    assert calibration.source == "OME-TIFF"
+
+
+def test_the_pixel_size_comes_from_an_fei_header(tmp_path):
+    header = b"[Scan]\r\nPixelWidth=4.2e-009\r\nPixelHeight=4.3e-009\r\n\0"
+    path = tiff(tmp_path / "a.tif", PLANE, extratags=[(34682, 2, len(header), header, True)], metadata=None)
+    assert open_file(path).calibration.pixel_size_nm == pytest.approx((None, 4.3, 4.2))
+
+
+def test_a_printing_resolution_is_no_pixel_size(tmp_path):
+    path = tiff(tmp_path / "a.tif", PLANE, resolution=(300, 300), resolutionunit="INCH")
+    assert open_file(path).calibration.pixel_size_nm is None
+
+
+def test_a_damaged_page_does_not_take_the_others_with_it(tmp_path):
+    path = tiff(tmp_path / "a.tif", STACK, compression="zlib")
+    path.write_bytes(path.read_bytes()[:-200] + bytes(200))
+    level = open_file(path).levels[0]
+    with pytest.raises(UnreadableError, match=r"a\.tif"):
+        level[3].load()
+    np.testing.assert_array_equal(level[0].values, STACK[0])

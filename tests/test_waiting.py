@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from contracts import full
+from disks import full
 from masks import SMALL
 
 from seg_app.errors import ForbiddenError, StorageError

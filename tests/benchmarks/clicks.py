@@ -29,8 +29,10 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "ui"), str(ROOT / "data")]
 
 from app_process import App, free_port  # noqa: E402 - beside the tests, in no package
-from driver import FIGURE, READY, Tab, browser, opened  # noqa: E402
+from driver import Tab, opened  # noqa: E402
+from headless import browser  # noqa: E402
 from make_samples import make_samples  # noqa: E402
+from page_scripts import FIGURE, READY  # noqa: E402
 from playwright.sync_api import Browser  # noqa: E402
 from proxy import CountingProxy  # noqa: E402
 

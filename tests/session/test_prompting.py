@@ -126,13 +126,6 @@ def test_a_click_that_was_not_answered_yet_is_joined_by_the_next(session):
     assert len(session.draft.prompts.points) == 2
 
 
-def test_a_taken_object_for_which_nothing_is_found_comes_back_and_is_known_to_be_none(session):
-    session.add_point(5, 5)
-    assert session.accept() is None
-    assert session.draft.prompts == Prompts((Point(5, 5),))
-    assert session.draft.is_useless
-
-
 @pytest.mark.parametrize("pixel", [(-1, 5), (5, -0.6), (239.5, 5), (5, 199.5), (float("nan"), 5)])
 def test_a_point_off_the_plane_is_refused_and_changes_nothing(session, pixel):
     with pytest.raises(SegAppError, match=r"240 × 200 pixels\. Choose a point inside it"):
@@ -175,115 +168,6 @@ def test_an_answer_to_dropped_points_is_dropped(session, segmenter):
     segmenter.meanwhile = session.drop
     assert session.outline() is None
     assert session.accept() is None
-
-
-def test_an_answer_for_a_plane_that_was_left_is_dropped(session, segmenter):
-    session.add_point(60, 50)
-    segmenter.meanwhile = lambda: session.go_to(2)
-    session.outline()
-    assert (session.z, session.draft.mask) == (2, None)
-
-
-def test_an_outline_that_is_not_accepted_waits_on_its_plane(session):
-    mask = session.click(60, 50)
-    session.click(62, 50)
-    session.go_to(2)
-    away = (session.draft.prompts, session.draft.mask, session.draft.left_on)
-    other = session.click(150, 140)
-    session.go_to(1)
-    assert away == (Prompts(), None, (1,))
-    assert is_disc(session.draft.mask, *DISCS[0])
-    assert (session.draft.left_on, session.take_back().area) == ((2,), mask.area)
-    session.accept()
-    session.undo()  # which is of what was accepted, and of nothing else
-    session.go_to(2)
-    assert session.accept().area == other.area
-
-
-def test_the_sizes_of_a_click_are_there_again_on_its_plane(volume):
-    session = Session(volume, Nested())
-    session.click(60, 50)
-    session.next_size()
-    session.go_to(2)
-    session.go_to(1)
-    assert (session.draft.choice, session.draft.mask.area) == ((3, 3), 24**2)
-
-
-def test_what_was_left_before_it_was_outlined_is_outlined_on_coming_back(session, segmenter):
-    session.add_point(60, 50)
-    segmenter.meanwhile = lambda: session.go_to(2)
-    session.outline()
-    segmenter.meanwhile = lambda: None
-    session.go_to(1)
-    assert is_disc(session.outline(), *DISCS[0])
-
-
-def test_nothing_waits_where_nothing_was_found(session):
-    session.click(5, 5)
-    session.go_to(2)
-    assert session.draft.left_on == ()
-
-
-def test_another_model_outlines_also_what_was_left_on_another_plane(session):
-    session.click(60, 50)
-    session.go_to(2)
-    session.use(Nested())
-    session.go_to(1)
-    assert session.outline().area == 16**2
-
-
-def test_an_object_that_is_not_outlined_yet_is_outlined_before_it_is_accepted(session):
-    session.add_point(60, 50)
-    assert is_disc(session.accept(), *DISCS[0])
-
-
-def test_a_taken_object_is_kept_as_it_was_when_it_was_taken(session):
-    session.class_name = "pore"
-    session.click(60, 50)
-    taken = session.take()
-    session.go_to(0)
-    session.class_name = "grain"
-    session.add_point(150, 140)
-    kept = session.keep(taken)
-    assert (kept.z, kept.class_name, len(session.draft.prompts.points)) == (1, "pore", 1)
-    assert is_disc(kept, *DISCS[0])
-
-
-def test_a_taken_object_that_cannot_be_outlined_comes_back(session, segmenter):
-    def fail():
-        raise SegmenterError("gone")
-
-    session.add_point(60, 50)
-    taken = session.take()
-    segmenter.meanwhile = fail
-    with pytest.raises(SegmenterError):
-        session.keep(taken)
-    segmenter.meanwhile = lambda: None
-    assert is_disc(session.accept(), *DISCS[0])
-
-
-def test_a_taken_object_that_cannot_be_outlined_comes_back_to_the_plane_that_was_left(session, segmenter):
-    def fail():
-        raise SegmenterError("gone")
-
-    session.add_point(60, 50)
-    taken = session.take()
-    session.go_to(2)
-    segmenter.meanwhile = fail
-    with pytest.raises(SegmenterError):
-        session.keep(taken)
-    segmenter.meanwhile = lambda: None
-    assert (session.draft.left_on, session.draft.has_come_back, session.accept()) == ((1,), True, None)
-    session.go_to(1)
-    assert is_disc(session.accept(), *DISCS[0])
-
-
-def test_a_taken_object_does_not_push_the_next_one_aside(session):
-    session.add_point(5, 5)
-    taken = session.take()
-    session.click(60, 50)
-    assert session.keep(taken) is None
-    assert is_disc(session.draft.mask, *DISCS[0])
 
 
 def test_a_model_that_fails_leaves_the_points_for_another_try(session, segmenter):

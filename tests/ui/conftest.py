@@ -3,28 +3,29 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-import driver
 import numpy as np
 import pytest
 import tifffile
 from app_process import App, started
+from driver import opened
 from drops_server import DropsServer
+from headless import browser
 from playwright.sync_api import Error
 from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
 
 
-SHARES_THE_APP = {"test_drops_browser.py", "test_gestures.py", "test_main_job.py"}
-"""The files whose tests use the fixture `app`: they run on one core, so that it is started once."""
+SHARE_THE_APP = (HERE / "volume", HERE / "test_drops_browser.py")
+"""Where tests use the fixture `app`: they run on one core, so that it is started once."""
 
 
 class ByApp(LoadScopeScheduling):
     """Keeps tests of one app on one core; the groups of pytest-xdist 3.8 do not work with pytest 9.2 (issue 1386)."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = Path(nodeid.partition("::")[0]).name
-        return "app" if file in SHARES_THE_APP else file
+        file = self.config.rootpath / nodeid.partition("::")[0]
+        return "app" if any(file.is_relative_to(place) for place in SHARE_THE_APP) else file.name
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -43,7 +44,7 @@ def pytest_collection_modifyitems(items):
 def chromium():
     with ExitStack() as stack:
         try:
-            running = stack.enter_context(driver.browser())
+            running = stack.enter_context(browser())
         except Error as error:
             pytest.fail(
                 "No Chromium starts. Install it (Debian: apt install chromium) or set CHROMIUM to its path; "
@@ -68,7 +69,7 @@ def start_app():
 def open_tab(chromium):
     """Return a function that opens the app in a new tab; each tab must end without any trouble in its console."""
     with ExitStack() as tabs:
-        yield lambda url, **how: tabs.enter_context(driver.opened(chromium, url, **how))
+        yield lambda url, **how: tabs.enter_context(opened(chromium, url, **how))
 
 
 @pytest.fixture

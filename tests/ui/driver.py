@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Error, Page, Request, Response, WebSocket, expect, sync_playwright
+from heard import Heard
+from page_scripts import FIGURE, PLACE, READY
+from playwright.sync_api import Browser, Locator, Page, expect
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE_S = 30
 """How long what must come is waited for: on a busy machine it takes its time."""
 expect.set_options(timeout=1000 * PATIENCE_S)
@@ -30,48 +22,6 @@ BENIGN = (
     # Bokeh 3.9 measures a figure that it is still building when a neighbour changes its size; it does so again at once.
     "reading 'top_panel'",
 )
-FIGURE = """(() => {
-  for (const v of Bokeh.index.all_views()) if (v.model.type === 'Figure' && v.el.isConnected) return v
-})()"""
-PLACE = f"""([x, y]) => {{
-  const figure = {FIGURE}, box = figure.canvas_view.events_el.getBoundingClientRect()
-  return [box.left + figure.frame.x_scale.compute(x), box.top + figure.frame.y_scale.compute(y)]
-}}"""
-READY = f"""() => {{
-  const figure = globalThis.Bokeh && {FIGURE}
-  return figure && figure.frame && figure.frame.bbox.width > 20 && figure.model.renderers.length > 3
-    && figure.model.renderers[0].data_source.data.image?.[0]?.length > 4
-}}"""
-WHAT_IS_SEEN = f"""() => {{
-  const pierced = (root, selector) => [...root.querySelectorAll('*')].flatMap((one) =>
-    [...(one.matches(selector) ? [one] : []), ...(one.shadowRoot ? pierced(one.shadowRoot, selector) : [])])
-  globalThis.seen = []
-  const look = () => {{
-    const veil = pierced(document, '.veil').find((one) => one.querySelector('canvas'))
-    const picture = ({READY.strip()})()
-    const now = veil ? veil.textContent : picture ? 'picture' : 'nothing'
-    if (globalThis.seen.at(-1) !== now) globalThis.seen.push(now)
-    requestAnimationFrame(look)
-  }}
-  look()
-}}"""
-"""Notes in every frame of the screen what lies where the image is: the words over the picture before, a picture, or
-nothing."""
-
-
-def find_chromium() -> str | None:
-    """Return the path of a Chromium, or None to let Playwright use its own."""
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    return next((path for name in names if name and (path := shutil.which(name))), None)
-
-
-@contextmanager
-def browser() -> Iterator[Browser]:
-    """Run a headless Chromium."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 @contextmanager
@@ -81,35 +31,6 @@ def opened(browser: Browser, url: str, **how: Any) -> Iterator[Tab]:
     yield tab
     tab.close()
     tab.assert_calm()
-
-
-class Heard:
-    """All that goes to a page and comes from it: addresses, headers and bodies, whatever their status, and frames."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-
-    def listen(self, page: Page) -> None:
-        """Hear what a page says from now on."""
-        page.on("request", self._on_request)
-        page.on("response", self._on_response)
-        page.on("websocket", self._on_socket)
-
-    def _on_request(self, request: Request) -> None:
-        self._hear(request.url, *request.headers.values(), request.post_data_buffer or b"")
-
-    def _on_response(self, response: Response) -> None:
-        self._hear(*response.headers.values())
-        with suppress(Error):  # a redirection has no body
-            self._hear(response.body())
-
-    def _on_socket(self, socket: WebSocket) -> None:
-        self._hear(socket.url)
-        socket.on("framereceived", self._hear)
-        socket.on("framesent", self._hear)
-
-    def _hear(self, *parts: str | bytes) -> None:
-        self.parts += [part.encode() if isinstance(part, str) else part for part in parts]
 
 
 class Tab:
@@ -233,6 +154,19 @@ class Tab:
     def dialogs(self) -> int:
         """Return how many dialogs there are; also one that fades out takes what is done with the mouse."""
         return self.page.get_by_role("dialog").count()
+
+    def shows(self, text: str) -> bool:
+        """Say whether a text is in sight."""
+        return self.page.get_by_text(text).filter(visible=True).count() > 0
+
+    def is_drawing(self) -> bool:
+        """Say whether the next drag draws a box."""
+        return self.page.locator("[data-drawing]").count() > 0
+
+    @property
+    def class_field(self) -> Locator:
+        """The field of the class that new objects get."""
+        return self.page.get_by_label("Class of new objects")
 
     # Doing
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from driver import WHAT_IS_SEEN, Tab, opened
+from driver import Tab, opened
+from page_scripts import WHAT_IS_SEEN
 from playwright.sync_api import expect
 from skimage.draw import disk
 from skimage.io import imsave

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 from databars import with_databar
-from driver import WHAT_IS_SEEN, opened
+from driver import opened
+from page_scripts import WHAT_IS_SEEN
 from playwright.sync_api import expect
 from skimage.draw import disk
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from app_process import free_port
-from driver import Heard
+from heard import Heard
 from playwright.sync_api import expect
 
 from seg_app.io import EmbeddedTiled

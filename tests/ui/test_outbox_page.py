@@ -58,10 +58,6 @@ def tab(one_tab, tmp_path, port) -> Iterator[Tab]:
     one_tab.assert_calm()
 
 
-def saved_on(server: DropsServer) -> list[str]:
-    return [path.name for path in server.root.rglob("*.npz")]
-
-
 def test_what_waits_is_said_exported_and_saved_when_the_server_is_back(tab, drops, tmp_path):
     tab.press("Control+s")
     tab.wait_for_text(WAITS)
@@ -80,7 +76,7 @@ def test_what_waits_is_said_exported_and_saved_when_the_server_is_back(tab, drop
         tab.page.get_by_role("button", name="Try now").click()
         tab.wait_for_text("Saved as fib_volume.npz")
         tab.wait_for_text("fib_volume.npz had to wait, and is saved now.")
-        assert saved_on(server) == ["fib_volume.npz"]
+        assert server.sets() == ["fib_volume.npz"]
     assert not tab.page.get_by_text(WAITS).is_visible()
 
 
@@ -93,7 +89,7 @@ def test_a_failed_save_keeps_the_masks_and_a_later_one_works(tab, drops):
     tab.wait_for_rows(1)
     with drops() as server:
         tab.press("Control+s")
-        tab.wait_until(lambda: saved_on(server) == ["fib_volume.npz"])
+        tab.wait_until(lambda: server.sets() == ["fib_volume.npz"])
         tab.wait_for_text("Saved as fib_volume.npz")
 
 
@@ -110,11 +106,11 @@ def test_after_kill_9_what_waits_arrives_once_and_the_page_comes_back_with_all_t
     tab.wait_until(lost.is_visible)
     with drops() as server:
         own_app.start()
-        tab.wait_until(lambda: saved_on(server))
+        tab.wait_until(server.sets)
         tab.wait_for_picture()
         tab.wait_until(lambda: not lost.is_visible())
         tab.wait_until(lambda: tab.rows() == accepted)
-        assert saved_on(server) == ["fib_volume.npz"]
+        assert server.sets() == ["fib_volume.npz"]
         assert not tab.page.get_by_text(WAITS).is_visible()
     tab.troubles.clear()  # the lost connection, which is the point
 
@@ -127,7 +123,7 @@ def test_a_set_has_the_name_that_was_typed_and_one_that_is_none_is_said(tab, dro
         tab.wait_for_text("Cannot call a set of masks '../etc'")
         field.fill("<b>pores<b>")
         save.click()
-        tab.wait_until(lambda: saved_on(server) == ["fib_volume-=3Cb=3Epores=3Cb=3E.npz"])
+        tab.wait_until(lambda: server.sets() == ["fib_volume-=3Cb=3Epores=3Cb=3E.npz"])
         tab.page.get_by_role("button", name="Load").click()
         tab.wait_for_text("<b>pores<b> · ")
         assert tab.page.locator("b", has_text="pores").count() == 0
@@ -136,5 +132,5 @@ def test_a_set_has_the_name_that_was_typed_and_one_that_is_none_is_said(tab, dro
         tab.page.keyboard.type("2")
         expect(save).to_be_enabled()  # while the field has the focus: the click that leaves it saves
         save.click()
-        tab.wait_until(lambda: len(saved_on(server)) == 2)
+        tab.wait_until(lambda: len(server.sets()) == 2)
         assert not tab.page.get_by_text(WAITS).is_visible()

@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from driver import Heard, Tab, opened
+from driver import Tab, opened
 from drops_server import DropsServer
+from heard import Heard
 from playwright.sync_api import expect
 from serving import running
 

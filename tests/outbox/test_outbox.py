@@ -1,19 +1,11 @@
 """An outbox: a save that fails loses nothing, is repeated by itself, and arrives once."""
 
-import gc
 import logging
-import socket
 import threading
-import weakref
-from contextlib import closing, contextmanager
 from dataclasses import replace
 
-import numpy as np
 import pytest
-import requests
-from builders import square
-from contracts import full
-from drops_server import DropsServer
+from disks import full
 from masks import SMALL
 from threads import until
 
@@ -27,67 +19,9 @@ from seg_app.errors import (
 )
 from seg_app.io import Drops, LocalFolder, MaskStore
 from seg_app.io.formats import npz
-from seg_app.models import Journal, MaskSet, Outbox, Outboxes, Session, Volume
-from seg_app.models.maskset import Saved
-from seg_app.records import Mask, MaskFile
-from seg_app.sam import connect_sam
+from seg_app.records import Mask
 
 OTHER = replace(SMALL, masks=SMALL.masks[:1])
-LONG_S = 3600.0
-VOLUME = Volume.from_array(np.zeros((1, 64, 96), np.uint8))
-
-
-@pytest.fixture
-def port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-@pytest.fixture
-def server(tmp_path, port):
-    """Return a function that runs Drops for a while, always on one port and one disk."""
-
-    @contextmanager
-    def running(password="secret", **how):
-        with DropsServer(tmp_path / "drops", "ann", password, port=port, **how) as there:
-            yield there
-
-    (tmp_path / "drops").mkdir()
-    return running
-
-
-@pytest.fixture
-def store(port):
-    with requests.Session() as http:
-        yield MaskStore(Drops(http, f"http://127.0.0.1:{port}", user="ann", password="secret", timeout_s=5), "masks")
-
-
-@pytest.fixture
-def outbox_of(store, tmp_path):
-    """Return a function that starts a program's outbox, always over one folder; each ends with the test."""
-    started = []
-
-    def start(place=store, pause_s=LONG_S):
-        started.append(Outbox(tmp_path / "outbox", place, first_pause_s=pause_s, longest_pause_s=pause_s))
-        return started[-1]
-
-    yield start
-    for outbox in started:
-        outbox.close()
-
-
-@pytest.fixture
-def outbox(outbox_of):
-    """An outbox that does not try again by itself for an hour."""
-    return outbox_of()
-
-
-@pytest.fixture
-def waiting(outbox):
-    """The same, with one set that could not be delivered."""
-    with pytest.raises(UnreachableError):
-        outbox.save(SMALL)
-    return outbox
 
 
 def heard(model, name, timeout_s=30):
@@ -98,10 +32,6 @@ def heard(model, name, timeout_s=30):
         assert told.wait(timeout_s)
     model.param.unwatch(watcher)
     return getattr(model, name)
-
-
-def delivered(drops):
-    return sorted(path.name for path in drops.root.rglob("*.npz"))
 
 
 # What is saved at once
@@ -156,7 +86,7 @@ def test_saving_again_delivers_what_waits_first_and_keeps_no_double(waiting, ser
     with server() as drops:
         assert waiting.save(SMALL).endswith("/fib volume.npz")
         assert waiting.save(OTHER).endswith("/fib volume_1.npz")
-        assert delivered(drops) == ["fib volume.npz", "fib volume_1.npz"]
+        assert drops.sets() == ["fib volume.npz", "fib volume_1.npz"]
     assert waiting.waiting == ()
 
 
@@ -166,7 +96,7 @@ def test_sets_arrive_in_the_order_in_which_they_were_saved(waiting, server, stor
     with server() as drops:
         waiting.try_now()
         files = [store.load(f"masks/https=3A=2F=2Ftiled.example.org=2Fapi/samples/fib volume/{name}")
-                 for name in delivered(drops)]  # fmt: skip
+                 for name in drops.sets()]  # fmt: skip
     assert files == [SMALL, OTHER]
     assert waiting.arrived.name == "fib volume_1.npz"
 
@@ -192,7 +122,7 @@ def test_a_wrong_password_is_waited_out(outbox, server):
     assert not outbox.waiting[0].is_stuck
     with server() as drops:
         outbox.try_now()
-        assert delivered(drops) == ["fib volume.npz"]
+        assert drops.sets() == ["fib volume.npz"]
 
 
 def test_it_is_tried_again_by_itself(outbox_of, server, store):
@@ -221,27 +151,8 @@ def test_after_a_restart_it_is_delivered_by_itself(waiting, outbox_of, server):
     with server() as drops:
         again = outbox_of()
         again.close()  # after what it is doing
-        assert delivered(drops) == ["fib volume.npz"]
+        assert drops.sets() == ["fib volume.npz"]
     assert (again.waiting, again.arrived.name) == ((), "fib volume.npz")
-
-
-@pytest.fixture
-def outboxes_of(store, tmp_path):
-    """Return a function that gives the outboxes of all users, as after a start of the program."""
-    return lambda: Outboxes(tmp_path / "all", store, journals=tmp_path / "journals")
-
-
-def test_the_outboxes_of_all_users_go_on_after_a_restart(outboxes_of, server, tmp_path):
-    with closing(outboxes_of()) as before:
-        for user in ("ann", "../bob"):
-            with pytest.raises(UnreachableError):
-                before.of(user).save(SMALL, title=user[-3:])
-        assert before.of("ann") is before.of("ann")
-    with server() as drops, closing(outboxes_of()) as after:
-        after.resume()
-        after.close()
-        assert delivered(drops) == ["fib volume-ann.npz", "fib volume-bob.npz"]
-    assert [path.name for path in tmp_path.iterdir() if path.name not in ("drops", "journals")] == ["all"]
 
 
 # Once, and never twice
@@ -268,7 +179,7 @@ def test_a_crash_while_a_set_is_delivered_delivers_it_once(outbox_of, server, st
         again = outbox_of()
         until(lambda: again.arrived)
         again.close()
-        assert delivered(drops) == ["fib volume.npz"]
+        assert drops.sets() == ["fib volume.npz"]
         assert store.load(again.arrived.saving.path) == SMALL
 
 
@@ -285,7 +196,7 @@ def test_an_answer_that_was_lost_delivers_once(outbox, server, monkeypatch):
             with pytest.raises(UnreachableError):
                 outbox.save(SMALL)
         outbox.try_now()
-        assert delivered(drops) == ["fib volume.npz"]
+        assert drops.sets() == ["fib volume.npz"]
 
 
 def test_many_who_try_at_once_deliver_once(waiting, server):
@@ -295,7 +206,7 @@ def test_many_who_try_at_once_deliver_once(waiting, server):
             thread.start()
         for thread in threads:
             thread.join()
-        assert delivered(drops) == ["fib volume.npz"]
+        assert drops.sets() == ["fib volume.npz"]
 
 
 def test_two_programs_over_one_folder_deliver_once(waiting, outbox_of, server):
@@ -303,7 +214,7 @@ def test_two_programs_over_one_folder_deliver_once(waiting, outbox_of, server):
         second = outbox_of()
         waiting.try_now()
         second.close()
-        assert delivered(drops) == ["fib volume.npz"]
+        assert drops.sets() == ["fib volume.npz"]
 
 
 # What can never be delivered
@@ -314,7 +225,7 @@ def test_a_damaged_upload_is_not_repeated_by_itself(outbox, server):
         with pytest.raises(DamagedError, match=r"arrived damaged.*export it"):
             outbox.save(SMALL)
         outbox._try_quietly()
-        assert delivered(drops) == ["fib volume.npz"]
+        assert drops.sets() == ["fib volume.npz"]
     assert outbox.waiting[0].is_stuck
     with server():
         outbox.try_now()
@@ -327,7 +238,7 @@ def test_what_is_stuck_holds_up_nothing_else(outbox, server):
         with pytest.raises(UnsafeNameError, match=r"has a '\.\.'"):
             outbox.save(bad)
         outbox.save(SMALL)
-        assert delivered(drops) == ["fib volume.npz"]
+        assert drops.sets() == ["fib volume.npz"]
     (held,) = outbox.waiting
     assert held.is_stuck
     assert "Open its full path" in held.reason
@@ -354,7 +265,7 @@ def test_a_damaged_file_in_the_outbox_is_named_and_holds_up_nothing(waiting, ser
     kept.write_bytes(b"damaged")
     with server() as drops:
         waiting.save(OTHER)
-        assert delivered(drops) == ["fib volume.npz"]
+        assert drops.sets() == ["fib volume.npz"]
     (held,) = waiting.waiting
     assert held.is_stuck
     assert "in the outbox: not a mask set" in held.reason
@@ -376,97 +287,3 @@ def test_what_nobody_foresaw_does_not_end_the_trying(outbox_of, server, monkeypa
             outbox.save(SMALL)
         heard(outbox, "arrived")
         assert "LookupError: a bug" in caplog.text
-
-
-# The session
-
-
-@pytest.fixture
-def session(outbox):
-    session = Session(Volume.from_array(np.zeros((1, 64, 96), np.uint8)), connect_sam("classical:"), store=outbox)
-    session.masks.add([square()])
-    return session
-
-
-def test_a_session_hears_that_its_masks_have_arrived(session, outbox, server):
-    with pytest.raises(UnreachableError):
-        session.save()
-    before = session.unsaved
-    with server():
-        outbox.try_now()
-    assert (before, session.unsaved, session.has_news) == (True, False, False)
-    assert session.saved_as.endswith("array.npz")
-
-
-def test_masks_that_changed_meanwhile_are_still_to_be_saved(session, outbox, server):
-    with pytest.raises(UnreachableError):
-        session.save()
-    session.masks.add([square(1, 1)])
-    with server():
-        outbox.try_now()
-    assert (session.unsaved, session.saved_as) == (True, "")
-
-
-def test_what_arrives_is_noted_for_its_image_though_another_one_is_on_view(outboxes_of, store, server, tmp_path):
-    image = replace(SMALL.image, shape=(1, 64, 96))
-    masks = MaskSet(Journal.of_image(tmp_path / "journals" / "ann", image))
-    masks.add([square()])
-    with closing(outboxes_of()) as before, pytest.raises(UnreachableError):
-        before.of("ann").save(MaskFile(image, masks.masks), title="pores")
-    with server(), closing(outboxes_of()) as after:
-        other = Session(VOLUME, connect_sam("classical:"), store=after.of("ann"))
-        after.of("ann").try_now()
-        assert other.saved_as == ""
-    saved = MaskSet(Journal.of_image(tmp_path / "journals" / "ann", image)).saved
-    assert (saved.masks, saved.saving.title, saved.saving.where) == (masks.masks, "pores", store.where)
-    assert saved.saving.path.endswith("fib volume-pores.npz")
-
-
-def test_masks_that_changed_before_they_arrived_are_not_noted(outboxes_of, server, tmp_path):
-    masks = MaskSet(Journal.of_image(tmp_path / "journals" / "ann", SMALL.image))
-    masks.add([square()])
-    with closing(outboxes_of()) as before, pytest.raises(UnreachableError):
-        before.of("ann").save(MaskFile(SMALL.image, masks.masks))
-    masks.add([square(1, 1)])
-    with server() as drops, closing(outboxes_of()) as after:
-        after.of("ann").try_now()
-        assert delivered(drops)
-    assert MaskSet(Journal.of_image(tmp_path / "journals" / "ann", SMALL.image)).saved == Saved()
-
-
-def test_a_set_gets_the_title_of_the_session_and_a_new_title_a_new_set(session, server):
-    with server():
-        session.set_title = " <b>pores<b>:1 "
-        session.save()
-        assert not session.has_news
-        session.set_title = ""
-        assert session.has_news
-        session.save()
-        assert session.save().endswith("/array.npz")
-        assert [saved.title for saved in session.saved_sets()] == ["", "<b>pores<b>:1"]
-
-
-def test_an_outbox_keeps_no_session_alive(outbox):
-    session = Session(Volume.from_array(np.zeros((1, 64, 96), np.uint8)), connect_sam("classical:"), store=outbox)
-    gone = weakref.ref(session)
-    del session
-    gc.collect()
-    assert gone() is None
-
-
-def test_an_image_opens_while_a_set_is_on_its_way(outbox, monkeypatch):
-    is_storing, may_go_on, went_on = threading.Event(), threading.Event(), []
-
-    def slow(*_, **__):
-        is_storing.set()
-        went_on.append(may_go_on.wait(30))
-        raise StorageError("It took too long.")
-
-    monkeypatch.setattr(MaskStore, "save", slow)
-    saving = threading.Thread(target=pytest.raises, args=(StorageError, outbox.save, SMALL))
-    saving.start()
-    assert is_storing.wait(30)
-    Session(VOLUME, connect_sam("classical:"), store=outbox)
-    may_go_on.set()
-    saving.join(30)
-    assert went_on == [True]

@@ -1,65 +1,23 @@
 """Files that a user hands over: kept completely or not at all, under safe names, and only when they can be read."""
 
-import json
 import os
 import shutil
 import time
-from pathlib import Path, PurePath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import pytest
-import tifffile
-import zarr
+from handing_over import hand_over, kept
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seg_app.errors import MissingError, SegAppError, StorageError, UnreadableError
 from seg_app.io import inbox as module
-from seg_app.io import ome_zarr
-from seg_app.io.files import open_file
 from seg_app.io.folders import look_into
 from seg_app.io.inbox import Delivery, Inbox
 
 # ome-zarr uses its own deprecated class when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
-
-
-@pytest.fixture
-def inbox(tmp_path):
-    return Inbox.of(tmp_path, "ada")
-
-
-@pytest.fixture
-def image(tmp_path):
-    """The bytes of a TIFF."""
-    tifffile.imwrite(tmp_path / "a.tif", np.arange(12, dtype=np.uint8).reshape(3, 4), photometric="minisblack")
-    return (tmp_path / "a.tif").read_bytes()
-
-
-def hand_over(inbox, **files):
-    """Hand over files, whose names have __ for the dot, in parts of 100 bytes."""
-    return deliver(inbox, {name.replace("__", "."): data for name, data in files.items()})
-
-
-def deliver(inbox, files):
-    """Hand over files in parts of 100 bytes, which do not end where a file does."""
-    delivery = inbox.receive((name, len(data)) for name, data in files.items())
-    row = b"".join(files.values())
-    for offset in range(0, len(row), 100):
-        delivery.write(offset, row[offset : offset + 100])
-    return delivery.finish()
-
-
-def files_of(folder):
-    """Return the files below a folder as a page sends them: path from the folder above -> bytes."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder.parent).as_posix(): path.read_bytes() for path in paths}
-
-
-def kept(inbox):
-    """Return all files of the inbox, also hidden ones."""
-    return sorted(path.relative_to(inbox.folder).as_posix() for path in inbox.folder.rglob("*") if path.is_file())
 
 
 def test_a_file_is_kept_as_it_is(inbox, image):
@@ -143,35 +101,6 @@ def test_text_alone_is_no_image(inbox):
         hand_over(inbox, a__txt=b"PixelSize=4")
 
 
-PLANES = np.arange(2 * 30 * 1000, dtype=np.uint16).reshape(2, 30, 1000)
-
-
-@pytest.fixture
-def cells(tmp_path):
-    """The files of an OME-Zarr image of two levels, which has a scale."""
-    ome_zarr.write(tmp_path / "cells.ome.zarr", PLANES, pixel_size_nm=(20, 4, 5))
-    return files_of(tmp_path / "cells.ome.zarr")
-
-
-@pytest.mark.parametrize("name", ["cells.ome.zarr", "cells"])
-def test_a_zarr_folder_is_kept_as_it_is_and_has_its_levels_and_scale(inbox, cells, name):
-    files = {path.replace("cells.ome.zarr", name): data for path, data in cells.items()}
-    folder, troubles = deliver(inbox, files)
-    assert files_of(folder / name) == files
-    image = open_file(folder / name)
-    assert (troubles, len(image.levels), image.calibration.pixel_size_nm) == ([], 2, (20, 4, 5))
-    np.testing.assert_array_equal(image.levels[0].values, PLANES)
-    assert (folder.name, inbox.files_in(folder.name)) == (PurePath(name).stem, [name])
-    inbox.discard(folder.name)
-    assert kept(inbox) == []
-
-
-def test_an_array_of_zarr_2_is_kept(inbox, tmp_path):
-    zarr.create_array(tmp_path / "a.zarr", data=PLANES, chunks=(1, 30, 1000), zarr_format=2)
-    folder, _ = deliver(inbox, files_of(tmp_path / "a.zarr"))
-    np.testing.assert_array_equal(open_file(folder / "a.zarr").levels[0].values, PLANES)
-
-
 @given(st.lists(st.binary(min_size=1, max_size=9), max_size=6), st.lists(st.integers(0, 12)))
 def test_however_files_are_cut_into_parts_they_arrive_as_they_were(contents, lengths):
     files = {f"a.zarr/{n % 2}/{n}": data for n, data in enumerate(contents)}
@@ -182,51 +111,6 @@ def test_however_files_are_cut_into_parts_they_arrive_as_they_were(contents, len
             offset = delivery.write(offset, row[offset : offset + length])
         assert offset == len(row)
         assert {path: (Path(folder) / path).read_bytes() for path in files} == files
-
-
-def test_a_zarr_folder_that_cannot_be_read_says_why_and_nothing_is_kept_of_it(inbox, cells, image):
-    damaged = {path: data for path, data in cells.items() if "/1/" not in path}
-    with pytest.raises(UnreadableError, match=r"Cannot read cells\.ome.*'1'.*incomplete"):
-        deliver(inbox, damaged)
-    assert list(inbox.folder.iterdir()) == []
-    folder, (trouble,) = deliver(inbox, {**damaged, "grain.tif": image})
-    assert ([path.name for path in folder.iterdir()], "cells.ome" in trouble) == (["grain.tif"], True)
-
-
-def test_a_chunk_of_a_zarr_folder_that_was_cut_off_is_said(inbox, cells):
-    first = "cells.ome.zarr/0/c/0/0/0"
-    with pytest.raises(UnreadableError, match="cut off"):
-        deliver(inbox, {**cells, first: cells[first][:100]})
-    assert list(inbox.folder.iterdir()) == []
-
-
-@pytest.mark.parametrize("way", ["../secret.zarr", "../../ada/secret/secret.zarr", "{inbox}/secret.zarr"])
-def test_a_zarr_folder_that_names_what_lies_elsewhere_shows_nothing_of_it(inbox, tmp_path, way):
-    zarr.create_array(tmp_path / "secret.zarr", data=PLANES)
-    folder, _ = deliver(inbox, files_of(tmp_path / "secret.zarr"))
-    attributes = {"multiscales": [{"axes": ["z", "y", "x"], "datasets": [{"path": way.format(inbox=folder)}]}]}
-    zarr.open_group(tmp_path / "spy.zarr", mode="w", zarr_format=2, attributes=attributes)
-    with pytest.raises(UnreadableError, match="spy"):
-        deliver(inbox, files_of(tmp_path / "spy.zarr"))
-    assert [path.name for path in inbox.folder.iterdir()] == ["secret"]
-
-
-@pytest.mark.parametrize("dtype", ["|O", "|u1"])
-def test_a_pickle_in_a_zarr_folder_is_never_run(inbox, tmp_path, dtype):
-    filters = [{"id": "vlen-utf8"}, {"id": "pickle"}] if dtype == "|O" else [{"id": "pickle"}]
-    about = {"zarr_format": 2, "shape": [4, 4], "chunks": [4, 4], "dtype": dtype, "filters": filters}
-    about |= {"fill_value": None, "order": "C", "compressor": None}
-    pickled = f"cos\nmkdir\n(S'{tmp_path / 'run'}'\ntR.".encode()
-    with pytest.raises(UnreadableError):
-        deliver(inbox, {"a.zarr/.zarray": json.dumps(about).encode(), "a.zarr/0.0": pickled})
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_zarr_folder_that_tells_of_more_than_it_holds_is_refused(inbox, tmp_path):
-    zarr.create_array(tmp_path / "a.zarr", shape=(1, 3 * 10**9, 1), dtype="u1", chunks=(1, 64, 1))
-    with pytest.raises(UnreadableError, match=r"Cannot read a\.zarr: its header tells of 3000000000 bytes"):
-        deliver(inbox, files_of(tmp_path / "a.zarr"))
-    assert list(inbox.folder.iterdir()) == []
 
 
 def test_files_that_the_disk_takes_for_one_are_not_mixed(inbox):
