@@ -121,8 +121,9 @@ class Page(Viewer):
         def deliver(folder: Path, troubles: list[str]) -> None:
             opening = self.worker.run(f"Opening {folder.name}", desk.open_delivered, folder)
             opening.add_done_callback(lambda _: self._courier(browser.reread))
-            if troubles:
-                opening.add_done_callback(lambda _: self.worker.complain(" ".join(troubles[:3])))
+            if troubles:  # said by the workbench of the new image, which the page makes before
+                said = " ".join(troubles[:3])
+                opening.add_done_callback(lambda _: self._courier(lambda: self.worker.complain(said)))
 
         self._reception.dismiss(self._ticket)
         self._ticket = self._reception.admit(desk.inbox, deliver)

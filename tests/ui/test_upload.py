@@ -89,8 +89,24 @@ def test_the_images_of_a_dropped_folder_are_a_volume(tab, tmp_path):
     for n in (1, 2, 10):
         tifffile.imwrite(folder / f"slice_{n}.tif", np.full((64, 96), n, np.uint8), photometric="minisblack")
     (folder / "Thumbs.db").write_bytes(b"no image")
+    (folder / "notes.txt").write_text("before the images")
     drop(tab, folder)
     tab.wait_for_file("96 × 64 × 3")
+    tab.wait_for_file("recording")
+
+
+def test_of_what_is_dropped_together_the_good_is_opened_and_the_damaged_says_why(tab, tmp_path):
+    name = uuid4().hex[:8]  # no name of an earlier try
+    files = [tmp_path / f"{name}_{letter}.tif" for letter in "abc"]
+    files[0].write_bytes(b"garbage")
+    for path in files[1:]:
+        tifffile.imwrite(path, np.eye(50, dtype=np.uint8), photometric="minisblack")
+    drop(tab, *files)
+    tab.wait_for_file(f"{name}_b · 50 × 50")
+    tab.wait_for_picture()
+    tab.wait_for_file(f"{name}_a.tif: ")
+    expect(tab.page.get_by_role("treeitem", name=f"{name}_b").first).to_be_visible()  # listed since, too
+    expect(tab.page.get_by_role("alert").get_by_text(f"{name}_a.tif: ")).to_be_visible()
 
 
 def test_a_dropped_zarr_folder_is_shown_with_its_scale_and_one_of_no_use_says_why(tab, tmp_path):
@@ -119,11 +135,11 @@ def test_a_dropped_zarr_folder_is_shown_with_its_scale_and_one_of_no_use_says_wh
     tab.troubles.clear()  # the browser notes every request that was refused
 
 
-def drop(tab, path):
-    """Drop what is at a path, as from a file manager."""
+def drop(tab, *paths):
+    """Drop what is at some paths, as from a file manager."""
     session = tab.page.context.new_cdp_session(tab.page)
     for kind in ("dragEnter", "dragOver", "drop"):
-        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
         session.send("Input.dispatchDragEvent", {"type": kind, "x": 640, "y": 400, "data": data})
     session.detach()
 
