@@ -70,8 +70,8 @@ def image(tmp_path):
     return (tmp_path / "a.tif").read_bytes()
 
 
-def announce(*files):
-    return json.dumps([{"name": name, "size": size} for name, size in files]).encode()
+def announce(*files, folder=""):
+    return json.dumps({"folder": folder, "files": [{"name": name, "size": size} for name, size in files]}).encode()
 
 
 def test_a_file_in_two_parts_is_delivered(post, image, delivered, tmp_path):
@@ -81,6 +81,13 @@ def test_a_file_in_two_parts_is_delivered(post, image, delivered, tmp_path):
     assert post("finish").status_code == 200
     assert delivered == [(tmp_path / "inbox" / "a", [])]
     assert (tmp_path / "inbox" / "a" / "a.tif").read_bytes() == image
+
+
+def test_the_files_of_a_folder_keep_its_name(post, image, delivered, tmp_path):
+    post("begin", announce(("notes.txt", 2), ("a.tif", len(image)), folder="../run <1>.zarr"))
+    post("part", b"hi" + image, offset=0)
+    assert post("finish").status_code == 200
+    assert delivered == [(tmp_path / "inbox" / "run _1_", [])]
 
 
 def test_without_a_ticket_nothing_is_taken(address, post, tmp_path):
@@ -97,7 +104,7 @@ def test_a_ticket_ends_with_its_page(reception, address, tmp_path):
     begin = partial(httpx.post, f"{address}/begin", headers={TICKET: ticket}, trust_env=False)
     assert begin(content=announce(("a.tif", 9))).status_code == 200
     reception.dismiss(ticket)
-    assert begin(content=b"[]").status_code == 403
+    assert begin(content=announce()).status_code == 403
     until(lambda: not list((tmp_path / "inbox").iterdir()))
 
 
@@ -110,10 +117,10 @@ def test_a_part_that_is_too_large_is_not_collected(post):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[1]", b'[{"name": "a.tif"}]', b'[{"name": "a.tif", "size": "x"}]', b'[{"name": "a", "size": 1e999}]'],
+    [b"1", b'[{"name": "a.tif"}]', b'[{"name": "a.tif", "size": "x"}]', b'[{"name": "a", "size": 1e999}]', b"[", b""],
 )
 def test_a_list_that_makes_no_sense_is_said(post, body):
-    answer = post("begin", body)
+    answer = post("begin", b'{"folder": "", "files": %b}' % body)
     assert (answer.status_code, "Reload the page" in answer.json()["trouble"]) == (422, True)
 
 

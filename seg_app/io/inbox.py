@@ -1,8 +1,9 @@
 """Files that a user hands over: received in parts, kept below a folder here, never over another one.
 
-What is handed over at once has a folder of its own, `<inbox>/<user>/<name of the first file>`: files that belong
-together, such as the planes of a volume or the text file of a microscope, are found together, and files that only have
-similar names do not become a volume. A Zarr folder keeps its folders.
+What is handed over at once has a folder of its own, `<inbox>/<user>/<name>`, which has the name of the folder that it
+was in, else that of the first file: files that belong together, such as the planes of a volume or the text file of a
+microscope, are found together, and files that only have similar names do not become a volume. A Zarr folder keeps its
+folders.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from seg_app.io.copies import megabytes
 from seg_app.io.folders import Place, content_of, look_into, parts_of
 from seg_app.io.levels import opened, readable
 from seg_app.io.maskstore import encoded
-from seg_app.io.packing import packed
+from seg_app.io.packing import packed, safe_folder
 from seg_app.io.tiled_folders import INBOX
 from seg_app.io.zarr_files import check_claims
 
@@ -63,9 +64,10 @@ class Inbox:
         """Whether nothing is in it that could be shown."""
         return all(path.name.startswith(".") for path in self.folder.glob("*"))
 
-    def receive(self, files: Iterable[tuple[str, int]]) -> Delivery:
+    def receive(self, files: Iterable[tuple[str, int]], *, name: str = "") -> Delivery:
         """Begin to receive files, announced by their names and bytes; what is half received since long is removed.
 
+        name: of the folder that they were in, which is made safe; '' where they were in none.
         Raises UnsafeNameError and UnreadableError like `packed` when one of them is not taken, StorageError when there
         is no space for them; nothing is changed then.
         """
@@ -81,7 +83,7 @@ class Inbox:
             self._check_space(sizes)
             draft = self.folder / f"{DRAFT}{uuid.uuid4().hex}"
             draft.mkdir()
-        return Delivery(self.folder, draft, sizes)
+        return Delivery(self.folder, draft, sizes, name=safe_folder(name))
 
     def _check_space(self, sizes: Mapping[str, int]) -> None:
         total = sum(sizes.values())
@@ -116,10 +118,14 @@ class Inbox:
 class Delivery:
     """Files that are handed over together; they appear in the inbox when all are there, or not at all."""
 
-    def __init__(self, folder: Path, draft: Path, sizes: Mapping[str, int]) -> None:
-        """Receive files into `draft`, which becomes a folder in `folder`; `sizes`: path in it -> bytes, none is 0."""
-        self._folder, self._draft = folder, draft
-        self._first, self._total = next(iter(sizes), ""), sum(sizes.values())
+    def __init__(self, folder: Path, draft: Path, sizes: Mapping[str, int], *, name: str = "") -> None:
+        """Receive files into `draft`, which becomes the folder `name` in `folder`; '': as the first one that is kept.
+
+        `sizes`: path in it -> bytes, none is 0.
+        """
+        self._folder, self._draft, self._name = folder, draft, name
+        self._tops = list(dict.fromkeys(path.partition("/")[0] for path in sizes))
+        self._total = sum(sizes.values())
         self._received = 0
         self._coming = iter(sizes.items())
         self._path, self._missing = draft, 0
@@ -172,8 +178,9 @@ class Delivery:
                 raise StorageError("Not all of the files have come. Open them again.")
             troubles = _remove_unreadable(self._draft)
             with _as_storage_error(self._folder):
-                stem = PurePosixPath(self._first.partition("/")[0]).stem
-                return _renamed(self._draft, self._folder, stem.removesuffix(".zarr")), troubles
+                first = next(top for top in self._tops if (self._draft / top).exists())
+                name = self._name or safe_folder(PurePosixPath(first).stem)
+                return _renamed(self._draft, self._folder, name), troubles
         finally:
             shutil.rmtree(self._draft, ignore_errors=True)
 

@@ -141,14 +141,27 @@ class _Packing:
 def safe_name(name: str) -> str:
     """Return the last part of a name as every file system takes it. Raises UnsafeNameError when nothing is left."""
     last = re.split(r"[/\\]", name)[-1]
-    clean = re.sub(r'[\x00-\x1f\x7f-\x9f<>:"|?*#%\u200e\u200f\u202a-\u202e\ud800-\udfff]+', "_", last).strip(" .")
+    clean = _cleaned(last)
     stem, dot, suffix = clean.rpartition(".")
     clean = f"{stem[:MOST_LETTERS].rstrip(' .')}{dot}{suffix[:16]}" if dot else clean[:MOST_LETTERS]
-    if RESERVED.fullmatch(clean):
-        clean = f"_{clean}"
     if not re.search(r"\w", clean):
         raise UnsafeNameError(f"'{last[:40]}' is no name that a file can have. Give the file another one.")
-    return clean
+    return _unreserved(clean)
+
+
+def safe_folder(name: str) -> str:
+    """Return the last part of the name of a folder likewise, which is not taken for a Zarr folder; '' of nothing."""
+    clean = re.sub(r"(\.zarr)+$", "", _cleaned(re.split(r"[/\\]", name)[-1]), flags=re.IGNORECASE)
+    clean = clean[:MOST_LETTERS].strip(" .")
+    return _unreserved(clean) if re.search(r"\w", clean) else ""
+
+
+def _cleaned(name: str) -> str:
+    return re.sub(r'[\x00-\x1f\x7f-\x9f<>:"|?*#%\u200e\u200f\u202a-\u202e\ud800-\udfff]+', "_", name).strip(" .")
+
+
+def _unreserved(name: str) -> str:
+    return f"_{name}" if RESERVED.fullmatch(name) else name
 
 
 def _check_kind(name: str, size: int) -> None:

@@ -73,7 +73,7 @@ class Reception:
 
 @stream_request_body
 class UploadHandler(RequestHandler):
-    """Takes files: `begin` with names and sizes, then all of them `part` by `part`, then `finish`; or `cancel`."""
+    """Takes files: `begin` with folder, names and sizes, then all `part` by `part`, then `finish`; or `cancel`."""
 
     def initialize(self, reception: Reception) -> None:
         """Take the guests of this server."""
@@ -133,7 +133,8 @@ class UploadHandler(RequestHandler):
 
 def _announced(inbox: Inbox, body: bytes) -> Delivery:
     try:
-        files = [(str(one["name"]), int(one["size"])) for one in json.loads(body)]
+        told = json.loads(body)
+        files, name = [(str(one["name"]), int(one["size"])) for one in told["files"]], str(told["folder"])
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise StorageError("The list of files cannot be read. Reload the page and open them again.") from error
-    return inbox.receive(files)
+    return inbox.receive(files, name=name)

@@ -86,9 +86,10 @@ class Upload(JSComponent):
         }
         if (pieces.length) yield [files.at(-1).path, new Blob(pieces)]
       }
-      const send = async (files) => {
+      const send = async (files, folder) => {
         const total = files.reduce((sum, { file }) => sum + file.size, 0)
-        const list = new Blob([JSON.stringify(files.map(({ path, file }) => ({ name: path, size: file.size })))])
+        const names = files.map(({ path, file }) => ({ name: path, size: file.size }))
+        const list = new Blob([JSON.stringify({ folder, files: names })])
         if (list.size > model.part_bytes) throw new Error(model.too_many)
         await ask('begin', '', list)
         let sent = 0
@@ -100,12 +101,12 @@ class Upload(JSComponent):
         show('Looking at what has come …')
         await ask('finish', '', '')
       }
-      const open = async (look) => {
+      const open = async (look, folder = '') => {
         if (going) return
         going = new AbortController()
         show('Looking what is there …')
         try {
-          await send(await look(going.signal))
+          await send(await look(going.signal), folder)
         } catch (error) {
           show('Removing what has come …')
           await ask('cancel', '', '').catch(() => null)
@@ -179,7 +180,7 @@ class Upload(JSComponent):
           const isFolder = (item) => item.webkitGetAsEntry?.()?.isDirectory
           const folders = items.filter(isFolder).map((item) => item.webkitGetAsEntry())
           const files = items.filter((item) => !isFolder(item)).map((item) => named(item.getAsFile()))
-          if (folders.length) open((signal) => lookInto(folders, files, signal))
+          if (folders.length) open((signal) => lookInto(folders, files, signal), folders[0].name)
           else if (files.length) open(() => files)
         },
       }

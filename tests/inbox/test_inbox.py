@@ -91,9 +91,19 @@ def test_what_cannot_be_read_says_why_and_is_not_kept(inbox):
 
 
 def test_a_file_that_cannot_be_read_does_not_take_the_others_with_it(inbox, image):
-    folder, (trouble,) = hand_over(inbox, good__tif=image, bad__tif=b"garbage")
-    assert [path.name for path in folder.iterdir()] == ["good.tif"]
+    folder, (trouble,) = hand_over(inbox, bad__tif=b"garbage", good__tif=image)
+    assert (folder.name, [path.name for path in folder.iterdir()]) == ("good", ["good.tif"])
     assert "bad.tif" in trouble
+
+
+@pytest.mark.parametrize(
+    ("name", "kept_as"),
+    [("run 1.5 at night", "run 1.5 at night"), ("/a/b.zarr.ZARR", "b"), ("con", "_con"), ("..", "a")],
+)
+def test_the_files_of_a_folder_keep_its_name_made_safe(inbox, image, name, kept_as):
+    delivery = inbox.receive([("a.tif", len(image))], name=name)
+    delivery.write(0, image)
+    assert delivery.finish()[0] == inbox.folder / kept_as
 
 
 def test_text_alone_is_no_image(inbox):
