@@ -1,5 +1,7 @@
 """Files and arrays here, opened as planes: what every format gives, and what is said of the rest."""
 
+import shutil
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -150,6 +152,32 @@ def test_half_a_file_is_unreadable(tmp_path, suffix):
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(UnreadableError, match=path.name):
         open_file(path)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.npy"])
+def test_half_a_file_says_how_much_is_missing(tmp_path, name):
+    path, planes = tmp_path / name, np.zeros((4, 500, 500), np.uint8)
+    tiff(path, planes) if name == "a.tif" else np.save(path, planes)
+    path.write_bytes(path.read_bytes()[:400_000])
+    with pytest.raises(UnreadableError, match=rf"{name}: it ends too early: it has 0\.4 of 1\.0 MB .*Copy it again"):
+        open_file(path)
+
+
+@pytest.mark.parametrize("suffix", sorted(set(FORMATS) - {".zarr"}))
+def test_of_damage_the_user_reads_no_words_of_a_library(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"garbage" * 500)
+    with pytest.raises(UnreadableError, match=r"^Cannot read a\.\w+: it is .*\. .*opy it again") as caught:
+        open_file(path)
+    assert "garb" not in str(caught.value)
+    assert not any(word in str(caught.value) for word in ("header=", "pickle", "synchronously", "MRC", "mmap"))
+
+
+def test_a_level_that_is_missing_is_named(tmp_path):
+    ome_zarr.write(tmp_path / "a.zarr", STACK)
+    shutil.rmtree(tmp_path / "a.zarr" / "0")
+    with pytest.raises(UnreadableError, match="its level '0' is missing"):
+        open_file(tmp_path / "a.zarr")
 
 
 def test_a_damaged_chunk_does_not_take_the_others_with_it(tmp_path):

@@ -121,7 +121,7 @@ def test_what_cannot_be_read_says_why_and_does_not_stop_the_others(source, folde
     (folder / "empty.png").touch()
     entries = {entry.name: entry for entry in source.browse("samples")}
     assert [name for name in entries if not entries[name].problem] == ["good.tif"]
-    assert "bad.tif: not a TIFF" in (entries["bad.tif"].problem or "")
+    assert "bad.tif: it is no TIFF file" in (entries["bad.tif"].problem or "")
     with pytest.raises(UnreadableError, match=r"empty\.png: it is empty"):
         source.open("samples/empty.png")
 

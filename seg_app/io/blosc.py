@@ -12,6 +12,8 @@ from numcodecs.blosc import Blosc
 from zarr.codecs import BloscCodec
 from zarr.registry import register_codec
 
+from seg_app.io.damage import FlawError
+
 if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec
     from zarr.core.buffer import Buffer
@@ -33,11 +35,11 @@ def refuse_damaged_chunks() -> None:
 
 
 def check_chunk(chunk: Any) -> None:
-    """Raise ValueError when the bytes of a chunk are fewer than it says itself, or its sizes are impossible."""
+    """Raise FlawError when the bytes of a chunk are fewer than it says itself, or its sizes are impossible."""
     data = np.frombuffer(chunk, np.uint8)
     unpacked, _, packed = np.frombuffer(data[:HEADER_BYTES].tobytes().ljust(HEADER_BYTES, b"\0"), "<i4")[1:]
     if not HEADER_BYTES <= packed <= data.size or unpacked < 0:
-        raise ValueError(f"A chunk of {data.size} bytes is cut off or no Blosc chunk. Copy the file again.")
+        raise FlawError(f"a chunk of it, of {data.size} bytes, is cut off or damaged")
 
 
 class CheckedBlosc(Blosc):

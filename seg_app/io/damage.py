@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import struct
 import zipfile
 import zlib
@@ -30,6 +31,10 @@ DAMAGED = (
 """What they raise, also by `assert`; all of it is about the bytes, for nothing else was given to them."""
 
 
+class FlawError(ValueError):
+    """Say what is wrong with bytes where it is known: a part of a sentence for the user, about the file."""
+
+
 PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
 """What the system says of itself or of a network drive, not of the bytes of a file."""
 
@@ -40,6 +45,24 @@ def may_pass(error: BaseException | None) -> bool:
         return False
     is_of_system = isinstance(error, OSError) and error.errno in PASSING
     return is_of_system or isinstance(error, (MemoryError, UnreachableError)) or may_pass(error.__cause__)
+
+
+AGAIN = "Copy it again, or export it anew."
+
+
+def in_words(error: BaseException) -> str:
+    """Return what is wrong with a file, and what can be done, in the words of its user.
+
+    What a library says is written for programmers, and often about something that comes of the damage only.
+    """
+    if isinstance(error, FlawError):
+        return f"{error}. {AGAIN}"
+    said = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
+    if may_pass(error):
+        return f"{said or 'there is too little memory, or the data is out of reach'}. It may be whole: try again."
+    if isinstance(error, PermissionError):
+        return f"{said}. Check who may read it."
+    return f"it is damaged, incomplete, or of another kind than its name says. {AGAIN}"
 
 
 @contextmanager

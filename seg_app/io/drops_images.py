@@ -13,7 +13,7 @@ from seg_app.io.copies import Copies, Tell, megabytes, unheard
 from seg_app.io.fileserver import Listing, checked_path
 from seg_app.io.levels import Opened, opened, readable
 from seg_app.io.readers import FORMATS, read_content, read_parts, reader_of
-from seg_app.io.sequences import FEWEST, MOST_NAMED, by_pattern, open_sequence, sequences
+from seg_app.io.sequences import FEWEST, MOST_NAMED, by_pattern, differences, open_sequence, sequences
 from seg_app.io.sidecars import MOST_BYTES as MOST_TEXT_BYTES
 from seg_app.io.sidecars import names_beside
 
@@ -100,7 +100,7 @@ class DropsImages:
         copies = self._copies.fetch_all(files, opening, tell=tell)
         volume = next(iter(sequences(copies).values()), ())  # of one size and type: the most
         if not volume:
-            raise UnreadableError(f"The files of '{path}' are no planes of one volume. Open one of them.")
+            raise UnreadableError(f"'{path}' is no volume: {differences(copies)}. Open one of its files.")
         levels, attributes = open_sequence(volume)
         if others := [copy.name for copy in copies if copy not in volume]:
             told = ", ".join(others[:MOST_NAMED])

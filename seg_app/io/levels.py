@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,12 +16,16 @@ from xarray.core import indexing
 
 from seg_app.errors import UnreadableError
 from seg_app.io.axes import LABELS, further, is_colour, labels_of, names_of, path_at, place, planes_along
-from seg_app.io.damage import DAMAGED, may_pass
+from seg_app.io.damage import DAMAGED, FlawError, in_words
 from seg_app.io.ome_zarr import read_scale_nm
 from seg_app.records import Axis, Calibration, ImageId
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
 
 Key = tuple[slice, ...]
 """One slice for each axis, with start, stop and step given, all positive, and not empty."""
@@ -137,25 +142,27 @@ def multiscale(attributes: Mapping[str, Any]) -> tuple[list[str], tuple[str, ...
 
 
 def check_claim(n_bytes: int, file_bytes: int) -> None:
-    """Raise ValueError when a header tells of more pixels than the file can hold, however it is compressed."""
+    """Raise FlawError when a header tells of more pixels than the file can hold, however it is compressed."""
     if n_bytes > SMALL_BYTES + MOST_COMPRESSED * file_bytes:
-        raise ValueError(f"its header tells of {n_bytes} bytes of pixels, which {file_bytes} bytes cannot hold")
+        raise FlawError(f"its header tells of {n_bytes} bytes of pixels, which {file_bytes} bytes cannot hold")
+
+
+def check_length(path: Path, n_bytes: int) -> None:
+    """Raise FlawError when a file is shorter than its header tells, as one that was not copied to its end."""
+    has = path.stat().st_size
+    if has < n_bytes:
+        told = f"{has / 1e6:,.1f} of {n_bytes / 1e6:,.1f} MB" if n_bytes >= 10**6 else f"{has:,} of {n_bytes:,} bytes"
+        raise FlawError(f"it ends too early: it has {told} that its header tells of")
 
 
 @contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Turn what libraries raise on damaged bytes into an UnreadableError about `name`."""
+    """Turn what libraries raise on damaged bytes into an UnreadableError about `name`; the log has their words."""
     try:
         yield
     except DAMAGED as error:
-        way_out = "It may be whole: try again" if may_pass(error) else "It is damaged or incomplete; make it again"
-        raise UnreadableError(f"Cannot read {name}: {_reason(error)}. {way_out}.") from error
-
-
-def _reason(error: BaseException) -> str:
-    """Return what a library says, as a part of a sentence; of a missing key it says nothing but the key."""
-    said = " ".join(str(error).split())[:300].rstrip(". ")
-    return f"there is no {said}" if isinstance(error, KeyError) else said or type(error).__name__
+        log.info("Cannot read %s: %r", name, error)
+        raise UnreadableError(f"Cannot read {name}: {in_words(error)}") from error
 
 
 def calibration_of(attributes: Mapping[str, Any]) -> Calibration:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
+from seg_app.io.damage import FlawError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -73,7 +75,7 @@ def _behind_table(data: NDArray[np.uint8], at: int, n_bits: int, *, is_old: bool
         return None
     found = codes.read(data[at // 8 :], count)
     if found[0] >= FIRST:
-        raise ValueError("a strip of its LZW is damaged")
+        raise FlawError("a strip of its LZW is damaged")
     last = int((found >> 1 == CLEAR >> 1).argmax())  # either of the two
     return at + int(codes.ends[last]) if found[last] == CLEAR else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tokenize
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 
 from seg_app.errors import MissingError, UnreadableError
 from seg_app.io.hdf5 import hdf5_parts, open_hdf5
-from seg_app.io.levels import Content, Stored, readable
+from seg_app.io.levels import Content, Stored, check_length, readable
 from seg_app.io.mrc import open_mrc
 from seg_app.io.pictures import open_picture
 from seg_app.io.tiff import open_tiff, tiff_parts
@@ -74,10 +75,20 @@ def _check_size(path: Path) -> None:
 
 def _open_npy(path: Path, part: str | None) -> Content:  # noqa: ARG001 - the same for every format
     try:
+        _check_npy(path)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except tokenize.TokenError as error:  # its header is Python, which NumPy parses
         raise UnreadableError(f"Cannot read {path.name}: its header is damaged. Copy or make it again.") from error
     return [Stored(array.shape, array.dtype, lambda key: np.array(array[key]))], {}
+
+
+def _check_npy(path: Path) -> None:
+    with path.open("rb") as file:
+        is_first = np.lib.format.read_magic(file) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        if not dtype.hasobject:  # of Python objects only a pickle is there, which is not opened
+            check_length(path, file.tell() + math.prod(shape) * dtype.itemsize)
 
 
 _HDF5 = Reader(open_hdf5, hdf5_parts)

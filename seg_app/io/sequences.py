@@ -31,6 +31,10 @@ MOST_NAMED = 20
 """Files that a list of what is missing or damaged names."""
 
 
+MOST_KINDS = 3
+"""Kinds of files that are told, where they differ."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """What all planes of a volume have in common."""
@@ -40,6 +44,13 @@ class Frame:
     dtype: str
     pixel_size_nm: tuple[float, float] | None
     """(y, x), of three digits: microscopes round."""
+
+    @property
+    def words(self) -> str:
+        """What the user reads of it."""
+        planes, rows, columns = self.shape[:3]
+        scale = f", {self.pixel_size_nm[1]:g} nm each" if self.pixel_size_nm else ""
+        return f"has {columns} × {rows}{f' × {planes}' if planes > 1 else ''} pixels ({self.dtype}{scale})"
 
 
 def sequences(paths: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
@@ -72,6 +83,15 @@ def open_sequence(files: Sequence[Path]) -> Content:
         **attributes,
         **_gaps(files, frames),
     }
+
+
+def differences(files: Iterable[Path]) -> str:
+    """Return in words how files differ that are no planes of one volume, by an example of each kind."""
+    examples = {frame_of(path): path.name for path in files}
+    told = [
+        f"{name} {frame.words if frame else 'is damaged, or more than one image'}" for frame, name in examples.items()
+    ]
+    return f"its files are of different kinds, as {', '.join(told[:MOST_KINDS])}"
 
 
 def frame_of(path: Path) -> Frame | None:

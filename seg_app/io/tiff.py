@@ -15,7 +15,8 @@ import numpy as np
 import tifffile
 
 from seg_app.errors import MissingError
-from seg_app.io.levels import Content, Key, Stored, check_claim, readable
+from seg_app.io.damage import FlawError
+from seg_app.io.levels import Content, Key, Stored, check_claim, check_length, readable
 from seg_app.io.lzw import refuse_damaged_strips
 from seg_app.io.sem import tiff_attributes
 from seg_app.io.tiff_axes import channel_names, tiff_axes
@@ -34,7 +35,7 @@ def open_tiff(path: Path, part: str | None = None) -> Content:
     """
     _check_pages(path)
     refuse_damaged_strips()
-    with _remarks() as remarks, tifffile.TiffFile(path) as tif:
+    with _remarks() as remarks, _opened(path) as tif:
         images = _images(tif)
         name = part if part is not None else max(images, key=lambda name: math.prod(_shape(images[name])))
         if name not in images:
@@ -49,7 +50,7 @@ def open_tiff(path: Path, part: str | None = None) -> Content:
 def tiff_parts(path: Path) -> list[str]:
     """Return the names of the images of a TIFF: one for each size and type of its pages, as '640 × 480 uint8'."""
     _check_pages(path)
-    with tifffile.TiffFile(path) as tif:
+    with _opened(path) as tif:
         return list(_images(tif))
 
 
@@ -57,6 +58,13 @@ def _check_pages(path: Path) -> None:
     # Of a file that was cut off, tifffile reads the pages before; what is no TIFF, it says itself.
     with path.open("rb") as file, suppress(EOFError, KeyError):
         check_pages(file, path.stat().st_size)
+
+
+def _opened(path: Path) -> tifffile.TiffFile:
+    try:
+        return tifffile.TiffFile(path)
+    except tifffile.TiffFileError as error:
+        raise FlawError("it is no TIFF file, or its header is damaged") from error
 
 
 @contextmanager
@@ -121,6 +129,7 @@ def _full(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, a
 
 def _mapped(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Callable[[Key], NDArray[Any]]:
     offset, dtype = series.dataoffset or 0, series.dtype.newbyteorder(tif.byteorder)
+    check_length(path, offset + math.prod(series.shape) * dtype.itemsize)
     pixels = np.memmap(path, dtype, mode="r", offset=offset, shape=series.shape)
     return lambda key: np.array(pixels[key])
 

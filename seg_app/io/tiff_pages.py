@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
+from seg_app.io.damage import FlawError
+
 LAYOUTS = {42: ("H", "I", 12, 4), 43: ("Q", "Q", 20, 8)}
 """TIFF and BigTIFF: the types of a count of entries and of a place, bytes of an entry, where the first place is."""
 
@@ -15,7 +17,7 @@ LAYOUTS = {42: ("H", "I", 12, 4), 43: ("Q", "Q", 20, 8)}
 def check_pages(file: BinaryIO, n_bytes: int) -> None:
     """Look at the directories of all pages.
 
-    file: of `n_bytes` bytes. Raises ValueError where they overlap or go in a circle, EOFError where one leads out of
+    file: of `n_bytes` bytes. Raises FlawError where they overlap or go in a circle, EOFError where one leads out of
     the file, KeyError when it is no TIFF.
     """
     header = file.read(4)
@@ -30,7 +32,7 @@ def check_pages(file: BinaryIO, n_bytes: int) -> None:
             raise EOFError("a page of it is cut off")
         left -= end - place
         if left < 0:
-            raise ValueError("its pages need more room than it has")
+            raise FlawError("its pages need more room than it has")
         place = _at(file, end, order + next_of)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seg_app.errors import MissingError, UnreadableError
+from seg_app.io.damage import FlawError
 from seg_app.io.levels import Content, Key, Stored, check_claim, multiscale, readable
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def check_claims(path: Path) -> None:
 def _check_grid(shape: tuple[int, ...], chunks: tuple[int, ...]) -> None:
     counts = sorted(-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
     if max(shape, default=0) > MOST_ALONG or math.prod(counts[-2:]) > MOST_CHUNKS:
-        raise ValueError(f"its header tells of {shape} pixels in chunks of {chunks}, which are too many")
+        raise FlawError(f"its header tells of {shape} pixels in chunks of {chunks}, which are too many")
 
 
 def _node(path: Path) -> Any:
@@ -122,7 +123,14 @@ def _content(node: Any, name: str) -> Content:
     if found is None:
         raise UnreadableError(f"{name} is a Zarr group, but no OME-Zarr image. Open one of the arrays in it.")
     paths, axes = found
-    return [_level(node[level], f"{name}/{level}", axes) for level in paths], attributes
+    return [_level(_array(node, level), f"{name}/{level}", axes) for level in paths], attributes
+
+
+def _array(group: zarr.Group, level: str) -> Any:
+    try:
+        return group[level]
+    except KeyError as error:
+        raise FlawError(f"its level '{level}' is missing") from error
 
 
 def _axes(array: zarr.Array, attributes: dict[str, Any]) -> tuple[str, ...] | None:

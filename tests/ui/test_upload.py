@@ -69,7 +69,7 @@ def test_a_chosen_file_is_shown_and_garbage_is_refused(tab, grain, tmp_path):
     tab.wait_for_file("Files of ada")
     (tmp_path / "bad.tif").write_bytes(b"garbage")
     tab.page.locator("input[type=file]").set_input_files(tmp_path / "bad.tif")
-    tab.wait_for_file("bad.tif: not a TIFF")
+    tab.wait_for_file("bad.tif: it is no TIFF file")
     expect(tab.page.get_by_text("grain · 3100 × 3000")).to_be_visible()
     assert tab.points() == []
     tab.troubles.clear()  # the browser notes every request that was refused
@@ -130,7 +130,7 @@ def test_a_dropped_zarr_folder_is_shown_with_its_scale_and_one_of_no_use_says_wh
     shutil.rmtree(folder / "a:b")
     shutil.rmtree(folder / "1")
     drop(tab, folder.rename(tmp_path / f"{name}-damaged"))
-    tab.wait_for_file(f"Cannot read {name}-damaged: there is no '1'")
+    tab.wait_for_file(f"Cannot read {name}-damaged: its level '1' is missing")
     assert not tab.page.get_by_text(f"{name}-damaged", exact=True).count()
     tab.troubles.clear()  # the browser notes every request that was refused
 
