@@ -169,12 +169,12 @@ CURTAIN_CSS = """
 """
 
 SCALE_STYLE = {
-    "location": "bottom_left", "bar_length": 0.1, "margin": 12, "padding": 8, "label_location": "above",
-    "label_standoff": 4, "label_text_color": "#ffffff", "label_text_font_size": "13px",
+    "location": "bottom_left", "bar_length": 0.1, "margin": 8, "padding": 5, "label_location": "above",
+    "label_standoff": 3, "label_text_color": "#ffffff", "label_text_font_size": "13px",
     "label_text_font": "Roboto, sans-serif", "bar_line_color": "#ffffff", "bar_line_width": 3,
-    "background_fill_color": "#000000", "background_fill_alpha": 0.8, "border_line_color": None,
+    "background_fill_color": "#000000", "background_fill_alpha": 0.55, "border_line_color": None,
 }  # fmt: skip
-"""White on a veil of its own: images are black, white and all between."""
+"""White on a veil of its own: images are black, white and all between. What is below it is seen through it."""
 RULER_STYLE = {"line_color": SELECTED, "line_width": 2.5}
 DATABAR_LINE = {"line_color": "#ffb020", "line_width": 1.5, "line_dash": [8, 5]}
 DATABAR_EDGE = {"fill_alpha": 0.0, "hover_fill_alpha": 0.0, "line_alpha": 0.0, "line_width": 10}
