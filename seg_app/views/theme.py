@@ -59,7 +59,7 @@ SELECTED_ALPHA = 0.06
 FLOATING = {"position": "fixed", "top": "136px", "left": "50%", "transform": "translateX(-50%)", "zIndex": 1200,
             "maxWidth": "70vw", "boxShadow": 6, "backgroundColor": "background.paper"}  # fmt: skip
 """Over the page, so that the image does not move while somebody works on it."""
-NOTICE = {"alignItems": "center", "border": "1px solid", "borderColor": "currentColor", "paddingY": "2px",
+NOTICE = {"alignItems": "center", "paddingY": "2px",
           "& .MuiAlert-icon": {"paddingTop": 0},
           "& .MuiAlert-message": {"paddingTop": "4px", "paddingBottom": "4px"}}  # fmt: skip
 """Above the image as long as what it says is so: one line, seen in both themes."""
