@@ -85,6 +85,7 @@ PEN_CSS = "* { cursor: crosshair !important; }"
 TABLE_CSS = """
 .tabulator { font-size: 13px !important; border: none !important; }
 .tabulator .tabulator-footer { border: none !important; }
+.tabulator-footer:not(:has(.tabulator-pages > :nth-child(2))) { visibility: hidden; }
 .tabulator .tabulator-footer .tabulator-page { padding: 4px 8px !important; }
 .tabulator-row .tabulator-cell { padding: 5px 6px !important; }
 .tabulator .tabulator-row { cursor: pointer; user-select: none; }
