@@ -60,7 +60,7 @@ FLOATING = {"position": "fixed", "top": "136px", "left": "50%", "transform": "tr
             "maxWidth": "70vw", "boxShadow": 6, "backgroundColor": "background.paper"}  # fmt: skip
 """Over the page, so that the image does not move while somebody works on it."""
 NOTICE = {"alignItems": "center", "paddingY": "2px",
-          "& .MuiAlert-icon": {"paddingTop": 0},
+          "& .MuiAlert-icon": {"paddingTop": "4px"},
           "& .MuiAlert-message": {"paddingTop": "4px", "paddingBottom": "4px"}}  # fmt: skip
 """Above the image as long as what it says is so: one line, seen in both themes."""
 HIDDEN = {"visibility": "hidden", "& [class]": {"animation": "none"}}
