@@ -126,6 +126,17 @@ def test_ticking_a_row_drops_no_points_but_leaves_them_on_their_plane(listed, be
     assert (bench.session.z, bench.session.draft.left_on) == (2, (0,))
 
 
+def test_what_selects_is_greyed_where_there_is_nothing_to_select(listed, bench):
+    greyed = lambda: (listed._every.disabled, listed._none.disabled)  # noqa: E731
+    assert greyed() == (False, True)
+    listed._every.clicks += 1
+    listed.refresh()
+    assert greyed() == (False, False)
+    bench.session.masks.remove(bench.session.masks.selected)
+    listed.refresh()
+    assert greyed() == (True, True)
+
+
 def test_a_selected_object_is_ticked_on_its_page(listed, bench):
     bench.session.masks.add([square(i % 90, i // 90) for i in range(3 * ROWS_PER_PAGE)])
     bench.session.masks.selected = (bench.session.masks.masks[2 * ROWS_PER_PAGE].id,)

@@ -78,6 +78,10 @@ class DropsImages:
         """Say whether a file can be opened without fetching it."""
         return self._copies.has(file)
 
+    def fetch(self, file: FileInfo) -> None:
+        """Fetch a file unless it is here, and do not open it. Raises SegAppError."""
+        self._copies.fetch(file)
+
     def glimpse(self, file: FileInfo, part: str = "") -> Opened:
         """Open an image as `open` does, without asking what there is now, and what lies beside it. Raises as `open`."""
         return self._opened(self._copies.fetch(file), file.path, part)

@@ -10,7 +10,7 @@ import param
 from seg_app.errors import MissingError, SettingsError
 from seg_app.io.copies import Tell, unheard
 from seg_app.io.drops_images import DROPS, is_image, paths_of, volumes_in
-from seg_app.records import FileInfo
+from seg_app.records import FileInfo, Link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,17 +57,25 @@ class Explorer(param.Parameterized):
     rows = param.List(item_type=Row, doc="What is in it, in the order in which it is shown.")
     newest_first = param.Boolean(default=False, doc="Whether files are shown by their time; else by their name.")
 
+    opened = param.ClassSelector(class_=Link, default=Link(), doc="The image that is open, wherever it comes from.")
+
     def __init__(self, desk: Desk):
         """Look through what `desk` has. Raises SettingsError when it has no Drops server."""
         if desk.drops is None:
             raise SettingsError("There is no Drops server. Set DROPS_URL, DROPS_USER and DROPS_PASSWORD.")
         super().__init__()
         self._desk, self._images = desk, desk.drops
+        self.opened = desk.link
+        desk.param.watch(lambda _: self.param.update(opened=desk.link), "session")
 
     @property
     def images(self) -> DropsImages:
         """Where the images are."""
         return self._images
+
+    def shows(self, row: Row) -> bool:
+        """Say whether a row is the image that is open, or the file which that is one of several in."""
+        return row.file.path == self.opened.drops and row.part in ("", self.opened.part)
 
     @property
     def crumbs(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from statistics import median
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,9 @@ CHEAP_BYTES = 4 * 10**6
 LARGEST_BYTES = 64 * 10**6
 """Of a file that is here already, and of a plane: more takes too long to read."""
 SLOW_S = 1.0
-"""A line on which one file takes as long is left to those that the user opens."""
+"""A line on which files take as long is left to those that the user opens, until a folder is looked into again."""
+JUDGED = 3
+"""A line is judged by so many files, the last ones: a single one may have waited for anything."""
 KEPT = 1000
 BATCH_S = 0.5
 """How often new ones are shown."""
@@ -47,15 +50,20 @@ class Thumbnails(param.Parameterized):
     def __init__(self, explorer: Explorer):
         super().__init__()
         self._explorer = explorer
-        self._is_closed = self._is_slow = False
+        self._is_closed = False
+        self._fetches_s: list[float] = []
         self._kept: Recent[bytes] = Recent(KEPT)
         self._drawing = Latest("seg-app-thumbnails")
-        explorer.param.watch(lambda _: self._drawing.ask(self._draw_all), "rows")
+        explorer.param.watch(lambda _: self._begin(), "rows")
 
     def close(self) -> None:
         """End the thread after the picture that it is at."""
         self._is_closed = True
         self._drawing.close()
+
+    def _begin(self) -> None:
+        self._fetches_s = []  # the line may be faster by now
+        self._drawing.ask(self._draw_all)
 
     def _draw_all(self) -> None:
         images, rows = self._explorer.images, self._explorer.rows
@@ -66,9 +74,7 @@ class Thumbnails(param.Parameterized):
                 return
             picture = self._kept.find(repr(row))
             if picture is None and self._is_cheap(images, row.example):
-                began_s, is_here = monotonic(), images.is_here(row.example)
                 picture = self._made(images, row)
-                self._is_slow = self._is_slow or (not is_here and monotonic() - began_s > SLOW_S)
             if picture:
                 found[row] = picture
             if monotonic() - shown_s > BATCH_S:
@@ -78,6 +84,7 @@ class Thumbnails(param.Parameterized):
     def _made(self, images: DropsImages, row: Row) -> bytes:
         """Return a row's picture as WebP; b'' where there is none, and whoever opens it is told why."""
         try:
+            self._fetch(images, row.example)
             picture = drawn(Volume.of(images.glimpse(row.example, row.part)))
         except SegAppError as error:
             log.info("No picture of %s: %s", row.title, error)
@@ -89,6 +96,20 @@ class Thumbnails(param.Parameterized):
             picture = b""
         self._kept.keep(repr(row), picture)
         return picture
+
+    def _fetch(self, images: DropsImages, file: FileInfo) -> None:
+        """Fetch a file, and note how long the line took: not the drawing, which waits for the machine."""
+        if images.is_here(file):
+            return
+        began_s = monotonic()
+        try:
+            images.fetch(file)
+        finally:
+            self._fetches_s = [*self._fetches_s, monotonic() - began_s][-JUDGED:]
+
+    @property
+    def _is_slow(self) -> bool:
+        return len(self._fetches_s) == JUDGED and median(self._fetches_s) > SLOW_S
 
     def _is_cheap(self, images: DropsImages, file: FileInfo) -> bool:
         if images.is_here(file):

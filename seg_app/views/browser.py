@@ -152,7 +152,9 @@ class Browser(Viewer):
         inside = self._items(entry.path) if entry.path in self._folders else [WAITING | {"id": f"{entry.path}/…"}]
         folder = {"id": entry.path, "label": entry.title, "file_type": "folder", "items": inside}
         if self._desk.is_own(entry.path):
-            folder["actions"] = [{"label": DELETE, "icon": "delete", "inline": True}]
+            # in the colour of the words beside it: that of Material cannot be seen on a dark page
+            sign = {"icon": "delete", "inline": True, "color": "inherit"}
+            folder["actions"] = [{"label": f"{DELETE} {entry.title}", "action": DELETE, **sign}]
         return folder
 
     def _entry_at(self, place: tuple[int, ...]) -> Entry | None:

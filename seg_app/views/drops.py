@@ -46,11 +46,12 @@ class DropsBrowser(Viewer):
             icon="refresh", description="Look again", size="small", on_click=lambda _: self._run(explorer.reload)
         )
         self._doing = Text(kind="caption", margin=(0, 12))
-        self._list = pmui.MenuList(items=[], sizing_mode="stretch_width", margin=0, highlight=False)
+        self._list = pmui.MenuList(items=[], sizing_mode="stretch_width", margin=0)
         self._list.on_click(self._on_row)
         on_enter(self._path, self._on_path)
         keep_writing(self._path)
         explorer.param.watch(lambda *_: courier(self._show), ["folder", "rows"])
+        explorer.param.watch(lambda _: courier(self._mark_open), "opened")
         self._thumbnails.param.watch(lambda _: courier(self._show_thumbnails), "pictures")
         worker.param.watch(lambda event: courier(lambda: setattr(self._doing, "text", _going_on(event.new))), "doing")
 
@@ -86,8 +87,14 @@ class DropsBrowser(Viewer):
         more = [_note(f"… and {len(rows) - MOST_ROWS} more: write the name above.")] if len(rows) > MOST_ROWS else []
         self._list.items = [_item(row) for row in rows[:MOST_ROWS]] + more or [_note(EMPTY)]
         self._crumbs.items = [{"label": path.split("/")[-1], "path": path} for path in self._explorer.crumbs]
-
+        self._mark_open()
         self._show_thumbnails()
+
+    def _mark_open(self) -> None:
+        rows = [item.get("row") for item in self._list.items]
+        places = (place for place, row in enumerate(rows) if row and self._explorer.shows(row))
+        place = next(places, None)
+        self._list.active = None if place is None else (place,)
 
     def _show_thumbnails(self) -> None:
         """Paint over the icons: to send all lines again for each picture would take the more the more there are."""

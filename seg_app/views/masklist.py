@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -102,6 +103,8 @@ class MaskList(Viewer):
             label="Set on selected", variant="text", size="small", margin=(6, 6), align="center",
             description="Give this class to the selected objects", on_click=self._on_classify,
         )  # fmt: skip
+        self._every = self._select_button("All", self._select_all, margin=(6, 0))
+        self._none = self._select_button("None", self._select_none, margin=(6, 6, 6, 0))
         self._saved = SavedSets(bench)
         self.dialogs = self._saved.dialogs
         self._refreshing = False
@@ -110,6 +113,9 @@ class MaskList(Viewer):
         self._followed: list[str] = []
         self._is_due, self._next_s = False, 0.0
         self.refresh()
+
+    def _select_button(self, label: str, act: Callable[[Any], None], *, margin: tuple[int, ...]) -> pmui.Button:
+        return pmui.Button(label=label, variant="text", size="small", margin=margin, on_click=act)
 
     def _make_table(self) -> pn.widgets.Tabulator:
         table = pn.widgets.Tabulator(
@@ -139,7 +145,8 @@ class MaskList(Viewer):
         masks = self._session.masks
         chosen = f" · {len(masks.selected)} selected" if masks.selected else ""
         self._saved.refresh()
-        self._classify.disabled = not masks.selected
+        self._classify.disabled = self._none.disabled = not masks.selected
+        self._every.disabled = not masks.masks
         self._title.text = f"Objects · {len(masks.masks)}{chosen}"
         if not self._is_due:
             self._is_due = True
@@ -196,9 +203,8 @@ class MaskList(Viewer):
         self._session.masks.selected = ()
 
     def __panel__(self) -> pn.viewable.Viewable:
-        every = pmui.Button(label="All", variant="text", size="small", margin=(6, 0), on_click=self._select_all)
-        none = pmui.Button(label="None", variant="text", size="small", margin=(6, 6, 6, 0), on_click=self._select_none)
-        head = pmui.Row(self._title, pn.layout.HSpacer(), every, none, sizing_mode="stretch_width", margin=0)
+        buttons = (self._every, self._none)
+        head = pmui.Row(self._title, pn.layout.HSpacer(), *buttons, sizing_mode="stretch_width", margin=0)
         classes = pmui.Row(self._class, self._classify, sizing_mode="stretch_width", margin=0)
         return pmui.Paper(
             head, classes, self._table, self._saved, width=380, sizing_mode="stretch_height", elevation=0,

@@ -59,6 +59,10 @@ SELECTED_ALPHA = 0.06
 FLOATING = {"position": "fixed", "top": "136px", "left": "50%", "transform": "translateX(-50%)", "zIndex": 1200,
             "maxWidth": "70vw", "boxShadow": 6, "backgroundColor": "background.paper"}  # fmt: skip
 """Over the page, so that the image does not move while somebody works on it."""
+NOTICE = {"alignItems": "center", "paddingY": "2px",
+          "& .MuiAlert-icon": {"paddingTop": "4px"},
+          "& .MuiAlert-message": {"paddingTop": "4px", "paddingBottom": "4px"}}  # fmt: skip
+"""Above the image as long as what it says is so: one line, seen in both themes."""
 HIDDEN = {"visibility": "hidden", "& [class]": {"animation": "none"}}
 """Takes its place all the same: the canvas must not change its size with every click. What cannot be seen stands still:
 moving on, it took 15 % of a core."""
@@ -81,6 +85,7 @@ PEN_CSS = "* { cursor: crosshair !important; }"
 TABLE_CSS = """
 .tabulator { font-size: 13px !important; border: none !important; }
 .tabulator .tabulator-footer { border: none !important; }
+.tabulator-footer:not(:has(.tabulator-pages > :nth-child(2))) { visibility: hidden; }
 .tabulator .tabulator-footer .tabulator-page { padding: 4px 8px !important; }
 .tabulator-row .tabulator-cell { padding: 5px 6px !important; }
 .tabulator .tabulator-row { cursor: pointer; user-select: none; }
@@ -165,12 +170,12 @@ CURTAIN_CSS = """
 """
 
 SCALE_STYLE = {
-    "location": "bottom_left", "bar_length": 0.1, "margin": 12, "padding": 8, "label_location": "above",
-    "label_standoff": 4, "label_text_color": "#ffffff", "label_text_font_size": "13px",
+    "location": "bottom_left", "bar_length": 0.1, "margin": 8, "padding": 5, "label_location": "above",
+    "label_standoff": 3, "label_text_color": "#ffffff", "label_text_font_size": "13px",
     "label_text_font": "Roboto, sans-serif", "bar_line_color": "#ffffff", "bar_line_width": 3,
-    "background_fill_color": "#000000", "background_fill_alpha": 0.8, "border_line_color": None,
+    "background_fill_color": "#000000", "background_fill_alpha": 0.55, "border_line_color": None,
 }  # fmt: skip
-"""White on a veil of its own: images are black, white and all between."""
+"""White on a veil of its own: images are black, white and all between. What is below it is seen through it."""
 RULER_STYLE = {"line_color": SELECTED, "line_width": 2.5}
 DATABAR_LINE = {"line_color": "#ffb020", "line_width": 1.5, "line_dash": [8, 5]}
 DATABAR_EDGE = {"fill_alpha": 0.0, "hover_fill_alpha": 0.0, "line_alpha": 0.0, "line_width": 10}

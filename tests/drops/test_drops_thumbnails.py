@@ -65,12 +65,32 @@ def test_what_is_dear_is_not_fetched_for_its_picture(thumbnails, explorer, there
     assert list(drawn(thumbnails)) == ["a.png"]
 
 
-def test_a_slow_line_is_left_to_what_the_user_opens(thumbnails, root, explorer, there, monkeypatch):
-    monkeypatch.setattr(module, "SLOW_S", -1.0)
-    put(root / "drops/ada/b.png")
+def put_more(root, explorer):
+    for name in "bcde":
+        put(root / f"drops/ada/{name}.png")
     explorer.reload()
-    assert list(drawn(thumbnails)) == ["a.png"]
-    assert fetched(there) == ["drops/ada/a.png"]
+
+
+def test_a_slow_line_is_left_to_what_the_user_opens_until_the_next_look(thumbnails, root, explorer, there, monkeypatch):
+    monkeypatch.setattr(module, "SLOW_S", -1.0)
+    put_more(root, explorer)
+    assert list(drawn(thumbnails)) == ["a.png", "b.png", "c.png"]
+    assert len(fetched(there)) == 3
+    explorer.reload()
+    assert list(drawn(thumbnails)) == ["a.png", "b.png", "c.png", "d.png", "e.png"]
+
+
+def test_a_machine_that_draws_slowly_is_no_slow_line(thumbnails, root, explorer, monkeypatch):
+    now_s, draw = [0.0], module.drawn
+
+    def slowly(volume):
+        now_s[0] += 10
+        return draw(volume)
+
+    monkeypatch.setattr(module, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(module, "drawn", slowly)
+    put_more(root, explorer)
+    assert list(drawn(thumbnails)) == ["a.png", "b.png", "c.png", "d.png", "e.png"]
 
 
 def test_every_image_of_a_file_has_its_own(thumbnails, explorer, root):

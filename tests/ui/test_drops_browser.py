@@ -65,6 +65,7 @@ def test_an_image_in_a_folder_of_any_name_is_opened_outlined_and_saved(tab, drop
     icon = tab.page.get_by_role("button", name="particle.png").locator(".MuiListItemIcon-root")
     tab.wait_until(lambda: "image/webp" in icon.evaluate("icon => getComputedStyle(icon).backgroundImage"))
     open_particle(tab, lambda: click(tab, "particle.png"))
+    expect(tab.page.locator(".MuiListItemButton-root.Mui-selected")).to_contain_text("particle.png")
     tab.click_point(100, 100)
     tab.outlined()
     tab.press("Enter")

@@ -83,9 +83,10 @@ def tab(lab_app, scan, open_tab):  # noqa: ARG001
 
 def test_without_the_model_images_are_there_and_the_page_says_what_to_do(tab):
     tab.wait_for_text("There is no checkpoint")
-    tab.wait_for_text("No model answers. Choose another one")
+    tab.wait_for_text("No model answers. SAM 2.1 micro (bundled) and the classical segmenter are here.")
     tab.close_all()
-    tab.page.get_by_text("No model", exact=True).click()
+    tab.page.get_by_role("button", name="Choose a model").click()
+    tab.wait_for_text("does not answer")
     tab.page.get_by_text("Classical · no weights").click()
     expect(tab.page.get_by_text("No model answers")).to_be_hidden()
 

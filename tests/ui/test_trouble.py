@@ -101,6 +101,7 @@ def test_html_in_names_is_text_and_the_image_works(odd_tab, lab_drops):
     odd_tab.wait_until(lambda: list(lab_drops.root.rglob("*.npz")))
     odd_tab.press("Control+z")
     odd_tab.wait_for_rows(0)
+    expect(odd_tab.page.locator(".tabulator-footer")).to_be_hidden()
     (saved,) = lab_drops.root.rglob("*.npz")
     odd_tab.page.get_by_role("button", name="Load").click()
     odd_tab.page.get_by_text(saved.name, exact=True).last.click()

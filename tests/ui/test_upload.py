@@ -153,7 +153,10 @@ def test_a_second_file_is_listed_beside_the_first_one_which_can_be_deleted(tab, 
         expect(tab.page.get_by_text(name, exact=True)).to_be_visible()  # the tree unfolds to it
     listed = tab.page.get_by_role("treeitem", name=first, exact=True)
     listed.hover()
-    listed.get_by_role("button", name="Delete").click()
+    button = listed.get_by_role("button", name=f"Delete {first}", exact=True)
+    colours = "one => [one, one.parentElement].map(it => getComputedStyle(it).color)"
+    assert len(set(button.evaluate(colours))) == 1
+    button.click()
     tab.wait_for_text(f"Delete “{first}.tif” from the server?")
     tab.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(tab.page.get_by_text(first, exact=True)).to_have_count(0)
