@@ -74,6 +74,13 @@ def test_what_was_left_on_a_plane_is_named_and_outlined_when_it_is_on_view_again
     assert (away, session.draft.mask.z, bench._status._hint.text) == (None, 15, hints(session))
 
 
+def test_what_an_image_was_left_with_is_outlined_when_it_is_opened_again(session):
+    session.add_point(*SPOTS[0])
+    with bench_of(session) as bench:
+        done(bench)
+        assert session.draft.mask.z == 15
+
+
 def test_all_other_planes_that_have_something_to_accept_are_named_on_each(bench, session):
     for key in ("f", "f", "d"):
         click(bench, *SPOTS[0])

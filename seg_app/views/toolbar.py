@@ -177,8 +177,7 @@ def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
 
 
 def hints(session: Session) -> str:
-    """Return what the next key or gesture can do, and which other planes have something to accept, for the status line.
-    """
+    """Return what the next key or gesture can do, and which other planes wait to be accepted, for the status line."""
     left = [str(z + 1) for z in session.draft.left_on]
     where = f"{session.volume.stepped.lower()}{'s' if len(left) > 1 else ''} {', '.join(left)}"
     return f"{_next(session)} · not accepted yet on {where}" if left else _next(session)

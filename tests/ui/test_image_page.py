@@ -195,6 +195,17 @@ def test_the_line_of_the_databar_can_be_dragged_and_nothing_is_outlined_below(ta
     again.wait_until(lambda: line(again) == ROWS - BAR - 0.5)
 
 
+def test_an_outline_that_is_not_accepted_is_there_again_after_another_image(tab):
+    tab.click_point(*DISC[:2])
+    tab.outlined()
+    outline = tab.outline()
+    choose(tab, "tilted.tif")
+    assert (tab.points(), tab.outline()) == ([], [])
+    choose(tab, "bar.tif")
+    tab.wait_until(lambda: tab.outline() == outline)
+    tab.drop_points()
+
+
 def test_what_is_odd_about_an_image_is_told_as_text(tab):
     sign = tab.page.get_by_role("button", name="Remarks on this image")
     expect(sign).to_be_hidden()
