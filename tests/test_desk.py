@@ -12,7 +12,7 @@ from seg_app.errors import MissingError, SegAppError, UnreadableError
 from seg_app.io import EmbeddedTiled, LocalFolder, MaskStore, ome_zarr, register_folder
 from seg_app.io.pyramid import Workshop
 from seg_app.models import Desk, Place
-from seg_app.records import Box, Link, Window
+from seg_app.records import Box, Link, Point, Prompts, Window
 from seg_app.sam import connect_sam
 from seg_app.sam.diskcache import DiskCache
 
@@ -94,6 +94,22 @@ def test_coming_back_to_an_image_shows_the_plane_the_zoom_and_the_contrast_of_be
     assert (other.z, other.view) == (0, None)
     back = desk.open("samples/b_volume")
     assert (back.z, back.view, back.scale, back.limits) == (2, Box(2, 3, 12, 13), 0.5, (5.0, 6.0))
+
+
+def test_coming_back_to_an_image_shows_what_was_not_accepted_on_its_planes(desk):
+    session = desk.open("samples/b_volume")
+    session.add_point(20, 10)
+    session.go_to(2)
+    session.draft.answer(session.draft.add(Point(3, 4)), [square(2, 3, z=2)])
+    left = session.draft.prompts, session.draft.mask
+    assert not desk.open("samples/a_micrograph").draft.waiting
+    draft = desk.open("samples/b_volume").draft
+    assert (draft.prompts, draft.mask, draft.answered, draft.left_on) == (*left, True, (1,))
+    desk.session.go_to(1)
+    assert draft.question == (Prompts((Point(20, 10),)), 1)
+    desk.session.draft.clear_all()
+    desk.open("samples/a_micrograph")
+    assert not desk.open("samples/b_volume").draft.waiting
 
 
 def test_a_link_opens_an_image_at_its_place(desk, desk_of):

@@ -70,8 +70,25 @@ def test_what_was_left_on_a_plane_is_named_and_outlined_when_it_is_on_view_again
     said, away = hints(session), session.draft.mask
     press(bench, "d")
     done(bench)
-    assert said.startswith("Not accepted yet: plane 16 · Click to outline")
+    assert said == "Click to outline · right-click to exclude · ? for all keys · not accepted yet on plane 16"
     assert (away, session.draft.mask.z, bench._status._hint.text) == (None, 15, hints(session))
+
+
+def test_what_an_image_was_left_with_is_outlined_when_it_is_opened_again(session):
+    session.add_point(*SPOTS[0])
+    with bench_of(session) as bench:
+        done(bench)
+        assert session.draft.mask.z == 15
+
+
+def test_all_other_planes_that_have_something_to_accept_are_named_on_each(bench, session):
+    for key in ("f", "f", "d"):
+        click(bench, *SPOTS[0])
+        press(bench, key)
+    done(bench)
+    assert hints(session).endswith("Esc to drop · not accepted yet on planes 16, 18")
+    press(bench, "shift+f")
+    assert hints(session).endswith("? for all keys · not accepted yet on planes 16, 17, 18")
 
 
 def test_t_lets_a_plain_click_exclude(bench, session):

@@ -47,6 +47,8 @@ def test_how_far_it_is_and_what_was_found_is_said(progress):
     start(progress)
     until(lambda: progress._text.text == "Finding squares: 25 % · 2 outlines so far")
     assert (progress._bar.value, progress._bar.visible, progress._paper.visible) == (25, True, True)
+    progress._finding.found = (square(2, 3),)
+    until(lambda: progress._text.text == "Finding squares: 25 % · 1 outline so far")
 
 
 def test_what_was_found_is_kept_when_another_image_takes_the_place_of_this_one(bench, progress):
@@ -83,7 +85,7 @@ def test_who_discards_is_told_nothing(bench, progress):
     [
         ((), NOTHING),
         ((4,), "1 outline was accepted on plane 5. Undo takes them away again."),
-        ((2, 4, 4), "3 outlines were accepted on 2 planes, 3 to 5. Undo takes them away again."),
+        ((2, 4, 4), "3 outlines were accepted on 2 other planes, 3 to 5. Undo takes them away again."),
     ],
 )
 def test_where_objects_were_found_is_said(planes, words):

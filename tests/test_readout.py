@@ -36,6 +36,15 @@ def test_where_the_pointer_rests_the_value_is_the_pixels_own(readout):
     assert "≥" in said[0]  # the picture's, which ends at the white point
 
 
+def test_the_pictures_value_is_marked_until_the_pixels_own_is_there(readout, session):
+    said = []
+    readout.text.rx.watch(said.append)
+    session.go_to(0)
+    readout.point_at((12.2, 5.4))
+    until(lambda: said[-1] == f"x 12  y 5  value {PIXELS[0, 5, 12]}")
+    assert said[0].startswith("x 12  y 5  value ≈ ")
+
+
 def test_another_plane_under_the_pointer_has_its_own_value(readout, session):
     readout.point_at((3, 4))
     session.go_to(2)

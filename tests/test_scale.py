@@ -15,7 +15,7 @@ from seg_app.records import Calibration, Point, Window
 from seg_app.sam import connect_sam
 from seg_app.views.about import About
 from seg_app.views.readout import spoken_place
-from seg_app.views.scale import number
+from seg_app.views.typed import length, number
 
 
 @pytest.fixture
@@ -45,10 +45,24 @@ def test_numbers_have_a_point_or_a_comma(text, value):
     assert number(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "much", "3 4", "1.000,5"])
+@pytest.mark.parametrize("text", ["", "much", "3 4", "1.000,5", "inf"])
 def test_what_is_no_number_is_told(text):
     with pytest.raises(SegAppError, match="is no number"):
         number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "nm", "unit"),
+    [("5", 5000, "µm"), ("5 um", 5000, "µm"), ("2,5 μm", 2500, "µm"), ("200nm", 200, "nm"), ("1e-3 m", 1e6, "mm")],
+)
+def test_a_length_may_have_its_unit(text, nm, unit):
+    assert length(text, "µm") == (pytest.approx(nm), unit)
+
+
+@pytest.mark.parametrize("text", ["", "much", "5 kg", "nm", "5 um 3", "0", "-1 nm"])
+def test_what_is_no_length_is_told(text):
+    with pytest.raises(SegAppError, match=r"Type one such|above 0"):
+        length(text, "nm")
 
 
 def test_the_dialog_says_that_the_scale_is_not_known(form):
@@ -82,21 +96,26 @@ def test_the_dialog_shows_what_was_set_and_takes_it_back(bench, form, volume):
     assert volume.pixel_size_nm is None
 
 
-def test_what_is_refused_leaves_the_dialog_open_and_is_told(bench, form, volume):
-    form._x.value = "-1"
-    form._set()
+def test_what_is_wrong_is_said_at_its_field_until_it_is_right(bench, form, volume):
+    press_enter(form._x, "-1")
     done(bench)
-    assert "above 0" in bench.worker.trouble
+    said = form._x.error_state, form._x.helper_text, bench.worker.trouble
+    assert said == (True, "Nothing is -1 long. Give a length above 0.", "")
     assert form.dialog.open
     assert volume.pixel_size_nm is None
+    press_enter(form._x, "1 um")
+    done(bench)
+    assert (form._x.error_state, form._x.helper_text, form._unit.value) == (False, "", "µm")
+    assert volume.pixel_size_nm == (None, 1000, 1000)
+    assert not form.dialog.open
 
 
 def test_a_line_and_its_length_set_the_scale(bench, form, volume):
     bench.image.measures.line = Point(10, 50), Point(60, 50)
     form.ask()
     assert form._line.text == "The line is 50.0 pixels long."
-    form._length.value, form._line_unit.value = "5", "µm"
-    form._set_by_line()
+    form._line_unit.value = "nm"
+    press_enter(form._length, "5 um")
     done(bench)
     assert volume.pixel_size_nm == (None, 100, 100)
 
@@ -108,6 +127,13 @@ def test_the_dialog_sets_the_databar(bench, form, volume):
     assert volume.databar_rows == 12
     form.ask()
     assert form._bar.text == "The lowest 12 rows, said by you. Drag its line on the image, or:"
+
+
+def test_a_databar_that_does_not_fit_is_refused_at_its_field(bench, form):
+    press_enter(form._rows, "60")
+    done(bench)
+    assert "does not fit" in form._rows.helper_text
+    assert (form._rows.error_state, form.dialog.open, bench.worker.trouble) == (True, True, "")
 
 
 def test_the_area_column_follows_the_scale(bench, volume):

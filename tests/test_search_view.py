@@ -22,6 +22,18 @@ def test_the_class_of_what_was_found_is_said():
     assert outcome((square(class_name="pore"),), 0).startswith("1 object was found and accepted as “pore”. Undo")
 
 
+def test_a_search_of_a_volume_names_its_plane_wherever_the_user_is_by_then():
+    with bench_of(Session(Volume.from_array(np.zeros((3, 64, 96), np.uint8)), connect_sam("classical:"))) as bench:
+        searching, session = bench._searching, bench.session
+        session.param.update(view=Box(-0.5, -0.5, 95.5, 63.5), scale=1)
+        session.search.run()
+        session.go_to(2)
+        words = searching._words(), searching._outcome((square(),)), searching._outcome(())
+    assert words[0].startswith("plane 2 · 0 so far")
+    assert words[1].startswith("1 object was found and accepted on plane 2. Undo")
+    assert words[2].startswith("Nothing was found on plane 2. Try")
+
+
 @pytest.mark.parametrize(("class_name", "said"), [("pore", "gets the class “pore”"), ("", "gets no class")])
 def test_the_dialog_says_which_class_is_given_and_what_is_too_small(bench, class_name, said):
     bench.session.class_name = class_name

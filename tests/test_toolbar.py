@@ -113,7 +113,10 @@ def test_the_readme_has_every_key(key):
 
 
 def test_the_hint_names_keys_that_are_there(session):
+    before = hints(session)
+    session.add_point(40, 40)
     assert all(word in hints(session) for word in ("Enter", "Esc", "?"))
+    assert before == "Click to outline · right-click to exclude · ? for all keys"  # there is nothing to accept or drop
 
 
 def test_the_hint_tells_the_score_of_an_outline_and_how_many_sizes_there_are(session):

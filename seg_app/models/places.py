@@ -1,10 +1,10 @@
-"""Where a user was on the images of before: time, channel, plane, the part of it on screen, and the contrast."""
+"""Where a user was on the images of before: place, part on screen, contrast, and what was not accepted yet."""
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
@@ -12,8 +12,9 @@ from seg_app.models.neighbours import moved_view
 from seg_app.records import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
+    from seg_app.models.prompts import Left
     from seg_app.models.session import Session
     from seg_app.models.volume import Volume
 
@@ -35,11 +36,14 @@ class Place:
     scale: float = 1.0
     limits: tuple[float, float] | None = None
     """None: those that suit the image."""
+    waiting: Mapping[int, Left] = field(default_factory=dict)
+    """What was not accepted there, by its plane."""
 
     @classmethod
     def of(cls, session: Session) -> Place:
         """Return where a session is."""
-        return cls(session.index, session.z, moved_view(session), session.scale, session.limits)
+        waiting = session.draft.waiting
+        return cls(session.index, session.z, moved_view(session), session.scale, session.limits, waiting)
 
     @classmethod
     def read(cls, text: str) -> Place | None:
@@ -94,6 +98,8 @@ class Places:
             view = place.view if _is_on(place.view, session.volume) else None
             session.param.update(view=view, scale=place.scale, limits=place.limits or session.limits)
             session.go_to(place.z)
+            if session.index == place.index:  # else it is of a time that is not there any more
+                session.draft.resume({z: left for z, left in place.waiting.items() if z < session.volume.n_planes})
 
 
 def _is_on(view: Box | None, volume: Volume) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import param
@@ -26,8 +26,8 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class _Left:
-    """What was in the draft when its plane was left."""
+class Left:
+    """What was in the draft when its plane, or its image, was left."""
 
     prompts: Prompts
     mask: Mask | None = None
@@ -61,7 +61,7 @@ class Draft(param.Parameterized):
         self._choices: tuple[Mask, ...] = ()
         self._has_found = False
         self._in_hand: set[int] = set()
-        self._left: dict[int, _Left] = {}
+        self._left: dict[int, Left] = {}
         self._lock = self.held = threading.RLock()
         """Who holds it takes, adds and answers alone."""
 
@@ -139,15 +139,28 @@ class Draft(param.Parameterized):
     def turn(self, z: int) -> None:
         """Leave what is there on its plane, unless it is useless, and take up what was left on plane z."""
         with self._lock:
-            if self.prompts and not self.is_useless:
-                state = (self._answered, self._earlier, self._choices, self._has_found)
-                self._left[self._z] = _Left(self.prompts, self.mask, *state)
+            self._left = self.waiting
             self._z = z
             self.clear()
-            if left := self._left.pop(z, None):
+            self.resume(self._left)
+
+    @property
+    def waiting(self) -> dict[int, Left]:
+        """What is not accepted, by its plane; without what is useless."""
+        with self._lock:
+            if not self.prompts or self.is_useless:
+                return self._left.copy()
+            state = (self._answered, self._earlier, self._choices, self._has_found)
+            return {**self._left, self._z: Left(self.prompts, self.mask, *state)}
+
+    def resume(self, waiting: Mapping[int, Left]) -> None:
+        """Go on with what was `waiting`, at once with that of the plane on view."""
+        with self._lock:
+            self._left = {**waiting}
+            if left := self._left.pop(self._z, None):
                 self._take_up(left)
 
-    def _take_up(self, left: _Left) -> None:
+    def _take_up(self, left: Left) -> None:
         self._answered, self._earlier, self._choices = left.answered, left.earlier, left.choices
         self._has_found = left.has_found
         self.param.update(prompts=left.prompts, mask=left.mask)
@@ -225,9 +238,9 @@ class Draft(param.Parameterized):
 
     def put_back(self, taken: Taken) -> bool:
         """Return an object to the draft of its plane, unless another is begun there; say whether it was put back."""
-        state = _Left(taken.prompts, earlier=taken.earlier)
+        state = Left(taken.prompts, earlier=taken.earlier)
         if mask := taken.mask:
-            state = _Left(taken.prompts, mask, taken.prompts, taken.earlier, (mask,), has_found=True)
+            state = Left(taken.prompts, mask, taken.prompts, taken.earlier, (mask,), has_found=True)
         with self._lock:
             if self.prompts if taken.z == self._z else taken.z in self._left:
                 return False

@@ -88,6 +88,11 @@ class Search(Finding):
 
     title = "Finding all objects"
 
+    def __init__(self, session: Session):
+        super().__init__(session)
+        self.z = session.z
+        """The plane of the present search or the last."""
+
     def run(self, wanted: Wanted | None = None) -> Masks:
         """Search the plane on view and accept what is found, as one change; return it. Raises SegAppError.
 
@@ -95,7 +100,7 @@ class Search(Finding):
         another place meanwhile nothing is accepted, and that is an error, too.
         """
         with self._running():
-            self.left_out, place = 0, self._session.index
+            self.left_out, self.z, place = 0, self._session.z, self._session.index
             sieve = self._look(wanted or self.wanted)
             self.left_out = sieve.left_out
             if self.ending is Ending.DISCARD:
@@ -112,7 +117,7 @@ class Search(Finding):
         return least_area_of(wanted, window_of(self._session, wanted))
 
     def _look(self, wanted: Wanted) -> _Sieve:
-        session, z = self._session, self._session.z
+        session, z = self._session, self.z
         window = window_of(session, wanted)
         image = session.outliner.as_seen(window, z)
         sieve = _Sieve(session, window, z, wanted)

@@ -19,7 +19,8 @@ class CarryingProgress(Progress):
     """How far the objects were followed, and where they were found."""
 
     def _words(self) -> str:
-        return f"{len(self._finding.found)} outlines so far"
+        count = len(self._finding.found)
+        return f"{count} {'outline' if count == 1 else 'outlines'} so far"
 
     def _outcome(self, accepted: tuple[Mask, ...]) -> str:
         return outcome(accepted, self._bench.session.carrying.passed_over)
@@ -36,5 +37,5 @@ def _found(accepted: tuple[Mask, ...]) -> str:
         return NOTHING
     planes = sorted({mask.z + 1 for mask in accepted})
     outlines = "1 outline was" if len(accepted) == 1 else f"{len(accepted)} outlines were"
-    where = f"plane {planes[0]}" if len(planes) == 1 else f"{len(planes)} planes, {planes[0]} to {planes[-1]}"
+    where = f"plane {planes[0]}" if len(planes) == 1 else f"{len(planes)} other planes, {planes[0]} to {planes[-1]}"
     return f"{outlines} accepted on {where}. Undo takes them away again."

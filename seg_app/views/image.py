@@ -81,6 +81,7 @@ class ImageView(Viewer):
         self._make_pane()
         self._watch()
         self._draft = DraftLayer(session, courier, self._watches)
+        self._go_on()
 
     def _make_pane(self) -> None:
         self._pipe = Pipe(data=self._frame)
@@ -273,7 +274,7 @@ class ImageView(Viewer):
         self._worker.run("Outlining the object", session.outline)
 
     def _go_on(self) -> None:
-        """Outline what was not yet when its plane was left."""
+        """Outline what was not yet when its plane, or its image, was left."""
         if self.session.draft.question:
             self._worker.run("Outlining the object", self.session.outline)
 

@@ -16,12 +16,14 @@ from seg_app.views.render import Frame
 from seg_app.views.rest import POINTER_REST_S, AtRest
 
 ON_ITS_WAY = "The picture is on its way …"
+ABOUT = "≈ "
+"""Of a value of the picture, which may be a mean of many pixels, and has 256 steps."""
 
 Value = float | tuple[int, ...]
 
 
 class Readout:
-    """Tells the value under the pointer as the picture has it, and once the pointer rests, as the data have it."""
+    """Tells the value under the pointer as the picture has it, marked so, and once it rests, as the data have it."""
 
     def __init__(self, session: Session, courier: Courier, watches: Watches, *, seen: Callable[[], Frame | None]):
         """seen: returns the picture on the screen; None while one of another time or channel is on its way."""
@@ -46,7 +48,7 @@ class Readout:
         frame, place, words = self._seen(), self.place, ""
         if frame and place and (value := frame.value_at(*place)) is not None:
             is_known = self._known is not None and self._known[0] == self._pixel(*place)
-            shown, bound = (self._known[1], "") if self._known and is_known else (value, frame.bound_of(value))
+            shown, bound = (self._known[1], "") if self._known and is_known else (value, frame.bound_of(value) or ABOUT)
             words = spoken_place(*place, shown, self._session.volume, bound)
             if not is_known:
                 self._rest.moved()
@@ -73,7 +75,7 @@ class Readout:
 def spoken_place(x: float, y: float, value: Value, volume: Volume, bound: str = "") -> str:
     """Return a place in pixels, the value there, and the place in the unit that suits the plane, where it is known.
 
-    `bound` says that the value there may lie beyond the one that is shown. Lengths are counted from the middle of the
+    `bound` says how the value there may differ from the one that is shown. Lengths are counted from the middle of the
     upper left pixel, with as many digits as tell pixels apart.
     """
     words = [f"x {round(x)}  y {round(y)}  value {bound}{_spoken(value)}"]

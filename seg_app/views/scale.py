@@ -15,6 +15,7 @@ from seg_app.models.remarks import remarks_on
 from seg_app.views.dialog import make_dialog
 from seg_app.views.entering import WrittenFirst, on_enter
 from seg_app.views.text import Text
+from seg_app.views.typed import length, mark, number, read_field, unmark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,7 @@ class ScaleForm(Viewer):
             verb()
 
         on_enter(field, enter)
+        field.param.watch(lambda _: unmark(field), "value_input")
         return field
 
     @staticmethod
@@ -119,6 +121,8 @@ class ScaleForm(Viewer):
         self._x.value, self._z.value = _written(x_nm, unit), _written(z_nm, unit)
         self._y.value = "" if y_nm == x_nm else _written(y_nm, unit)
         self._rows.value = str(self._volume.databar_rows)
+        for field in (self._x, self._y, self._z, self._rows, self._length):
+            unmark(field)
 
     def _show_line(self) -> None:
         line = self._bench.image.measures.line
@@ -140,51 +144,62 @@ class ScaleForm(Viewer):
         self.dialog.open = False
         self._bench.draw_line()
 
-    def _do(self, title: str, verb: Any) -> None:
-        self._bench.do(title, lambda: (verb(), True)[1], then=self._done)
+    def _do(self, title: str, verb: Callable[[], object], field: pmui.TextInput | None = None) -> None:
+        """Run a verb; what it refuses is said at its field: the line of errors lies behind the dialog."""
 
-    def _done(self, is_done: bool | None) -> None:
-        if is_done:  # else the line of errors says why
+        def refusal() -> str:
+            try:
+                verb()
+            except SegAppError as error:
+                if field is None:
+                    raise
+                return str(error)
+            return ""
+
+        self._bench.do(title, refusal, then=lambda refused: self._done(refused, field))
+
+    def _done(self, refused: str | None, field: pmui.TextInput | None) -> None:
+        if refused and field:
+            mark(field, refused)
+        elif refused is not None:  # else the line of errors says why
             self.dialog.open = False
 
     def _set(self) -> None:
-        nm = UNITS[self._unit.value]
-        texts = {"y_nm": self._y.value, "z_nm": self._z.value}
-
-        def calibrate() -> None:
-            apart = {name: number(text) * nm for name, text in texts.items() if text.strip()}
-            self._volume.calibrate(number(width) * nm, **apart)
-
-        width = self._x.value
-        self._do("Setting the scale", calibrate)
+        width_nm = self._chosen_nm(self._x, self._unit)
+        others = {name: field for name, field in (("y_nm", self._y), ("z_nm", self._z)) if field.value.strip()}
+        apart = {name: read_field(field, self._nm) for name, field in others.items()}
+        if width_nm is not None and None not in apart.values():
+            self._do("Setting the scale", lambda: self._volume.calibrate(width_nm, **apart), self._x)
 
     def _set_by_line(self) -> None:
-        line, text, nm = self._bench.image.measures.line, self._length.value, UNITS[self._line_unit.value]
-        if line:
-            start, end = line
-            by = self._volume.calibrate_by
-            self._do("Setting the scale", lambda: by(start, end, length_nm=number(text) * nm))
+        line = self._bench.image.measures.line
+        if line and (length_nm := self._chosen_nm(self._length, self._line_unit)) is not None:
+            self._do("Setting the scale", lambda: self._volume.calibrate_by(*line, length_nm=length_nm), self._length)
+
+    @staticmethod
+    def _chosen_nm(field: pmui.TextInput, units: pmui.RadioButtonGroup) -> float | None:
+        """Return the length in a field; a unit that was typed there is the chosen one, also for the fields beside."""
+        typed = read_field(field, lambda text: length(text, units.value))
+        if typed:
+            units.value = typed[1]
+        return typed and typed[0]
+
+    def _nm(self, text: str) -> float:
+        return length(text, self._unit.value)[0]
 
     def _forget(self) -> None:
         self._do("Setting the scale", self._volume.forget_calibration)
 
     def _set_bar(self) -> None:
-        text = self._rows.value
-        self._do("Setting the databar", lambda: self._volume.set_databar(round(number(text))))
+        rows = read_field(self._rows, lambda text: round(number(text)))
+        if rows is not None:
+            self._do("Setting the databar", lambda: self._volume.set_databar(rows), self._rows)
 
     def _forget_bar(self) -> None:
         self._do("Setting the databar", self._volume.forget_databar)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.dialog
-
-
-def number(text: str) -> float:
-    """Return what was typed as a number, with a decimal point or comma. Raises SegAppError."""
-    try:
-        return float(text.strip().replace(",", "."))
-    except ValueError as error:
-        raise SegAppError(f"'{text}' is no number. Type one such as 3.4.") from error
 
 
 def _written(nm: float | None, unit: str) -> str:

@@ -101,21 +101,28 @@ class SearchProgress(Progress):
 
     def _words(self) -> str:
         as_what = spoken_class(self._bench.session.class_name)
-        return f"{len(self._finding.found)} so far{as_what}, some of them twice"
+        found = f"{len(self._finding.found)} so far{as_what}, some of them twice"
+        return f"{self._where} · {found}" if self._where else found
 
     def _outcome(self, accepted: tuple[Mask, ...]) -> str:
-        return outcome(accepted, self._bench.session.search.left_out)
+        return outcome(accepted, self._bench.session.search.left_out, self._where)
+
+    @property
+    def _where(self) -> str:
+        """Which plane is searched, where there are others: the user may look at one of these by now."""
+        session = self._bench.session
+        return f"{session.volume.stepped.lower()} {session.search.z + 1}" if session.volume.n_planes > 1 else ""
 
 
-def outcome(accepted: tuple[Mask, ...], left_out: int) -> str:
+def outcome(accepted: tuple[Mask, ...], left_out: int, where: str = "") -> str:
     """Return what a search has brought, how many objects it left out at the edge of the screen, and what to do."""
-    count, parts = len(accepted), []
+    count, parts, on = len(accepted), [], f" on {where}" if where else ""
     if count:
         objects = "object was" if count == 1 else "objects were"
         as_what = spoken_class(accepted[0].class_name)
-        parts.append(f"{count} {objects} found and accepted{as_what}. Undo takes them away again.")
+        parts.append(f"{count} {objects} found and accepted{on}{as_what}. Undo takes them away again.")
     elif not left_out:
-        return NOTHING
+        return NOTHING.replace("found.", f"found{on}.", 1)
     if left_out:
         cut = "object is" if left_out == 1 else "objects are"
         were = "was" if left_out == 1 else "were"

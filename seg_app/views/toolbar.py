@@ -177,7 +177,13 @@ def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
 
 
 def hints(session: Session) -> str:
-    """Return what the next key or gesture can do, for the status line."""
+    """Return what the next key or gesture can do, and which other planes wait to be accepted, for the status line."""
+    left = [str(z + 1) for z in session.draft.left_on]
+    where = f"{session.volume.stepped.lower()}{'s' if len(left) > 1 else ''} {', '.join(left)}"
+    return f"{_next(session)} · not accepted yet on {where}" if left else _next(session)
+
+
+def _next(session: Session) -> str:
     mask, (place, n) = session.draft.mask, session.draft.choice
     if session.draft.drawing:
         return "Drag from corner to corner around the object · Esc to draw no box"
@@ -193,6 +199,5 @@ def hints(session: Session) -> str:
         return "With all of these nothing is found: Backspace to take the last one back · Esc to drop"
     if session.draft.prompts and not session.draft.prompts.asks:
         return "Only excluded so far: click on the object to include it · Esc to drop"
-    left = ", ".join(str(z + 1) for z in session.draft.left_on)
-    waits = f"Not accepted yet: {session.volume.stepped.lower()} {left} · " if left else ""
-    return f"{waits}Click to outline · right-click to exclude · Enter to accept · Esc to drop · ? for all keys"
+    keys = "Enter to accept · Esc to drop · " if session.draft.prompts else ""
+    return f"Click to outline · right-click to exclude · {keys}? for all keys"

@@ -144,7 +144,7 @@ def test_a_line_over_the_scale_bar_sets_the_scale_which_areas_follow(tab, measur
     y = ROWS - BAR + 0.3 * BAR
     tab.drag((SCALE_BAR[0], y), (SCALE_BAR[1], y))
     expect(tab.page.get_by_label("Its length")).to_be_focused()
-    tab.page.keyboard.type("5")
+    tab.page.keyboard.type("5 um")
     assert tab.ranges() == shown
     tab.page.keyboard.press("Enter")
     nm = 5000 / (SCALE_BAR[1] - SCALE_BAR[0])
@@ -172,7 +172,8 @@ def test_what_is_no_number_is_said_and_changes_nothing(tab):
     tab.page.get_by_role("button", name="Change the scale").click()
     tab.page.get_by_label("Width of a pixel").fill("much")
     tab.page.get_by_role("button", name="Set", exact=True).click()
-    tab.wait_for_text("'much' is no number")
+    expect(tab.page.get_by_text("'much' is no length")).to_be_visible()
+    expect(tab.page.get_by_label("Width of a pixel")).to_have_attribute("aria-invalid", "true")
     assert bar(tab)[0].endswith(" px")
 
 
@@ -192,6 +193,17 @@ def test_the_line_of_the_databar_can_be_dragged_and_nothing_is_outlined_below(ta
     again.page.get_by_role("button", name="Change the scale").click()
     again.page.get_by_role("button", name="As it is found").click()
     again.wait_until(lambda: line(again) == ROWS - BAR - 0.5)
+
+
+def test_an_outline_that_is_not_accepted_is_there_again_after_another_image(tab):
+    tab.click_point(*DISC[:2])
+    tab.outlined()
+    outline = tab.outline()
+    choose(tab, "tilted.tif")
+    assert (tab.points(), tab.outline()) == ([], [])
+    choose(tab, "bar.tif")
+    tab.wait_until(lambda: tab.outline() == outline)
+    tab.drop_points()
 
 
 def test_what_is_odd_about_an_image_is_told_as_text(tab):

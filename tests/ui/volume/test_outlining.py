@@ -11,7 +11,7 @@ def test_an_outline_waits_on_its_plane(tab, particles):
     tab.outlined()
     outline = tab.outline()
     tab.press("f")
-    tab.wait_for_text("Not accepted yet: plane 3 · Click to outline")
+    tab.wait_for_text("? for all keys · not accepted yet on plane 3")
     assert (tab.points(), tab.outline()) == ([], [])
     tab.press("d")
     tab.wait_until(lambda: tab.outline() == outline)
