@@ -5,8 +5,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from benches import bench_of, press_enter
-from bokeh.core.enums import RenderLevel
-from bokeh.models import BoxAnnotation, ScaleBar, Scatter, Segment
+from bokeh.models import BoxAnnotation, ScaleBar, Segment
 from bokeh.plotting import figure as make_figure
 
 from seg_app.errors import SegAppError, UnreadableError
@@ -189,17 +188,6 @@ def test_the_bar_does_not_lie_over_the_databar(bench, volume):
     assert corners() == {"top_left"}
     volume.set_databar(0)
     assert corners() == {"bottom_left"}
-
-
-def test_what_is_outlined_below_the_bar_is_drawn_above_it(bench):
-    canvas = make_figure(x_range=(-0.5, 79.5), y_range=(59.5, -0.5))
-    bench.image.measures.add_to(canvas)
-    before = len(canvas.renderers)
-    bench.image._draft.furnish(canvas)
-    levels = list(RenderLevel)
-    highest = max(levels.index(bar.level) for bar in canvas.select(ScaleBar))
-    assert all(levels.index(one.level) > highest for one in canvas.renderers[before:])
-    assert isinstance(canvas.renderers[-1].glyph, Scatter)
 
 
 def test_a_drag_of_the_line_of_the_databar_ends_on_the_edge_of_a_row(bench, volume):

@@ -12,8 +12,6 @@ from seg_app.records import Mask, Prompts
 from seg_app.views import theme
 from seg_app.views.courier import Courier, Watches
 
-ABOVE = "overlay"
-"""Bokeh's name for what is above the scale bar: who points below the bar sees what comes of it."""
 EDGES = ("left", "right", "top", "bottom")
 
 
@@ -36,12 +34,12 @@ class DraftLayer:
 
     def furnish(self, figure: Any) -> None:
         """Add the glyphs to a Bokeh figure; once for each figure."""
-        figure.multi_polygons("xs", "ys", source=self._outline, level=ABOVE, **theme.DRAFT_STYLE)
-        figure.multi_polygons("xs", "ys", source=self._preview, level=ABOVE, **theme.PREVIEW_STYLE)
+        figure.multi_polygons("xs", "ys", source=self._outline, **theme.DRAFT_STYLE)
+        figure.multi_polygons("xs", "ys", source=self._preview, **theme.PREVIEW_STYLE)
         for style in (theme.BOX_CASING, theme.BOX_STYLE):
-            figure.quad(*EDGES, source=self._box, level=ABOVE, **style)
+            figure.quad(*EDGES, source=self._box, **style)
         points = {"marker": "marker", "fill_color": "color", **theme.MARKER_STYLE}
-        figure.scatter("x", "y", source=self._points, level=ABOVE, **points)
+        figure.scatter("x", "y", source=self._points, **points)
 
     def _show_prompts(self, prompts: Prompts) -> None:
         points, box = prompts.points, prompts.box

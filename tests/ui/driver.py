@@ -145,7 +145,7 @@ class Tab:
 
     def wait_for_text(self, text: str) -> None:
         """Wait until a text is on the page."""
-        self.wait_until(self.page.get_by_text(text).first.is_visible)
+        self.wait_until(self.page.get_by_text(text).locator("visible=true").first.is_visible)  # not what was closed
 
     def wait_for_file(self, text: str) -> None:
         """Wait for a text that takes the way of a file: to the server, and back as a picture."""
