@@ -18,6 +18,7 @@ from seg_app.sam.automask import search
 from seg_app.sam.cache import Cache, CacheLimits, ContentKeys
 from seg_app.sam.clicks import Question, answers, fitted
 from seg_app.sam.compiling import compile_encoder
+from seg_app.sam.cores import CORES, cores_to_decode, on_cores
 from seg_app.sam.crops import crops_of
 from seg_app.sam.decoding import WindowDecoder
 from seg_app.sam.devices import Device
@@ -84,6 +85,7 @@ class Sam2Segmenter:
         wanted = Device.of(device)
         self._device = device_of(wanted.name)
         self._predictor = load(checkpoint, self._device)
+        self._cores = cores_to_decode(self._device, self.input_size)
         self._precision = precision_of(self._device, may_be_half=wanted.may_be_half)
         self._model_key = model_key(checkpoint, self._precision)
         self._embeddings: Cache[_Embedding] = Cache(
@@ -221,7 +223,7 @@ class Sam2Segmenter:
     def _using_device(self, priority: Priority, *, client: str = "") -> Iterator[None]:
         """Wait for a turn on the device; turn what the model raises into SegmenterError. Not within another turn."""
         turn, precision = self._scheduler.turn(priority, client=client), self._precision.within()
-        with self._explaining(), turn, torch.inference_mode(), precision:
+        with self._explaining(), turn, torch.inference_mode(), precision, on_cores(self._cores):
             yield
 
     @contextmanager
@@ -247,8 +249,9 @@ class Sam2Segmenter:
 
     def _encode(self, image: NDArray[np.uint8]) -> _Embedding:
         began_s = monotonic()
-        # torch warns of arrays that cannot be written to
-        self._predictor.set_image(image if image.flags.writeable else image.copy())
+        with on_cores(CORES):
+            # torch warns of arrays that cannot be written to
+            self._predictor.set_image(image if image.flags.writeable else image.copy())
         self._encoding_s = monotonic() - began_s
         # private names of the package: it has no other way to go back to an earlier image
         features: Any = self._predictor._features  # noqa: SLF001

@@ -19,6 +19,7 @@ import torch
 from torch.nn import functional
 
 from seg_app.errors import UnreadableError
+from seg_app.sam.cores import CORES, on_cores
 from seg_app.sam.endings import Ending
 from seg_app.sam.followed import Followed, OnPlane
 from seg_app.sam.question import check_plane
@@ -136,7 +137,8 @@ class Memory:
         """Encode a plane."""
         # torch warns of arrays that cannot be written to
         pixels = self._predictor._transforms(image if image.flags.writeable else image.copy())  # noqa: SLF001
-        out = self._model.forward_image(pixels[None].to(self._model.device))
+        with on_cores(CORES):
+            out = self._model.forward_image(pixels[None].to(self._model.device))
         _, features, places, sizes = self._model._prepare_backbone_features(out)  # noqa: SLF001
         return Seen(features, places, sizes, (image.shape[0], image.shape[1]))
 

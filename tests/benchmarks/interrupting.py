@@ -1,6 +1,6 @@
 """How long clicks take while all objects of an image are searched, beside clicks when nothing else runs.
 
-    python tests/benchmarks/interrupting.py [--clicks N] [--bundled | --official CONFIG] [--cuda] [--threads N]
+    python tests/benchmarks/interrupting.py [--clicks N] [--bundled | --official CONFIG] [--cuda]
 
 One user clicks, thinks for a while, and clicks again, on a window that is embedded; the search of another one goes on
 and on in another thread. Windows are as large as the model's input, and the weights are those of embedding.py. The goal
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
@@ -84,9 +83,7 @@ def main() -> None:
     parser.add_argument("--official", help="a configuration, e.g. configs/sam2.1/sam2.1_hiera_t.yaml")
     parser.add_argument("--bundled", action="store_true", help="the weights of the package")
     parser.add_argument("--cuda", action="store_true", help="on the graphics card")
-    parser.add_argument("--threads", type=int, help="that torch computes in (default: as many as there are cores)")
     given = parser.parse_args()
-    torch.set_num_threads(given.threads or torch.get_num_threads())
     with tempfile.TemporaryDirectory() as name:
         engine = Sam2Segmenter(chosen_checkpoint(Path(name), given), device="cuda" if given.cuda else "cpu")
         clicked, searched = (noise(seed, engine.input_size) for seed in (0, 1))
