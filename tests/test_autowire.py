@@ -5,7 +5,7 @@ import threading
 import httpx
 import pytest
 from builders import square
-from contracts import disc_on_noise
+from segmenter_contract import disc_on_noise
 from serving import running
 
 from seg_app.errors import SegmenterError

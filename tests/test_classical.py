@@ -7,7 +7,7 @@ from seg_app.sam.cache import Recent, content_key
 from seg_app.sam.classical import KEPT_WINDOWS, ClassicalSegmenter
 from seg_app.sam.contours import best_loops
 from seg_app.sam.patches import Patch, filled, opened, overlap, softened, union
-from tests.contracts import CENTRE, SegmenterContract, disc_on_noise, value_at
+from tests.segmenter_contract import CENTRE, SegmenterContract, disc_on_noise, value_at
 
 
 @pytest.fixture

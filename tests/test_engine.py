@@ -22,7 +22,7 @@ from seg_app.sam.loading import model_key
 from seg_app.sam.precision import Precision
 from seg_app.sam.scheduler import Priority
 from seg_app.sam.together import Together
-from tests.contracts import CENTRE, OUTSIDE, SegmenterContract, disc_on, disc_on_noise
+from tests.segmenter_contract import CENTRE, OUTSIDE, SegmenterContract, disc_on, disc_on_noise
 from tests.threads import until
 from tests.tiny_sam import TINY, bare_predictor, tiny_checkpoint
 

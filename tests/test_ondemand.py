@@ -6,7 +6,7 @@ from seg_app.errors import SegmenterError
 from seg_app.records import Prompts
 from seg_app.sam import OnDemand, connect_sam, get_ready
 from seg_app.sam.classical import ClassicalSegmenter
-from tests.contracts import CENTRE, SegmenterContract, disc_on_noise
+from tests.segmenter_contract import CENTRE, SegmenterContract, disc_on_noise
 
 
 class TestOnDemand(SegmenterContract):

@@ -9,7 +9,7 @@ from seg_app.sam.devices import Device
 from seg_app.sam.engine import Sam2Segmenter
 from seg_app.sam.precision import Precision, precision_of
 from seg_app.settings import Settings
-from tests.contracts import disc_on_noise
+from tests.segmenter_contract import disc_on_noise
 from tests.tiny_sam import tiny_checkpoint
 
 pytestmark = [

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from contracts import disc_on_noise
+from segmenter_contract import disc_on_noise
 from serving import running
 
 from seg_app.sam import wire

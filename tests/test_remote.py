@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 import numpy as np
 import pytest
-from contracts import CENTRE, SegmenterContract, disc_on_noise
+from segmenter_contract import CENTRE, SegmenterContract, disc_on_noise
 from serving import running
 
 from seg_app.errors import AwayError, SegmenterError

@@ -22,7 +22,7 @@ from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.diskcache import DiskCache
 from seg_app.sam.remote import RemoteSegmenter
 from seg_app.sam.server import create_app
-from tests.contracts import EASY, disc_on_noise
+from tests.segmenter_contract import EASY, disc_on_noise
 from tests.serving import running
 from tests.threads import until
 from tests.tiny_sam import tiny_checkpoint

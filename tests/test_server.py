@@ -27,8 +27,8 @@ from seg_app.sam.remote import RemoteSegmenter
 from seg_app.sam.scheduler import Priority
 from seg_app.sam.server import create_app
 from seg_app.sam.wire import pack, pack_image, unpack_candidates
-from tests.contracts import CENTRE, disc_on_noise
 from tests.schemas import operations_of, requests
+from tests.segmenter_contract import CENTRE, disc_on_noise
 from tests.serving import running
 from tests.threads import until
 from tests.tiny_sam import MEMORY, tiny_checkpoint

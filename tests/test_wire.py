@@ -12,7 +12,7 @@ from seg_app.errors import SegmenterError
 from seg_app.records import Box, Point, Prompts
 from seg_app.sam import Candidate, wire
 from seg_app.sam.lowres import enlarged, places
-from tests.contracts import disc_on_noise
+from tests.segmenter_contract import disc_on_noise
 
 
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=20).map(lambda s: (*s, 3))))

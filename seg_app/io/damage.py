@@ -37,6 +37,7 @@ class FlawError(ValueError):
 
 PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
 """What the system says of itself or of a network drive, not of the bytes of a file."""
+AGAIN = "Copy it again, or export it anew."
 
 
 def may_pass(error: BaseException | None) -> bool:
@@ -45,9 +46,6 @@ def may_pass(error: BaseException | None) -> bool:
         return False
     is_of_system = isinstance(error, OSError) and error.errno in PASSING
     return is_of_system or isinstance(error, (MemoryError, UnreachableError)) or may_pass(error.__cause__)
-
-
-AGAIN = "Copy it again, or export it anew."
 
 
 def in_words(error: BaseException) -> str:

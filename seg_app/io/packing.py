@@ -46,6 +46,9 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECA
 TEXTS = frozenset({".txt", ".hdr"})
 """What microscopes write beside their images."""
 
+FILES = FORMATS.keys() - {".zarr"} | TEXTS
+"""The kinds of files that are handed over, also for the page: Zarr is a folder."""
+
 METADATA = (*MARKS, ".zmetadata")
 """The files of JSON in a Zarr folder: of Zarr 3 the first, of Zarr 2 the others. Attributes are in them, too."""
 
@@ -166,9 +169,9 @@ def _unreserved(name: str) -> str:
 
 def _check_kind(name: str, size: int) -> None:
     suffix = PurePosixPath(name).suffix.lower()
-    known = FORMATS.keys() - {".zarr"}  # Zarr is a folder
-    if suffix not in known | TEXTS:
-        raise UnreadableError(f"Cannot open '{name}'. Known formats: {', '.join(sorted(known))}, and Zarr folders.")
+    if suffix not in FILES:
+        known = ", ".join(sorted(FILES - TEXTS))
+        raise UnreadableError(f"Cannot open '{name}'. Known formats: {known}, and Zarr folders.")
     _check_bytes(name, size, MOST_TEXT_BYTES if suffix in TEXTS else MOST_BYTES)
 
 

@@ -47,7 +47,7 @@ def agreed(answers: Sequence[Caught], asked: Mapping[int, NDArray[np.float64]]) 
             near = _near(boxes, i)
             alike = near[_ious(best, [ordered[j] for j in near]) >= ALIKE]
             is_left[alike] = is_left[i] = False
-            those = [ordered[j] for j in alike] or [best]
+            those = [ordered[j] for j in alike] or [best]  # a box of a single row has no area, and no IoU
             one = _mean(best, those)
             if _share(one, those, asked[best.crop.group]) >= AGREED:
                 yield one

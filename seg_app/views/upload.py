@@ -8,9 +8,8 @@ from typing import Any
 import param
 from panel.custom import JSComponent
 
-from seg_app.io.packing import MEMBER, MOST_MEMBERS, TOO_MANY
+from seg_app.io.packing import FILES, MEMBER, MOST_MEMBERS, TOO_MANY
 from seg_app.io.zarr_files import MARKS
-from seg_app.models import FORMATS
 from seg_app.views import theme
 from seg_app.views.reception import PART_BYTES
 
@@ -25,7 +24,7 @@ class Upload(JSComponent):
 
     ticket = param.String(doc="What the server knows the page by; empty where it takes no files.")
     part_bytes = param.Integer(default=PART_BYTES)
-    accept = param.String(default=",".join(sorted(FORMATS.keys() - {".zarr"})) + ",.txt,.hdr")
+    accept = param.String(default=",".join(sorted(FILES)))
     no_image = param.String(default=NO_IMAGE)
     most_pieces = param.Integer(default=MOST_PIECES)
     marks = param.List(

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 from builders import square
+from embedded import EMBEDDED
 from serving import nobody
 
 from seg_app.app import data_of, lab_of, warm_up, workshop_of
@@ -23,13 +24,7 @@ from seg_app.models import Desk
 from seg_app.records import ImageId, MaskFile
 from seg_app.sam import get_ready
 
-pytestmark = [
-    pytest.mark.usefixtures("without_sam2"),
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
+pytestmark = EMBEDDED
 
 
 # Everything embedded

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from embedded import EMBEDDED
 from serving import running
 
 from seg_app.engine import engine_of, shelf_of
@@ -14,13 +15,7 @@ from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.connect import ENGINES
 from seg_app.sam.server import create_app
 
-pytestmark = [
-    pytest.mark.usefixtures("without_sam2"),
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
+pytestmark = EMBEDDED
 
 
 def sam_server(token):

@@ -2,6 +2,7 @@
 
 import pytest
 from builders import square
+from embedded import EMBEDDED
 from serving import nobody
 
 from seg_app.app import lab_of, store_of
@@ -12,13 +13,7 @@ from seg_app.errors import (
 )
 from seg_app.records import ImageId, MaskFile
 
-pytestmark = [
-    pytest.mark.usefixtures("without_sam2"),
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
+pytestmark = EMBEDDED
 
 
 def test_masks_go_where_masks_root_says(settings_of, tmp_path):

@@ -1,21 +1,15 @@
 """What a page of the app opens first, shares and keeps, and what it says of a lab that is away."""
 
 import numpy as np
-import pytest
 from builders import square
+from embedded import EMBEDDED
 from serving import nobody
 from threads import finish
 
 from seg_app.app import lab_of, page
 from seg_app.io import ome_zarr, shown_folders
 
-pytestmark = [
-    pytest.mark.usefixtures("without_sam2"),
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
+pytestmark = EMBEDDED
 
 
 def test_all_pages_of_a_lab_share_its_workshop(opened_page, settings, lab):

@@ -4,18 +4,13 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from embedded import EMBEDDED
 from films import while_read, write_film
 from threads import finish
 
 from seg_app.errors import StorageError
 
-pytestmark = [
-    pytest.mark.usefixtures("without_sam2"),
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
+pytestmark = EMBEDDED
 
 
 @pytest.fixture

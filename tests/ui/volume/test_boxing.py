@@ -49,13 +49,19 @@ def test_a_drag_after_b_boxes_exactly_its_pixels_at_any_zoom(tab, particle, notc
     assert drawn == pytest.approx(particle, abs=0.15 * (right - left))
 
 
-def test_a_box_is_seen_while_it_is_drawn(tab):
+def draw_on(tab):
+    """Draw a box from (60, 50) to (100, 80), and return the mouse, whose button is still down."""
     begin_box(tab)
     mouse = tab.page.mouse
     mouse.move(*tab.place(60, 50))
     mouse.down()
     mouse.move(*tab.place(100, 80), steps=3)
     tab.wait_until(lambda: band(tab))
+    return mouse
+
+
+def test_a_box_is_seen_while_it_is_drawn(tab):
+    mouse = draw_on(tab)
     assert band(tab) == pytest.approx((60, 50, 100, 80), abs=1.01 * pitch(tab))
     mouse.move(*tab.place(40, 30), steps=3)  # to the other side of where it began
     tab.wait_until(lambda: band(tab)[0] < 50)
@@ -256,12 +262,7 @@ def test_b_behind_a_dialog_begins_no_box(tab):
 
 def test_escape_while_drawing_draws_no_box_and_keeps_the_points(tab):
     tab.click_point(120, 90)
-    begin_box(tab)
-    mouse = tab.page.mouse
-    mouse.move(*tab.place(60, 50))
-    mouse.down()
-    mouse.move(*tab.place(100, 80), steps=3)
-    tab.wait_until(lambda: band(tab))
+    mouse = draw_on(tab)
     tab.press("Escape")
     tab.wait_until(lambda: not band(tab) and not tab.is_drawing())
     mouse.up()
