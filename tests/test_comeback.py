@@ -1,8 +1,11 @@
 """What a segmenter that has gone away was asked is asked again when it is back."""
 
+import threading
+
 import pytest
+from benches import bench_of, click
 from discs import DISCS, Brightness, discs
-from threads import until
+from threads import finish, until
 
 from seg_app.errors import AwayError
 from seg_app.models import Comeback, Session, Volume
@@ -113,3 +116,37 @@ def test_nobody_looks_for_it_any_more_after_the_bench_is_closed(session, comebac
     until(lambda: not comeback._is_looking)
     session.segmenter.here = True
     assert session.draft.is_waiting
+
+
+def test_a_bench_says_no_longer_that_it_is_away_when_the_next_click_is_answered_before_anybody_looked(
+    session, monkeypatch
+):
+    monkeypatch.setattr(module, "EVERY_S", 60)
+    with bench_of(session) as bench:
+        session.segmenter.here = False
+        click(bench, X, Y)
+        finish(bench)
+        assert bench.worker.trouble == "It is away."
+        session.segmenter.here = True
+        click(bench, X + 1, Y)
+        finish(bench)
+        assert (bench.worker.trouble, session.draft.is_waiting, session.segmenter.looks) == ("", False, 0)
+
+
+def test_a_bench_that_hears_too_late_that_it_was_away_says_so_no_longer_than_until_its_answer(session, monkeypatch):
+    with bench_of(session) as bench:
+        complain, comeback, is_back = bench.worker.complain, bench._comeback, threading.Event()
+        ask_again = comeback._on_back
+        comeback._on_back = lambda: (ask_again(), is_back.set())
+
+        def complain_late(message, *, cause=None):
+            session.segmenter.here = True
+            is_back.wait()
+            complain(message, cause=cause)
+
+        monkeypatch.setattr(bench.worker, "complain", complain_late)
+        session.segmenter.here = False
+        click(bench, X, Y)
+        until(lambda: session.draft.mask)
+        finish(bench)
+        assert bench.worker.trouble == ""

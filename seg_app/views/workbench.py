@@ -67,6 +67,7 @@ class Workbench(Viewer):
         refresh = lambda *_: self.courier.soon(self._refresh)  # noqa: E731 - one name for all the watchers
         self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo", "saved"], refresh)
         self.watches.add(session.draft, ["prompts", "mask", "include", "drawing", "is_waiting"], refresh)
+        self.watches.add(session.draft, ["mask", "is_waiting"], lambda *_: self._on_answer())
         self.watches.add(session, ["z", "limits", "set_title"], refresh)
         self.watches.add(session, "index", lambda _: self.courier(self._on_place))
         for finding in session.findings:
@@ -119,9 +120,12 @@ class Workbench(Viewer):
 
     def _ask_again(self) -> None:
         """Outline what a segmenter that had gone away did not."""
-        if isinstance(self.worker.cause, AwayError):
-            self.worker.trouble = ""
         self.worker.run("Outlining the object", self.session.outline)
+
+    def _on_answer(self) -> None:
+        """Say no longer that the segmenter is away, whoever was the first to find it there."""
+        if isinstance(self.worker.cause, AwayError) and not self.session.draft.is_waiting:
+            self.worker.trouble = ""
 
     def accept(self) -> None:
         """Take the object at once, then outline it if it is not yet, and keep it: nobody has to wait for a model."""
