@@ -40,6 +40,14 @@ def label_values(masks: Sequence[Mask]) -> list[int]:
     return values
 
 
+def by_object(masks: Sequence[Mask]) -> list[tuple[Mask, ...]]:
+    """Return the masks of each object, in the order of their first ones; see `label_values`."""
+    objects: dict[int, list[Mask]] = defaultdict(list)
+    for mask, value in zip(masks, label_values(masks), strict=True):
+        objects[value].append(mask)
+    return [tuple(parts) for parts in objects.values()]
+
+
 def painted(masks: Sequence[Mask], values: Sequence[int], shape: tuple[int, int]) -> NDArray[np.uint32]:
     """Return the labels `values` of the masks of one plane on its (rows, columns) pixels; 0 is background."""
     order = label_grid(masks, np.arange(shape[0]), np.arange(shape[1]))

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seg_app.geometry import bits_of
+from seg_app.labels import by_object
 
 if TYPE_CHECKING:
     from seg_app.records import Mask, MaskFile
@@ -39,9 +40,14 @@ def measurements(file: MaskFile, *, picture: Any = None, databar_rows: int = 0) 
     page, from 1; angles are degrees counter-clockwise from the x axis; places are centres of pixels. `circularity` is
     4π area / perimeter², in pixels; it and `perimeter_um` are empty where pixels are not square. Objects that touch the
     border of the image, or its databar, are smaller than they are: `touches_border` says which.
+
+    Of an image of several planes each row also says of the whole object, which all rows with its `number` share: its
+    `volume_px3`, the sum of its areas, also in µm³ where the distance of planes is known; and `n_planes`, on how many
+    planes it was outlined, from `first_plane` to `last_plane`. Planes between them without an outline add nothing.
     """
+    objects = _objects(file)
     rows = [
-        {**_said(mask), **_sizes(mask, file), **_border(mask, file, databar_rows)}
+        {**_said(mask), **_sizes(mask, file), **objects.get(mask.id, {}), **_border(mask, file, databar_rows)}
         | {**_greys(mask, picture), **_origin(mask, file)}
         for mask in file.masks
         if mask.area
@@ -72,6 +78,31 @@ def _sizes(mask: Mask, file: MaskFile) -> dict[str, Any]:
         "centroid_x_px": mask.x0 + sizes["centroid-1"],
         "centroid_y_px": mask.y0 + sizes["centroid-0"],
     }
+
+
+def _objects(file: MaskFile) -> dict[str, dict[str, Any]]:
+    """Return by the ids of masks what is said of their object; nothing for an image of one plane."""
+    if file.image.shape[0] == 1:
+        return {}
+    objects = by_object([mask for mask in file.masks if mask.area])
+    return {mask.id: said for masks in objects for said in [_volume(masks, file)] for mask in masks}
+
+
+def _volume(masks: tuple[Mask, ...], file: MaskFile) -> dict[str, Any]:
+    planes, volume_px3, voxel_um3 = [mask.z + 1 for mask in masks], sum(mask.area for mask in masks), _voxel_um3(file)
+    return {
+        "volume_px3": float(volume_px3),
+        **({"volume_um3": volume_px3 * voxel_um3} if voxel_um3 else {}),
+        "n_planes": len(masks),
+        "first_plane": min(planes),
+        "last_plane": max(planes),
+    }
+
+
+def _voxel_um3(file: MaskFile) -> float | None:
+    """Return the volume of a voxel; None where an edge of it is not known, or nonsense."""
+    z_nm, size_nm = (file.calibration.pixel_size_nm or (None,))[0], _pixel_nm(file)
+    return z_nm * size_nm[0] * size_nm[1] / NM**3 if size_nm and z_nm and 0 < z_nm < math.inf else None
 
 
 def _border(mask: Mask, file: MaskFile, databar_rows: int) -> dict[str, bool]:

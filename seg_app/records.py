@@ -144,7 +144,10 @@ class Mask:
     width: int
     counts: tuple[int, ...]
     number: int = 0
-    """The running number in its set, from 1; its value in a label image. 0: in no set yet."""
+    """The running number of its object in its set, from 1; its value in a label image. 0: in no set yet.
+
+    Masks of one number on several planes are one object.
+    """
     class_name: str = ""
     score: float | None = None
     """The IoU with the true object that the model predicts, 0 to 1; None when nobody predicted one."""

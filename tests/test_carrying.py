@@ -114,6 +114,7 @@ def test_selected_objects_are_accepted_on_the_other_planes_as_one_change_with_th
     new = fresh.carrying.run()
     assert fresh.masks.masks == given + new
     assert {mask.class_name for mask in new} == {"ball"}
+    assert [{mask.number for mask in parts} for parts in fresh.masks.objects] == [{1}, {2}]
     assert 4 not in {mask.z for mask in new}
     assert all(any(truth(name, mask.z)[mask.y0 : mask.y1, mask.x0 : mask.x1].any() for name in BALLS) for mask in new)
     assert len({mask.z for mask in new}) >= 8
@@ -153,6 +154,33 @@ def test_a_plane_that_cannot_be_read_just_now_is_not_taken_for_damaged(session) 
     with pytest.raises(UnreachableError, match="Too many open files"):
         fresh.carrying.run()
     assert (fresh.carrying.passed_over, fresh.volume.damaged_planes) == (set(), ())
+
+
+def test_an_object_is_followed_again_from_the_plane_on_view(fresh) -> None:
+    accepted(fresh, "small")
+    new = fresh.carrying.run()
+    fresh.masks.remove([mask.id for mask in new if mask.z > 5])
+    fresh.masks.selected = tuple(mask.id for mask in fresh.masks.masks)
+    fresh.go_to(10)  # where it is not
+    assert fresh.carrying.starting == ()
+    fresh.go_to(5)
+    assert [mask.z for mask in fresh.carrying.starting] == [5]
+    again = fresh.carrying.run()
+    assert 6 in {mask.z for mask in again}
+    assert {mask.number for mask in fresh.masks.masks} == {1}
+
+
+def test_what_is_joined_with_another_meanwhile_goes_on_as_that(fresh) -> None:
+    (there,) = fresh.masks.add([mask_from_bits(np.ones((9, 9), bool), z=0)])
+    (given,) = accepted(fresh, "small")
+
+    def on_found(event) -> None:
+        if event.new and fresh.masks.get(given.id).number != there.number:
+            fresh.masks.join([there.id, given.id])
+
+    fresh.carrying.param.watch(on_found, "found")
+    new = fresh.carrying.run()
+    assert {mask.number for mask in new if mask.z != there.z} == {there.number}
 
 
 def test_where_an_object_is_accepted_already_nothing_is_added(fresh) -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import xarray as xr
+from benches import press
 from builders import square
 from threads import finish
 
@@ -51,28 +52,36 @@ def listed(bench):
 
 
 def test_areas_are_pixels_where_no_pixel_size_is_known():
-    assert table_of((square(size=4), square(size=10)), None)["area"].tolist() == [16, 100]
+    assert table_of([(square(size=4),), (square(size=10),)], None)["area"].tolist() == [16, 100]
 
 
 def test_areas_are_µm2_with_three_digits_where_the_pixel_size_is_known():
     # 100 × 100 pixels of 12.3 nm: 1.23 µm × 1.23 µm
-    assert table_of((square(size=100), square(size=1)), 12.3**2 / 1e6)["area"].tolist() == pytest.approx(
+    assert table_of([(square(size=100),), (square(size=1),)], 12.3**2 / 1e6)["area"].tolist() == pytest.approx(
         [1.5129, 0.00015129]
     )
 
 
 def test_an_empty_table_has_the_types_of_a_full_one():
     # else Tabulator is built anew with the first object, and now and then loses its row
-    full, empty = table_of((square(score=0.5),), None), table_of((), None)
-    assert full.dtypes.to_dict() == empty.dtypes.to_dict() == table_of((square(score=None),), 1.0).dtypes.to_dict()
+    full, empty = table_of([(square(score=0.5),)], None), table_of([], None)
+    assert full.dtypes.to_dict() == empty.dtypes.to_dict() == table_of([(square(score=None),)], 1.0).dtypes.to_dict()
 
 
 def test_a_row_says_number_class_score_and_plane():
     mask = square(z=4, number=21, class_name="pore", score=0.876)
-    row = table_of((mask,), None).iloc[0]
+    row = table_of([(mask,)], None).iloc[0]
     assert row.to_dict() == {
-        "#": 21, "colour": swatch(21), "class": "pore", "area": 16, "score": 0.88, "plane": 5
+        "#": 21, "colour": swatch(21), "class": "pore", "area": 16, "score": 0.88, "plane": 5, "last": 5
     }  # fmt: skip
+
+
+def test_an_object_on_several_planes_is_one_row_with_its_largest_area_and_lowest_score():
+    masks = tuple(
+        square(size=4 + z, z=z, number=3, score=score, class_name="pore") for z, score in enumerate((0.9, 0.7))
+    )
+    row = table_of([(*masks, square(z=5, number=3, class_name="grain"))], None).iloc[0].drop("colour")
+    assert row.to_dict() == {"#": 3, "class": "pore, grain", "area": 25, "score": 0.7, "plane": 1, "last": 6}
 
 
 def test_colours_repeat_after_the_last():
@@ -81,7 +90,7 @@ def test_colours_repeat_after_the_last():
 
 
 def test_a_number_is_all_that_gets_into_html(bench_of):
-    table = table_of((square(class_name=NASTY),), None)
+    table = table_of([(square(class_name=NASTY),)], None)
     html = [cell for cell in table.iloc[0] if isinstance(cell, str) and "<" in cell]
     assert html == [swatch(0), NASTY]
     assert bench_of(np.zeros((3, 64, 96), np.uint8))._masklist._table.formatters["class"] == {"type": "plaintext"}
@@ -117,6 +126,51 @@ def test_a_ticked_row_is_selected_and_its_plane_shown(listed, bench):
     listed._table.selection = [2]
     assert bench.session.masks.selected == (bench.session.masks.masks[2].id,)
     assert bench.session.z == 2
+
+
+@pytest.fixture
+def rod(bench):
+    """The first object, now on all three planes."""
+    first = bench.session.masks.masks[0]
+    return (first, *bench.session.masks.extend(square(2, 3, z=z, number=first.number) for z in (1, 2)))
+
+
+def test_a_row_is_an_object_on_all_its_planes_and_leads_to_the_nearest(listed, bench, rod):
+    bench.session.go_to(2)
+    listed._table.selection = [0]
+    assert bench.session.masks.selected == tuple(mask.id for mask in rod)
+    assert (listed._title.text, bench.session.z) == ("Objects · 3 · 1 selected (3 planes)", 2)
+    bench.delete_selected()
+    finish(bench)
+    assert listed._title.text == "Objects · 2"
+
+
+def test_a_click_in_the_image_selects_an_object_on_that_plane_alone(listed, bench, rod):
+    bench.session.go_to(1)
+    bench.session.select_at(3, 4)
+    assert listed._title.text == "Objects · 3 · 1 selected (1 of 3 planes)"
+    assert listed._table.selection == [0]
+    bench.delete_selected()
+    finish(bench)
+    assert bench.session.masks.objects[0] == (rod[0], rod[2])
+
+
+def test_a_typed_class_is_that_of_an_object_on_all_its_planes(listed, bench, rod):
+    edit(listed, 0, "grain")
+    finish(bench)
+    assert [mask.class_name for mask in bench.session.masks.objects[0]] == ["grain"] * len(rod)
+
+
+def test_two_objects_become_one_and_part_again(listed, bench):
+    listed._table.selection = [0, 2]
+    press(bench, "j")
+    finish(bench)
+    assert listed._table.value[["#", "plane", "last"]].to_numpy().tolist() == [[1, 1, 3], [2, 1, 1]]
+    listed._table.selection = [0]
+    bench.session.go_to(1)
+    press(bench, "k")
+    finish(bench)
+    assert listed._table.value[["#", "plane", "last"]].to_numpy().tolist() == [[1, 1, 1], [2, 1, 1], [4, 3, 3]]
 
 
 def test_ticking_a_row_drops_no_points_but_leaves_them_on_their_plane(listed, bench):

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from builders import IMAGE, square
+from skimage.measure import regionprops_table
 
 from seg_app.geometry import mask_from_bits
+from seg_app.labels import masks_of_labels
 from seg_app.measurements import measurements
 from seg_app.records import Calibration, MaskFile, Provenance
 
@@ -105,3 +107,30 @@ def test_a_set_without_masks_is_a_table_without_rows():
     table = measurements(MaskFile(IMAGE))
     assert len(table) == 0
     assert "area_px2" in table
+
+
+# Objects through the planes
+
+
+def test_the_volume_of_an_object_is_that_of_scikit_image():
+    labels = np.zeros(IMAGE.shape, np.uint8)
+    labels[0, 10:20, 10:25], labels[1, 8:22, 9:25], labels[2, 30:40, 30:50] = 1, 1, 2
+    masks = [mask for z, plane in enumerate(labels) for mask in masks_of_labels(plane, z=z)]
+    table = measurements(MaskFile(IMAGE, tuple(masks), Calibration((25.0, 500.0, 250.0), "instrument")))
+    theirs = regionprops_table(labels, properties=("label", "area"), spacing=(0.025, 0.5, 0.25))
+    ours = table.groupby("number")[["volume_um3", "volume_px3", "n_planes", "first_plane", "last_plane"]].first()
+    assert ours["volume_um3"].tolist() == pytest.approx(theirs["area"])
+    assert ours.drop(columns="volume_um3").to_numpy().tolist() == [[150 + 224, 2, 1, 2], [200, 1, 3, 3]]
+    assert table["number"].tolist() == [1, 1, 2]
+
+
+@pytest.mark.parametrize("size_nm", [None, (None, 5.0, 5.0), (0.0, 5.0, 5.0)])
+def test_without_the_distance_of_the_planes_there_is_no_volume_in_micrometres(size_nm):
+    row = row_of(square(), Calibration(size_nm))
+    assert (row.volume_px3, "volume_um3" in row.index) == (16, False)
+
+
+def test_a_micrograph_has_no_volumes():
+    image = replace(IMAGE, shape=(1, *IMAGE.shape[1:]))
+    table = measurements(MaskFile(image, (square(),), Calibration((25.0, 5.0, 5.0))))
+    assert not {"volume_px3", "n_planes"} & set(table.columns)

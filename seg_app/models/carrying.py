@@ -92,38 +92,49 @@ class Carrying(Finding):
     passed_over: Collection[int] = ()
     """Planes that could not be read the last time, on which nothing can be found."""
 
-    def run(self, masks: Masks | None = None) -> Masks:
-        """Carry masks of one plane, by default those that are selected, to the others; return what was accepted there.
+    @property
+    def starting(self) -> Masks:
+        """What of the selected objects is followed: their masks on the plane on view, else those of one other plane."""
+        chosen, z = self._session.masks.chosen, self._session.z
+        here = tuple(mask for mask in chosen if mask.z == z)
+        return here or (chosen if len({mask.z for mask in chosen}) == 1 else ())
 
-        All of it is one change, and each has the class of the object it comes from. Where something is accepted
-        already, also by hand meanwhile, nothing is added. Raises SegAppError, and then nothing was accepted.
+    def run(self, masks: Masks | None = None) -> Masks:
+        """Carry masks of one plane, by default `starting`, to the others; return what was accepted there.
+
+        All of it is one change, and part of the object that it comes from, with its number and class. Where something
+        is accepted already, also by hand meanwhile, nothing is added. Raises SegAppError; then nothing was accepted.
         """
         session = self._session
         with self._running():
-            place, given = session.index, session.masks.chosen if masks is None else masks
+            place, given = session.index, self.starting if masks is None else masks
             if not given:
-                raise SegAppError("No object is selected. Click on one, then follow it through the planes.")
+                raise SegAppError("No object of this plane is selected. Click on one, then follow it.")
             if session.volume.n_planes == 1:
                 raise SegAppError("This image has one plane: there is nowhere to follow the object to.")
             accepted, carrier = Neighbourhood(session.masks.masks), Carrier(session)
             self.passed_over = carrier.passed_over
             for one in carrier.carry(given):
-                mask = replace(one.mask, class_name=given[one.index].class_name)
+                start = given[one.index]
+                mask = replace(one.mask, class_name=start.class_name, number=start.number)
                 beside = [*accepted.of(mask), *(other for other in self.found if other.z == mask.z)]
                 found = self.found if is_known(mask, beside) else (*self.found, mask)
                 self.param.update(done=carrier.done, found=found)
                 if self.ending:
                     break
-            return self._kept(place)
+            return self._kept(place, given)
 
-    def _kept(self, place: dict[str, int]) -> Masks:
+    def _kept(self, place: dict[str, int], given: Masks) -> Masks:
         if self.ending is Ending.DISCARD:
             return ()
+        masks = self._session.masks
         with self._staying(place):
-            self._session.masks.refresh()
-            accepted = Neighbourhood(self._session.masks.masks)
-            new = tuple(mask for mask in self.found if not is_known(mask, accepted.of(mask)))
-            return self._session.keep_all(new, keep_classes=True)
+            masks.refresh()
+            accepted, now = Neighbourhood(masks.masks), {old.number: masks.get(old.id) or old for old in given}
+            # they may have been joined with others meanwhile
+            found = (replace(mask, number=now[mask.number].number) for mask in self.found)
+            new = tuple(mask for mask in found if not is_known(mask, accepted.of(mask)))
+            return self._session.keep_followed(new)
 
 
 class WindowPlanes:

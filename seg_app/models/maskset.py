@@ -13,7 +13,9 @@ import param
 
 from seg_app.errors import SegAppError, StorageError
 from seg_app.geometry import contains
+from seg_app.labels import by_object
 from seg_app.models.journal import Change, Journal, Saving
+from seg_app.models.numbering import extending, joined, numbered, objects_of, split
 from seg_app.records import Mask, MaskFile
 
 log = logging.getLogger(__name__)
@@ -94,6 +96,7 @@ class MaskSet(param.Parameterized):
         super().__init__()
         self._journal = journal
         self._history = History()
+        self._grouped: tuple[Masks, list[Masks]] = ((), [])
         self._lock = threading.RLock()
         self.refresh()
 
@@ -110,11 +113,21 @@ class MaskSet(param.Parameterized):
             self._commit(lambda _: None)
 
     def add(self, masks: Iterable[Mask]) -> Masks:
-        """Append masks, numbered on from the highest number; return them as they are in the set.
+        """Append masks, their objects numbered on from the highest number; return them as they are in the set.
 
         Raises StorageError, and changes nothing, when the journal cannot be written.
         """
-        change = self._commit(lambda _: Change("add", masks=self._numbered(masks)))
+        new = tuple(masks)
+        change = self._commit(lambda _: Change("add", masks=numbered(new, after=self._top())))
+        return change.masks if change else ()
+
+    def extend(self, masks: Iterable[Mask]) -> Masks:
+        """Append masks to the objects of this set whose numbers they have; return them as they are in the set.
+
+        One whose object has a mask on its plane already becomes an object of its own. Raises StorageError like `add`.
+        """
+        new = tuple(masks)
+        change = self._commit(lambda _: Change("add", masks=extending(new, self._history.masks, after=self._top())))
         return change.masks if change else ()
 
     def remove(self, ids: Iterable[str]) -> None:
@@ -129,6 +142,23 @@ class MaskSet(param.Parameterized):
         if masks:
             new = tuple(replace(mask, class_name=class_name) for mask in masks)
             self._commit(lambda _: Change("edit", masks=new))
+
+    def join(self, ids: Iterable[str]) -> None:
+        """Make the objects of masks one: it has their lowest number, and the class of the one that has that.
+
+        Raises SegAppError when two of them are on one plane, or there are no two; StorageError.
+        """
+        self._edit(lambda: joined(objects_of(self._history.masks, ids)))
+
+    def split(self, ids: Iterable[str], z: int) -> None:
+        """Make what objects have from plane z on objects of their own, where they are before it, too.
+
+        ids: of masks of these objects. Raises SegAppError when none is on both sides; StorageError.
+        """
+        self._edit(lambda: split(objects_of(self._history.masks, ids), z, after=self._top()))
+
+    def _edit(self, make: Callable[[], Masks]) -> None:
+        self._commit(lambda _: Change("edit", masks=new) if (new := make()) else None)
 
     def load(self, masks: Iterable[Mask]) -> Masks:
         """Replace all masks; return the old ones, which undo brings back. Raises StorageError."""
@@ -200,11 +230,20 @@ class MaskSet(param.Parameterized):
         """Return the masks that cover pixel (y, x) of plane z, the smallest first."""
         return tuple(sorted((m for m in self.on_plane(z) if contains(m, y=y, x=x)), key=lambda mask: mask.area))
 
-    def _numbered(self, masks: Iterable[Mask]) -> Masks:
+    @property
+    def objects(self) -> list[Masks]:
+        """The masks of each object, in the order of acceptance."""
+        masks, objects = self._grouped
+        if masks is not self.masks:
+            masks = self.masks
+            self._grouped = masks, (objects := by_object(masks))
+        return objects
+
+    def _top(self) -> int:
+        """Return the highest number that was ever given."""
         history = self._history
         seen = (history.masks, *history.past, *history.future)
-        top = max((mask.number for state in seen for mask in state), default=0)
-        return tuple(replace(mask, number=top + i) for i, mask in enumerate(masks, start=1))
+        return max((mask.number for state in seen for mask in state), default=0)
 
     def _commit(self, decide: Callable[[bool], Change | None]) -> Change | None:
         """Read what others did, decide on a change, write it, then show all of it."""

@@ -167,13 +167,19 @@ class Session(param.Parameterized):
             self.draft.answer(taken.prompts, ())  # which is said, and the next click begins anew
         return accepted[0] if accepted else None
 
-    def keep_all(self, masks: Masks, *, keep_classes: bool = False) -> Masks:
-        """Move masks that were found into the mask set, as one change; return them. Raises StorageError.
+    def keep_all(self, masks: Masks) -> Masks:
+        """Move objects that were found, with the class of new ones, into the mask set, as one change; return them.
 
-        They get the class of new objects, unless they have and keep their own.
+        Raises StorageError.
         """
-        signed = [self._signed(mask, mask.class_name if keep_classes else self.class_name) for mask in masks]
-        return self.masks.add(signed) if signed else ()
+        return self.masks.add(self._signed(mask, self.class_name) for mask in masks) if masks else ()
+
+    def keep_followed(self, masks: Masks) -> Masks:
+        """Add masks that have the numbers and classes of objects of the mask set, as one change; return them.
+
+        Raises StorageError.
+        """
+        return self.masks.extend(self._signed(mask, mask.class_name) for mask in masks) if masks else ()
 
     def _signed(self, mask: Mask, class_name: str) -> Mask:
         now = datetime.now(UTC).isoformat(timespec="seconds")

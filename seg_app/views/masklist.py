@@ -1,9 +1,9 @@
-"""The table of masks: select, classify, save, load."""
+"""The table of objects: select, classify; below it what saves them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,17 +12,14 @@ import panel_material_ui as pmui
 from bokeh.models.widgets.tables import HTMLTemplateFormatter
 from panel.viewable import Viewer
 
-from seg_app.models import Outbox
 from seg_app.records import Mask
 from seg_app.views import theme
-from seg_app.views.export import Export
-from seg_app.views.loaded import LoadedNotice
-from seg_app.views.loading import LoadDialog
-from seg_app.views.outbox import OutboxNotice
+from seg_app.views.saved import SavedSets
 from seg_app.views.text import Text
+from seg_app.views.toolbar import ThroughPlanes
 
 if TYPE_CHECKING:
-    from seg_app.models import Session, Volume
+    from seg_app.models import Volume
     from seg_app.views.workbench import Workbench
 
 ROWS_PER_PAGE = 20
@@ -36,6 +33,7 @@ TABLE = {
     "columnDefaults": {"resizable": "header"},  # else the handles between the cells take clicks on the rows
 }
 COLUMNS = {"#": "int64", "colour": "object", "class": "object", "area": "float64", "score": "float64", "plane": "int64"}
+COLUMNS |= {"last": "int64"}
 """The types are the same for every table, also an empty one: Tabulator builds itself anew when one changes, and loses
 the rows that come meanwhile."""
 
@@ -43,20 +41,25 @@ THREE_DIGITS = "<%= value < 100 ? value.toPrecision(3) : value.toFixed(0) %>"
 """For areas in µm², which go from pores to the whole plane; the table sorts by the values themselves."""
 WHOLE = "<%= value.toFixed(0) %>"
 SCORE = "<%= isNaN(value) ? '' : value.toFixed(2) %>"
+PLANES = "<%= value %><%= last > value ? '–' + last : '' %>"
 
 
-def table_of(masks: tuple[Mask, ...], pixel_area_um2: float | None) -> pd.DataFrame:
-    """Return one row for each mask, indexed by position; area in µm² where the pixel size is known, else in pixels."""
+def table_of(objects: Sequence[tuple[Mask, ...]], pixel_area_um2: float | None) -> pd.DataFrame:
+    """Return one row for each object, indexed by position; area in µm² where the pixel size is known, else in pixels.
+
+    Of an object on several planes the area is that of its largest mask, the score the lowest.
+    """
     rows = [
         (
-            mask.number,
-            swatch(mask.number),
-            mask.class_name,
-            mask.area * pixel_area_um2 if pixel_area_um2 else mask.area,
-            None if mask.score is None else round(mask.score, 2),
-            mask.z + 1,
+            masks[0].number,
+            swatch(masks[0].number),
+            ", ".join(dict.fromkeys(mask.class_name for mask in masks if mask.class_name)),
+            max(mask.area for mask in masks) * (pixel_area_um2 or 1),
+            min((round(mask.score, 2) for mask in masks if mask.score is not None), default=None),
+            min(mask.z for mask in masks) + 1,
+            max(mask.z for mask in masks) + 1,
         )
-        for mask in masks
+        for masks in objects
     ]
     return pd.DataFrame(rows, columns=pd.Index(COLUMNS)).astype(COLUMNS)
 
@@ -76,8 +79,8 @@ def titles(area_um2: float | None) -> dict[str, str]:
 def formatters(area_um2: float | None) -> dict[str, Any]:
     """Return how the values of the columns are written, for one table: it would be kept by what it shares."""
     area = HTMLTemplateFormatter(template=THREE_DIGITS if area_um2 else WHOLE)
-    score = HTMLTemplateFormatter(template=SCORE)
-    return {"colour": {"type": "html"}, "class": {"type": "plaintext"}, "area": area, "score": score}
+    score, plane = HTMLTemplateFormatter(template=SCORE), HTMLTemplateFormatter(template=PLANES)
+    return {"colour": {"type": "html"}, "class": {"type": "plaintext"}, "area": area, "score": score, "plane": plane}
 
 
 def swatch(number: int) -> str:
@@ -86,7 +89,7 @@ def swatch(number: int) -> str:
 
 
 class MaskList(Viewer):
-    """The masks of the session, a page at a time; its selection is the session's."""
+    """The objects of the session, a page at a time; its selection is the session's."""
 
     def __init__(self, bench: Workbench):
         super().__init__()
@@ -105,10 +108,10 @@ class MaskList(Viewer):
         )  # fmt: skip
         self._every = self._select_button("All", self._select_all, margin=(6, 0))
         self._none = self._select_button("None", self._select_none, margin=(6, 6, 6, 0))
-        self._saved = SavedSets(bench)
+        self._saved, self._through = SavedSets(bench), ThroughPlanes(bench)
         self.dialogs = self._saved.dialogs
         self._refreshing = False
-        self._shown: tuple[Mask, ...] = ()
+        self._shown: list[tuple[Mask, ...]] = []
         self._drawn: tuple[Mask, ...] | None = None
         self._followed: list[str] = []
         self._is_due, self._next_s = False, 0.0
@@ -127,7 +130,8 @@ class MaskList(Viewer):
             configuration=TABLE,
             sizing_mode="stretch_both",
             layout="fit_columns",
-            widths={"#": 42, "colour": 26, "area": 70, "plane": 46, "score": 48},
+            widths={"#": 42, "colour": 26, "area": 70, "plane": 66, "score": 48},
+            hidden_columns=["last"],
             titles=titles(self._pixel_area_um2),
             formatters=formatters(self._pixel_area_um2),
             text_align={"#": "right", "area": "right", "score": "right", "plane": "right"},
@@ -143,11 +147,11 @@ class MaskList(Viewer):
     def refresh(self) -> None:
         """Show the masks and the selection as they are now."""
         masks = self._session.masks
-        chosen = f" · {len(masks.selected)} selected" if masks.selected else ""
         self._saved.refresh()
+        self._through.refresh()
         self._classify.disabled = self._none.disabled = not masks.selected
         self._every.disabled = not masks.masks
-        self._title.text = f"Objects · {len(masks.masks)}{chosen}"
+        self._title.text = title_of(masks.objects, set(masks.selected))
         if not self._is_due:
             self._is_due = True
             wait_s = self._next_s - time.monotonic()
@@ -156,8 +160,6 @@ class MaskList(Viewer):
     def _draw(self) -> None:
         self._is_due, self._next_s = False, time.monotonic() + TABLE_REST_S
         masks, shown = self._session.masks, self._session.masks.masks
-        positions = {mask.id: i for i, mask in enumerate(shown)}
-        chosen = [id_ for id_ in masks.selected if id_ in positions]
         area_um2 = pixel_area_um2(self._session.volume)
         self._refreshing = True
         try:
@@ -165,9 +167,11 @@ class MaskList(Viewer):
                 self._pixel_area_um2, self._drawn = area_um2, None
                 self._table.param.update(titles=titles(area_um2), formatters=formatters(area_um2))
             if shown is not self._drawn:
-                self._shown = self._drawn = shown
-                self._table.value = table_of(shown, self._pixel_area_um2)
-            self._table.selection = [positions[id_] for id_ in chosen]
+                self._shown, self._drawn = masks.objects, shown
+                self._table.value = table_of(self._shown, self._pixel_area_um2)
+            positions = {mask.id: i for i, parts in enumerate(self._shown) for mask in parts}
+            chosen = [id_ for id_ in masks.selected if id_ in positions]
+            self._table.selection = list(dict.fromkeys(positions[id_] for id_ in chosen))
         finally:
             self._refreshing = False
         if chosen != self._followed:  # else the user may have turned the page since
@@ -181,15 +185,15 @@ class MaskList(Viewer):
 
     def _on_selection(self, event: Any) -> None:
         if not self._refreshing:
-            self._followed = [self._shown[i].id for i in event.new]  # the row is where the user has clicked
+            self._followed = [mask.id for i in event.new for mask in self._shown[i]]  # where the user has clicked
             self._session.masks.selected = tuple(self._followed)
             if len(event.new) == 1:
-                self._session.go_to(self._shown[event.new[0]].z)
+                self._session.go_to(nearest_plane(self._shown[event.new[0]], self._session.z))
 
     def _on_edit(self, event: Any) -> None:
-        mask, name = self._shown[event.row], str(event.value or "").strip()
+        ids, name = [mask.id for mask in self._shown[event.row]], str(event.value or "").strip()
         self._drawn = None  # the table shows what was typed, whether it will be kept or not: draw it again
-        self._bench.do("Classifying", self._session.masks.classify, [mask.id], name, then=lambda _: self.refresh())
+        self._bench.do("Classifying", self._session.masks.classify, ids, name, then=lambda _: self.refresh())
 
     def _on_classify(self, _: Any) -> None:
         masks = self._session.masks
@@ -207,75 +211,19 @@ class MaskList(Viewer):
         head = pmui.Row(self._title, pn.layout.HSpacer(), *buttons, sizing_mode="stretch_width", margin=0)
         classes = pmui.Row(self._class, self._classify, sizing_mode="stretch_width", margin=0)
         return pmui.Paper(
-            head, classes, self._table, self._saved, width=380, sizing_mode="stretch_height", elevation=0,
-            sx=theme.PAPER, margin=(8, 8, 8, 0),
+            *(head, classes, self._through, self._table, self._saved), width=380, sizing_mode="stretch_height",
+            elevation=0, sx=theme.PAPER, margin=(8, 8, 8, 0),
         )  # fmt: skip
 
 
-class SavedSets(Viewer):
-    """Save, load what was saved, and export."""
-
-    def __init__(self, bench: Workbench):
-        super().__init__()
-        self._bench = bench
-        self._save = pmui.Button(
-            label="Save", icon="save", variant="contained", size="small", margin=(8, 6, 8, 12),
-            on_click=lambda _: bench.save(), sx=theme.WITH_TIP,
-        )  # fmt: skip
-        self.export, self._loaded = Export(bench), LoadedNotice(bench)
-        self.loading = LoadDialog(bench, then=self._loaded.tell)
-        self._load = pmui.Button(
-            label="Load", icon="folder_open", variant="outlined", size="small", margin=(8, 6),
-            on_click=lambda _: self.loading.ask(),
-        )  # fmt: skip
-        store, self._typed = bench.session.store, bench.session.set_title
-        self._notices = [OutboxNotice(bench, store)] if isinstance(store, Outbox) else []
-        self._title = pmui.TextInput(
-            label="Name of the set", placeholder="optional, e.g. pores", value=bench.session.set_title, size="small",
-            margin=(6, 12, 0, 12), sizing_mode="stretch_width",
-        )  # fmt: skip
-        # with every letter, so that Save is there for the click that ends the typing
-        self._title.param.watch(self._on_title, ["value", "value_input"])
-        # high enough for two lines: Save must not move away from under the pointer when the words change
-        self._where = Text(kind="caption", margin=(0, 12, 8, 12), sizing_mode="stretch_width", min_height=36)
-        self.dialogs = (self.loading.dialog, self.export.dialog, *(notice.dialog for notice in self._notices))
-
-    def _on_title(self, *events: Any) -> None:
-        self._bench.session.set_title = self._typed = events[-1].new  # the same in both, where both come at once
-
-    def refresh(self) -> None:
-        """Enable what makes sense, and say where the masks are."""
-        session = self._bench.session
-        reason = _why_not_saved(session)
-        self._save.param.update(disabled=bool(reason), description=f"Save the masks (Ctrl+S){reason}")
-        self._load.disabled = session.store is None
-        self.export.refresh()
-        if session.set_title != self._typed:  # another time of the image may have been saved under another one
-            self._title.value = self._typed = session.set_title
-        self._where.text = where_it_is(session)
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        buttons = pmui.Row(self._save, self._load, self.export, margin=0)
-        notices = (self._loaded, *self._notices)
-        return pmui.Column(
-            self._title, buttons, self._where, *notices, self.loading, sizing_mode="stretch_width", margin=0
-        )
+def title_of(objects: Sequence[tuple[Mask, ...]], selected: set[str]) -> str:
+    """Return how many objects there are and are selected; of one on several planes, on how many of them it is."""
+    chosen = [masks for masks in objects if not selected.isdisjoint(mask.id for mask in masks)] if selected else []
+    there, n = sum(len(masks) for masks in chosen), sum(mask.id in selected for masks in chosen for mask in masks)
+    planes = "" if there == len(chosen) else f" ({n if n == there else f'{n} of {there}'} planes)"
+    return f"Objects · {len(objects)}" + (f" · {len(chosen)} selected{planes}" if chosen else "")
 
 
-def _why_not_saved(session: Session) -> str:
-    if session.store is None:
-        return ": there is no place to keep them"
-    if not session.masks.masks:
-        return ": there are none yet"
-    return "" if session.has_news else ": nothing has changed since"
-
-
-def where_it_is(session: Session) -> str:
-    """Return whether what is in the list is saved, and where it is or goes to."""
-    if session.saved_as:
-        name = session.saved_as.rpartition("/")[2]
-        where = f" · below {session.store.where}" if session.store else ""
-        return f"Unsaved changes since {name}" if session.unsaved else f"Saved as {name}{where}"
-    if session.store is None:
-        return ""
-    return f"{'Not saved yet. ' if session.unsaved else ''}Saves below {session.store.where}"
+def nearest_plane(masks: tuple[Mask, ...], z: int) -> int:
+    """Return the plane of an object that is nearest to z."""
+    return min((mask.z for mask in masks), key=lambda plane: abs(plane - z))

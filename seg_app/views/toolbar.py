@@ -30,7 +30,7 @@ class Tool:
     verb: Callable[[Workbench], object]
     keys: tuple[str, ...] = ()
     icon: str = ""
-    """A Material icon; without one there is no button."""
+    """A Material icon; without one there is no button in the toolbar."""
     ready: Callable[[Session], bool] = field(default=_always)
     """Whether the verb makes sense now."""
     colour: str = "default"
@@ -40,6 +40,8 @@ class Tool:
     """Of a switch, whether it is on; None where it is none."""
     missing: str = ""
     """What the verb would need, said where it is not ready."""
+    words: str = ""
+    """What its button by the list of objects says, for what is done with them through the planes of a volume."""
 
     @property
     def label(self) -> str:
@@ -66,8 +68,17 @@ def _has_draft(session: Session) -> bool:
 
 
 def _can_carry(session: Session) -> bool:
-    is_one_plane = len({mask.z for mask in session.masks.chosen}) == 1
-    return session.volume.n_planes > 1 and is_one_plane and not session.carrying.is_running
+    return session.volume.n_planes > 1 and bool(session.carrying.starting) and not session.carrying.is_running
+
+
+def _can_join(session: Session) -> bool:
+    return len({mask.number for mask in session.masks.chosen}) > 1
+
+
+def _can_split(session: Session) -> bool:
+    chosen = {mask.number for mask in session.masks.chosen}
+    planes = [mask.z for mask in session.masks.masks if mask.number in chosen] if chosen else []
+    return bool(planes) and min(planes) < session.z <= max(planes)
 
 
 TOOLS = (
@@ -86,8 +97,12 @@ TOOLS = (
          is_on=lambda s: s.preview.is_on),
     Tool("find", "Find all objects", lambda b: b.show_search(), ("a",), "auto_awesome",
          lambda s: not s.search.is_running, missing="a search is on its way"),
-    Tool("carry", "Follow the selected objects through the planes", lambda b: b.carry(), ("p",), "layers", _can_carry,
-         missing="it needs a volume, and selected objects of one plane"),
+    Tool("carry", "Follow the selected objects through the planes", lambda b: b.carry(), ("p",), ready=_can_carry,
+         missing="select some that are on this plane", words="Follow through planes"),
+    Tool("join", "Make the selected outlines one object through the planes", lambda b: b.join(), ("j",),
+         ready=_can_join, missing="select two on different planes, in the list with Ctrl", words="Join"),
+    Tool("split", "Make the selected object another one from this plane on", lambda b: b.split(), ("k",),
+         ready=_can_split, missing="select one that was also on a plane before this one", words="Split here"),
     Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",
          lambda s: s.masks.can_undo, missing="nothing has changed yet"),
     Tool("redo", "Redo", lambda b: b.do("Redoing", b.session.redo), ("ctrl+y", "ctrl+shift+z"), "redo",
@@ -164,6 +179,38 @@ class Toolbar(Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return pmui.Row(self._mode, *self._buttons.values(), margin=0, min_height=48, sx=theme.WRAP)
+
+
+class ThroughPlanes(Viewer):
+    """By the list of objects: what can be done with the selected ones through the planes; nothing for a micrograph."""
+
+    def __init__(self, bench: Workbench):
+        super().__init__()
+        self._bench = bench
+        self._buttons = {tool.name: self._button(tool) for tool in TOOLS if tool.words}
+        self._row = pmui.Row(*self._buttons.values(), margin=(0, 6), sizing_mode="stretch_width")
+        self.refresh()
+
+    def _button(self, tool: Tool) -> pmui.Button:
+        return pmui.Button(
+            label=tool.words,
+            variant="text",
+            size="small",
+            margin=(0, 2),
+            on_click=lambda _: self._bench.courier(lambda: tool.verb(self._bench)),
+        )
+
+    def refresh(self) -> None:
+        """Enable what makes sense now."""
+        session = self._bench.session
+        self._row.visible = session.volume.n_planes > 1
+        for tool in TOOLS:
+            if button := self._buttons.get(tool.name):
+                button.param.update(disabled=not tool.ready(session), description=tool.tip(session))
+                button.sx = theme.WITH_TIP
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._row
 
 
 def help_tables() -> tuple[str, str]:

@@ -7,11 +7,10 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
-from bokeh.models import PrintfTickFormatter
 from panel.viewable import Viewer
 
 from seg_app.errors import AwayError, SegAppError
-from seg_app.models import Comeback, Session, Worker, follow
+from seg_app.models import Comeback, Session, Worker
 from seg_app.views import theme
 from seg_app.views.axes import Axes
 from seg_app.views.carrying import CarryingProgress
@@ -20,6 +19,7 @@ from seg_app.views.courier import Courier, Watches
 from seg_app.views.dialog import make_dialog
 from seg_app.views.image import ImageView
 from seg_app.views.masklist import MaskList
+from seg_app.views.planes import Planes
 from seg_app.views.remarks import Remarks
 from seg_app.views.scale import DRAWING, ScaleForm
 from seg_app.views.search import SearchForm, SearchProgress
@@ -132,6 +132,14 @@ class Workbench(Viewer):
         if taken := self.session.take():
             self.worker.run("Accepting the object", self.session.keep, taken)
 
+    def join(self) -> None:
+        """Make what is selected now one object through the planes."""
+        self.do("Joining", self.session.masks.join, self.session.masks.selected)
+
+    def split(self) -> None:
+        """Make the objects that are selected now others from the plane on view on."""
+        self.do("Splitting", self.session.masks.split, self.session.masks.selected, self.session.z)
+
     def delete_selected(self) -> None:
         """Delete what is selected now, whatever is selected when the worker comes to it."""
         self.do("Deleting", self.session.masks.remove, self.session.masks.selected)
@@ -221,44 +229,6 @@ class Workbench(Viewer):
                 sizing_mode="stretch_width", height=self.height, min_height=self.height, theme_config=theme.THEME
             )
         return root
-
-
-class Planes(Viewer):
-    """The slider through the planes, nothing for a micrograph; and whether to follow those that still come."""
-
-    def __init__(self, session: Session):
-        super().__init__()
-        self._session = session
-        self._n_planes = n = session.volume.n_planes
-        self._slider = pmui.IntSlider(
-            label=session.volume.stepped, start=1, end=max(n, 2), value=session.z + 1, size="small", min_width=130,
-            sizing_mode="stretch_width", margin=(4, 24, 8, 24), visible=n > 1,
-            format=PrintfTickFormatter(format=f"%d of {n}"),
-        )  # fmt: skip
-        self._slider.param.watch(lambda event: session.go_to(event.new - 1), "value")
-        self._follow = pmui.Switch(
-            label="Follow", value=session.follow, size="small", visible=False, margin=(12, 0), width=100
-        )
-        self._follow.param.watch(lambda event: follow(session, wanted=event.new), "value")
-        self._row = pmui.Row(self._slider, self._follow, sizing_mode="stretch_width", margin=0, min_width=248)
-
-    def refresh(self) -> None:
-        """Follow the keys."""
-        self._slider.value = self._session.z + 1
-
-    def grow(self) -> None:
-        """Show that there are more planes, where there are, and offer to follow them."""
-        n = self._session.volume.n_planes
-        if n == self._n_planes:  # another place of the same image
-            return
-        self._n_planes = n
-        formatter = PrintfTickFormatter(format=f"%d of {n}")
-        self._slider.param.update(end=max(n, 2), visible=n > 1, format=formatter)
-        self._follow.visible = True
-        self._row.min_width = 300
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._row
 
 
 class Status(Viewer):

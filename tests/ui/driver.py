@@ -129,7 +129,8 @@ class Tab:
 
     def rows(self) -> list[list[str]]:
         """Return the texts of the list: number, class, area, score, plane of each row."""
-        script = "rows => rows.map(r => [...r.querySelectorAll('.tabulator-cell')].map(c => c.innerText.trim()))"
+        cells = "[...r.querySelectorAll('.tabulator-cell')].filter(c => c.offsetParent)"
+        script = f"rows => rows.map(r => {cells}.map(c => c.innerText.trim()))"
         drawn: list[list[str]] = []
 
         def are_whole() -> bool:  # while the list draws itself anew, its rows have no cells

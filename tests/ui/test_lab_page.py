@@ -1,5 +1,7 @@
 """A lab's own Tiled, and a model of its own: away, then there; a scan that goes on; files beside the lab's images."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from app_process import free_port
@@ -66,11 +68,15 @@ def lab(tmp_path_factory, port):
     server.stop()
 
 
+NUMBERS = count(1)
+
+
 @pytest.fixture
 def scan(lab):
     """The lab's only image: three planes so far."""
     lab.delete_contents(recursive=True, external_only=False)
-    return lab.write_array(PLANES[:3], key="scan", dims=tuple("zyx"))
+    key = f"scan-{next(NUMBERS)}"  # another one each time: what is deleted may still be on its way off the disk
+    return lab.write_array(PLANES[:3], key=key, dims=tuple("zyx"))
 
 
 @pytest.fixture
