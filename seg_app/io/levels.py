@@ -16,7 +16,7 @@ from xarray.core import indexing
 
 from seg_app.errors import UnreadableError
 from seg_app.io.axes import LABELS, further, is_colour, labels_of, names_of, path_at, place, planes_along
-from seg_app.io.damage import DAMAGED, FlawError, in_words
+from seg_app.io.damage import DAMAGED, FlawError, check_end, in_words
 from seg_app.io.ome_zarr import read_scale_nm
 from seg_app.records import Axis, Calibration, ImageId
 
@@ -149,10 +149,7 @@ def check_claim(n_bytes: int, file_bytes: int) -> None:
 
 def check_length(path: Path, n_bytes: int) -> None:
     """Raise FlawError when a file is shorter than its header tells, as one that was not copied to its end."""
-    has = path.stat().st_size
-    if has < n_bytes:
-        told = f"{has / 1e6:,.1f} of {n_bytes / 1e6:,.1f} MB" if n_bytes >= 10**6 else f"{has:,} of {n_bytes:,} bytes"
-        raise FlawError(f"it ends too early: it has {told} that its header tells of")
+    check_end(path.stat().st_size, n_bytes)
 
 
 @contextmanager
