@@ -126,10 +126,9 @@ def test_opening_reads_no_pixels(source, requests):
 
 
 def test_of_every_answer_it_is_heard_that_it_has_begun(source, monkeypatch):
-    answers, answer_of = [], Patience._answer.fget
-    monkeypatch.setattr(
-        Patience, "_answer", property(lambda patience: answers.append(answer_of(patience)) or answers[-1])
-    )
+    answers = []
+    own = property(lambda patience: answers.append(patience._own.answer) or answers[-1])
+    monkeypatch.setattr(Patience, "_answer", own)
     source.open("arrays/plane 2").levels[0][0].load()
     assert len(answers) >= 4
     assert all(answer.has_begun and answer.done() for answer in answers)
