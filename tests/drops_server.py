@@ -40,6 +40,10 @@ class DropsServer:
         self.root = root
         self.key = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self.stored = stored
+        self.begin, self.go_on = threading.Event(), threading.Event()
+        """An answer begins when the first is set, and its second half is sent when the other is."""
+        self.begin.set()
+        self.go_on.set()
         self.calls: list[tuple[str, dict[str, str]]] = []
         self._server = _Server(("127.0.0.1", port), type("Handler", (_Handler,), {"drops": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -169,12 +173,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, "application/json; charset=utf-8", text.encode())
 
     def _answer(self, status: int, kind: str, body: bytes, **headers: str) -> None:
+        self.drops.begin.wait()
         self.send_response(status)
         for name, value in {"X-Powered-By": "Express", "Connection": "close", "Content-Type": kind, **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        half = 0 if self.drops.go_on.is_set() else len(body) // 2
+        self.wfile.write(body[:half])
+        if half:
+            self.wfile.flush()
+            self.drops.go_on.wait()
+        self.wfile.write(body[half:])
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Say nothing: the output is the test's."""

@@ -6,14 +6,13 @@ import signal
 from pathlib import Path
 
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
 
 from seg_app.errors import UnreachableError, UnreadableError
 from seg_app.io.apart import Reader
 from seg_app.io.files import open_file
-
-hdf5plugin = pytest.importorskip("hdf5plugin")  # Tiled brings it along
 
 STACK = np.arange(3 * 30 * 40, dtype=np.uint16).reshape(3, 30, 40)
 WHOLE = (slice(0, 3, 1), slice(0, 30, 1), slice(0, 40, 1))

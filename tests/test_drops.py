@@ -170,6 +170,36 @@ def test_a_server_that_hangs_is_said_long_before_its_answer_times_out(http, act,
             act(drops)
 
 
+@pytest.fixture
+def stalled(there, tmp_path, monkeypatch):
+    """A server with a file; of each answer only the first half comes."""
+    monkeypatch.setattr("seg_app.io.drops_line.STALLED_S", 0.05)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b").write_bytes(b"12")
+    there.go_on.clear()
+    yield
+    there.go_on.set()
+
+
+@pytest.mark.usefixtures("stalled")
+@pytest.mark.parametrize(
+    "act",
+    [lambda d: d.list("a"), lambda d: d.read("a/b"), lambda d: [*d.stream("a/b")], lambda d: d.create("a/c", b"3")],
+    ids=["list", "read", "stream", "create"],
+)
+def test_a_server_that_hangs_in_the_middle_of_an_answer_is_said(drops, act):
+    with pytest.raises(UnreachableError, match=r"stopped in the middle of .* \(ConnectionError\)\. Try again"):
+        act(drops)
+
+
+@pytest.mark.usefixtures("stalled")
+def test_an_answer_may_take_longer_to_begin_than_to_go_on(drops, there):
+    there.go_on.set()
+    there.begin.clear()
+    drops._patience = Patience(there.begin.set, patience_s=0.2)
+    assert drops.read("a/b") == b"12"
+
+
 def test_the_sign_of_life_before_an_upload_may_take_as_long_as_any_answer(drops: Drops, http, monkeypatch):
     def answer_late(*_, timeout, **__):
         if timeout != drops._timeouts_s:

@@ -1,6 +1,7 @@
 """HDF5 and NeXus: which dataset is opened, its voxel size, and that no other chunk is read."""
 
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
 
@@ -120,3 +121,22 @@ def test_the_voxel_size_comes_from_the_axes_of_nexus(path):
 @pytest.mark.parametrize(("x", "units"), [(np.arange(40) ** 2, "um"), (np.arange(40), "px"), (np.zeros(40), "um")])
 def test_axes_that_are_no_even_lengths_tell_nothing(path, x, units):
     assert nexus(path, x, units).pixel_size_nm is None
+
+
+@pytest.mark.parametrize(("filters", "told"), [(32019, "id 32019"), ("jpeg", "jpeg id 32019")])
+def test_a_filter_that_is_not_installed_is_named(path, monkeypatch, filters, told):
+    with h5py.File(path, "w") as file:
+        options = {"compression": 32019, "allow_unknown_filter": True}
+        file.create_dataset("data", STACK.shape, STACK.dtype, chunks=(1, 30, 40), **options)
+    if filters == "jpeg":
+        monkeypatch.setattr("seg_app.io.hdf5._filters", lambda _: {1: "deflate", 32019: "jpeg"})
+    with pytest.raises(UnreadableError, match=rf"scan\.nxs: .* not installed here \({told}\)\. Save it with gzip"):
+        open_file(path)
+
+
+def test_all_filters_of_detectors_are_installed(path):
+    with h5py.File(path, "w") as file:
+        packed = {"bitshuffle": hdf5plugin.Bitshuffle(), "blosc": hdf5plugin.Blosc(), "zstd": hdf5plugin.Zstd()}
+        for name, options in packed.items():
+            file.create_dataset(name, data=STACK, chunks=(1, 30, 40), **options)
+    assert [open_file(path, part=name).image.shape for name in packed] == [STACK.shape] * 3

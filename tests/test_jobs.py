@@ -48,6 +48,13 @@ def test_the_thread_survives_an_error(worker):
     assert worker.run("Adding", lambda: 1 + 1).result(5) == 2
 
 
+def test_what_is_asked_for_after_the_end_is_dropped():
+    worker, done = Worker(), []
+    worker.close()
+    assert worker.run("Adding", done.append, 1).cancelled()
+    assert done == []
+
+
 def test_only_the_latest_task_is_done_after_the_running_one():
     latest, started, go, done = Latest("test"), threading.Event(), threading.Event(), []
     latest.ask(lambda: (started.set(), go.wait(5), done.append("first")))

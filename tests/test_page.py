@@ -1,5 +1,6 @@
 """The page of a tab, without a browser."""
 
+import threading
 from contextlib import closing
 
 import numpy as np
@@ -55,3 +56,21 @@ def test_what_could_not_be_listed_is_listed_when_it_is_tried_again(source, tmp_p
         (folder,) = page._browser._tree.items
         assert (folder["label"], [image["label"] for image in folder["items"]]) == ("lab", ["scan"])
         assert (page._browser.is_stale, page.bench.session.volume.title) == (False, "scan")
+
+
+def test_a_page_that_is_closed_while_an_image_opens_makes_no_view_of_it(source, tmp_path, monkeypatch, caplog):
+    load_extensions()
+    source.client.create_container("lab").write_array(np.zeros((20, 30), np.uint8), key="scan")
+    store = MaskStore(LocalFolder(tmp_path / "masks"))
+    desk = Desk(source, connect_sam("classical:"), store=store, journals=tmp_path / "journals")
+    begun, is_closed, begin = threading.Event(), threading.Event(), desk.begin
+    late = lambda *args, **options: (begun.set(), is_closed.wait(30), begin(*args, **options))  # noqa: E731
+    monkeypatch.setattr(desk, "begin", late)
+    page = Page(lambda: desk, Preferences(tmp_path / "preferences.json"))
+    begun.wait(30)
+    page.close()
+    is_closed.set()
+    page.worker._pool.shutdown(wait=True)
+    assert desk.session
+    assert (desk._growth, page.bench) == (None, None)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

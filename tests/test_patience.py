@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from concurrent.futures import Future
 
 import pytest
 
@@ -94,3 +95,35 @@ def test_a_server_that_was_only_slow_is_waited_for_the_next_time(never, third_lo
     late.set()
     threads[0].join(WAIT_S)
     assert patience.ask(lambda: third.wait(WAIT_S))
+
+
+def test_what_nobody_waits_for_any_more_sends_nothing_more_and_what_it_hears_shows_that_the_server_lives(never):
+    late, said, patience = threading.Event(), Future(), Patience(never, patience_s=0.01)
+
+    def work():
+        patience.sending()
+        patience.asked()
+        late.wait(WAIT_S)
+        patience.heard()
+        try:
+            patience.sending()
+        except TimeoutError as error:
+            said.set_result(str(error))
+
+    with pytest.raises(TimeoutError, match="no sign of life"):
+        patience.ask(work)
+    late.set()
+    assert said.result(WAIT_S) == "nobody waits for it any more"
+    assert patience._is_slow
+
+
+def test_a_request_may_be_on_its_way_for_long(third_look):
+    sent, third = third_look
+    patience = Patience(pytest.fail)
+
+    def work():
+        patience.sending()
+        sent.set()
+        return third.wait(WAIT_S)
+
+    assert patience.ask(work)

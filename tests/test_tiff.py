@@ -106,6 +106,44 @@ def test_pages_that_go_in_a_circle_are_damage_and_no_reader_follows_them(path, i
 
 @pytest.mark.parametrize(
     "options",
+    [
+        {"compression": "zlib"},
+        {"compression": "zlib", "rowsperstrip": 7, "bigtiff": True},
+        {"compression": "zlib", "metadata": None, "byteorder": ">"},
+        {"compression": "zlib", "imagej": True},
+        {"compression": "zstd", "tile": (16, 16)},
+        {"metadata": None},
+        {"imagej": True},
+    ],
+)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.98])
+def test_what_was_not_copied_to_its_end_says_so_and_is_no_shorter_volume(path, options, share):
+    whole = tiff(path, STACK, **options).read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(UnreadableError, match=r"a\.tif: it ends too early: it has .* of at least .* Copy it again"):
+        open_file(path)
+
+
+def test_a_smaller_level_that_was_not_copied_to_its_end_says_so(path):
+    with tifffile.TiffWriter(path) as file:
+        file.write(PLANE, subifds=1, tile=(16, 16), compression="zlib")
+        file.write(PLANE[::2, ::2], subfiletype=1, tile=(16, 16), compression="zlib")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UnreadableError, match="ends too early"):
+        open_file(path)
+
+
+def test_the_last_of_planes_that_were_written_one_by_one_and_is_cut_off_says_so(path):
+    with tifffile.TiffWriter(path) as file:
+        for plane in STACK:
+            file.write(plane, contiguous=False, photometric="minisblack")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UnreadableError, match="ends too early"):
+        open_file(path)
+
+
+@pytest.mark.parametrize(
+    "options",
     [{}, {"byteorder": ">"}, {"compression": "zlib"}, {"compression": "zlib", "tile": (16, 16)}, {"imagej": True}],
 )
 def test_a_stack_of_any_tiff_layout_opens_as_planes(tmp_path, options):

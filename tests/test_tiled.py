@@ -126,11 +126,12 @@ def test_opening_reads_no_pixels(source, requests):
 
 
 def test_of_every_answer_it_is_heard_that_it_has_begun(source, monkeypatch):
-    heard = []
-    monkeypatch.setattr(Patience, "_note", lambda patience, **_: heard.append(hasattr(patience._own, "answer")))
+    answers = []
+    own = property(lambda patience: answers.append(patience._own.answer) or answers[-1])
+    monkeypatch.setattr(Patience, "_answer", own)
     source.open("arrays/plane 2").levels[0][0].load()
-    assert len(heard) >= 4
-    assert all(heard)
+    assert len(answers) >= 4
+    assert all(answer.has_begun and answer.done() for answer in answers)
 
 
 def test_indexing_is_one_request_for_exactly_that_window(source, requests):

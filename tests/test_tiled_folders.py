@@ -1,6 +1,7 @@
 """Folders on the embedded server: listed as they are now, read in parts, and what cannot be read says why."""
 
 import errno
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
@@ -136,15 +137,48 @@ def test_a_damaged_plane_says_which_file_it_is_of(source, folder):
     np.testing.assert_array_equal(level[0].values, STACK[0])
 
 
-def test_a_plane_that_the_server_cannot_read_just_now_is_not_said_to_be_damaged(source, folder, monkeypatch):
+def test_a_plane_that_the_server_cannot_read_just_now_is_not_said_to_be_damaged(source, folder, too_many):
     tiff(folder / "a.tif", compression="zlib")
     register_folder(source, folder)
     level = source.open("samples/a.tif").levels[0]
-    with monkeypatch.context() as patch:
-        patch.setattr(tifffile, "TiffFile", Mock(side_effect=OSError(errno.EMFILE, "Too many open files")))
-        with pytest.raises(UnreachableError, match=r"Cannot read a\.tif: .*Too many open files\. It may be whole"):
-            level[2].load()
+    message = r"Cannot read a\.tif: .*Too many open files\. It may be whole"
+    with too_many(), pytest.raises(UnreachableError, match=message):
+        level[2].load()
     np.testing.assert_array_equal(level[2].values, STACK[2])
+
+
+@pytest.fixture
+def too_many(monkeypatch):
+    """A block in which no TIFF can be opened, because too many files are open."""
+
+    @contextmanager
+    def block():
+        with monkeypatch.context() as patch:
+            patch.setattr(tifffile, "TiffFile", Mock(side_effect=OSError(errno.EMFILE, "Too many open files")))
+            yield
+
+    return block
+
+
+def test_a_file_that_the_server_cannot_open_just_now_is_opened_the_next_time(source, folder, too_many):
+    tiff(folder / "a.tif")
+    register_folder(source, folder)
+    with too_many():
+        (entry,) = source.browse("samples")
+        assert "Too many open files. It may be whole: try again." in entry.problem
+    assert source.open("samples/a.tif").image.shape == STACK.shape
+    assert source.browse("samples")[0].problem is None
+
+
+def test_numbered_files_that_the_server_cannot_open_just_now_are_a_volume_the_next_time(source, folder, too_many):
+    for n, plane in enumerate(STACK):
+        tifffile.imwrite(folder / f"a_{n}.tif", plane)
+    register_folder(source, folder)
+    with too_many(), pytest.raises(UnreachableError, match="Too many open files"):
+        source.browse("samples")
+    (entry,) = source.browse("samples")
+    opened = source.open(entry.path)
+    assert (opened.image.shape, opened.metadata.get("damaged_files")) == (STACK.shape, None)
 
 
 def test_a_folder_that_is_gone_says_so(source, folder):

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from seg_app.errors import UnreachableError, UnreadableError
+from seg_app.errors import SourceError, UnreachableError, UnreadableError
 from seg_app.io.damage import DAMAGED, may_pass
 from seg_app.io.hdf5_dataset import read_here
 from seg_app.io.levels import Key
@@ -118,7 +118,7 @@ def _answered(question: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
     path, name = Path(question["path"]), question["name"]
     try:
         part = np.ascontiguousarray(read_here(path, name, tuple(slice(*k) for k in question["key"])))
-    except (UnreadableError, *DAMAGED) as error:
+    except (SourceError, *DAMAGED) as error:
         there = "".join(["In the process that decodes:\n", *traceback.format_exception(error)])
         return b"", {"error": str(error), "may_pass": may_pass(error), "there": there}
     return part.tobytes(), {"shape": part.shape, "dtype": part.dtype.str, "bytes": part.nbytes}

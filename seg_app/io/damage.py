@@ -35,6 +35,18 @@ class FlawError(ValueError):
     """Say what is wrong with bytes where it is known: a part of a sentence for the user, about the file."""
 
 
+def check_end(n_bytes: int, told: int) -> None:
+    """Raise FlawError when there are fewer bytes than a header tells of, as in a file that was not copied to its end.
+
+    told: at least so many; there may be more behind them.
+    """
+    if n_bytes < told:
+        is_large = told >= 10**6
+        sizes = (f"{size / 1e6:,.1f}" if is_large else f"{size:,}" for size in (n_bytes, told))
+        both = f"{' of at least '.join(sizes)} {'MB' if is_large else 'bytes'}"
+        raise FlawError(f"it ends too early: it has {both} that its header tells of")
+
+
 PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
 """What the system says of itself or of a network drive, not of the bytes of a file."""
 AGAIN = "Copy it again, or export it anew."

@@ -29,6 +29,7 @@ from seg_app.errors import (
     UnreadableError,
     UnsafeNameError,
 )
+from seg_app.io.drops_line import ExpectingAdapter
 from seg_app.io.fileserver import Listing, checked_path
 from seg_app.io.patience import SILENCE_S, Patience
 from seg_app.records import FileInfo
@@ -50,12 +51,13 @@ class Drops:
     """
 
     def __init__(self, http: requests.Session, url: str, *, user: str, password: str, timeout_s: float = 60.0):
-        """Talk to the server at `url` through `http`; `timeout_s` is how long an answer may take.
+        """Talk to the server at `url` through `http`; `timeout_s` is how long an answer may take to begin.
 
         Raises SettingsError when `url` is no http(s) address.
         """
         self.url = _without_credentials(url)
         self._http = http
+        http.mount(self.url, ExpectingAdapter())
         # As bytes, because requests would write them in latin-1, where many passwords cannot be written.
         self._auth: Any = (user.encode(), password.encode())
         self._timeouts_s = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
@@ -100,12 +102,8 @@ class Drops:
         """
         with self._post("filez", {"file": checked_path(path)}, stream=True) as answer:
             self._expect_file(answer, path)
-            try:
+            with self._going_on(f"'{path}'"):
                 yield from answer.iter_content(PART_BYTES)
-            except requests.RequestException as error:
-                raise UnreachableError(
-                    f"{self.where} stopped in the middle of '{path}' ({type(error).__name__}). Try again."
-                ) from error
 
     def create(self, path: str, data: bytes) -> None:
         """Upload a new file, then list and read it back.
@@ -143,10 +141,13 @@ class Drops:
                 headers=kind,
                 auth=self._auth,
                 timeout=self._timeouts_s,
-                stream=stream,
+                stream=True,
                 allow_redirects=False,  # a redirected POST becomes a GET, whose answer is a web page
                 hooks={"response": lambda *_, **__: self._patience.heard()},
             )
+        if not stream:
+            with self._going_on("an answer"):
+                answer.content  # noqa: B018 - is received, and kept
         if answer.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
             raise RefusedError(f"{self.where} refuses the key: check the user and password of DROPS_URL.")
         return answer
@@ -166,6 +167,15 @@ class Drops:
         except (requests.RequestException, TimeoutError) as error:
             raise UnreachableError(
                 f"{self.where} does not answer ({type(error).__name__}). Check DROPS_URL and the network."
+            ) from error
+
+    @contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except requests.RequestException as error:
+            raise UnreachableError(
+                f"{self.where} stopped in the middle of {what} ({type(error).__name__}). Try again."
             ) from error
 
     def _expect_ok(self, answer: requests.Response) -> None:

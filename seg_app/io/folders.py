@@ -9,7 +9,8 @@ from hashlib import sha256
 from os import fsencode
 from pathlib import Path
 
-from seg_app.errors import MissingError, UnreadableError
+from seg_app.errors import MissingError, UnreachableError, UnreadableError
+from seg_app.io.damage import may_pass
 from seg_app.io.levels import Content
 from seg_app.io.readers import FORMATS, read_content, read_parts
 from seg_app.io.sequences import open_sequence, sequences
@@ -49,7 +50,8 @@ def look_into(folder: Path, only: Collection[str] | None = None) -> dict[str, Pl
     """Return what is in a folder, as name on a server -> place, in the order in which a person would count.
 
     `only` are the names of the files and folders that count; hidden ones, and files of unknown formats, do not.
-    Files that cannot be read are there: opening them says why. Raises MissingError when the folder cannot be listed.
+    Files that cannot be read are there: opening them says why. Raises MissingError when the folder cannot be listed,
+    UnreachableError when it, or a file of numbered ones, cannot be read just now.
     """
     known = [path for path in _listed(folder, only) if path.is_dir() or path.suffix.lower() in FORMATS or only]
     volumes = sequences(path for path in known if path.is_file() and path.suffix.lower() in FORMATS)
@@ -99,6 +101,8 @@ def _listed(folder: Path, only: Collection[str] | None) -> list[Path]:
     try:
         return [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
+        if may_pass(error):
+            raise UnreachableError(f"Cannot look into {folder}: {error.strerror}. Try again.") from error
         raise MissingError(f"Cannot look into {folder}: {error.strerror}. Check that you may read it.") from error
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     import h5py
 
 OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
-"""gzip, shuffle, checksum, szip, n-bit, scale-offset and h5py's lzf (https://github.com/HDFGroup/hdf5_plugins)."""
+"""gzip, shuffle, checksum, szip, n-bit, scale-offset and h5py's lzf (https://github.com/HDFGroup/hdf5_plugins).
+
+HDF5 itself unpacks their chunks, and refuses damaged ones.
+"""
 
 MOST_LISTED = 1000
 """Datasets of a file that are listed."""
@@ -36,7 +39,9 @@ def open_hdf5(path: Path, part: str | None = None) -> Content:
         dataset = dataset_of(file, name)
         if dataset is None or not _is_image(dataset):
             raise MissingError(f"There is no image {name!r} in {path.name}. It has: {_listed(_images(file))}.")
-        read = read_here if _is_safe(dataset) else read_apart
+        filters = _filters(dataset)
+        _check_filters(filters, path)
+        read = read_here if OWN_FILTERS.issuperset(filters) else read_apart
         stored = Stored(dataset.shape, dataset.dtype, partial(read, path, name))
         return [stored], _attributes(dataset)
 
@@ -61,10 +66,24 @@ def _images(file: h5py.File) -> list[str]:
     return found
 
 
-def _is_safe(dataset: h5py.Dataset) -> bool:
-    """Whether HDF5 itself unpacks the chunks, and refuses damaged ones."""
-    filters = dataset.id.get_create_plist()
-    return all(filters.get_filter(n)[0] in OWN_FILTERS for n in range(filters.get_nfilters()))
+def _filters(dataset: h5py.Dataset) -> dict[int, str]:
+    """Return the filters that pack the chunks: number -> name, which may be empty."""
+    steps = dataset.id.get_create_plist()
+    found = (steps.get_filter(n) for n in range(steps.get_nfilters()))
+    return {number: name.decode("utf-8", "replace").partition(";")[0] for number, _, _, name in found}
+
+
+def _check_filters(filters: Mapping[int, str], path: Path) -> None:
+    """Raise UnreadableError where a filter is not installed: HDF5 would say so of each chunk, as if it were damaged."""
+    import h5py  # weight: see opened_hdf5
+
+    missing = [number for number in filters if not h5py.h5z.filter_avail(number)]
+    if missing:
+        told = ", ".join(" ".join(filter(None, (filters[number], f"id {number}"))) for number in missing)
+        raise UnreadableError(
+            f"Cannot read {path.name}: it is packed with a filter of HDF5 that is not installed here ({told}). Save it "
+            "with gzip, or ask who runs this page to install the filter and set HDF5_PLUGIN_PATH."
+        )
 
 
 def _is_image(dataset: h5py.Dataset) -> bool:

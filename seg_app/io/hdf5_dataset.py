@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,10 @@ if TYPE_CHECKING:
 
 
 def opened_hdf5(path: Path) -> h5py.File:
-    """Return the file, open to be read, with the filters of detectors where these are installed."""
+    """Return the file, open to be read, with the filters of detectors."""
     import h5py  # weight: 0.2 s, and other files need none of it
+    import hdf5plugin  # type: ignore[import-untyped] # noqa: F401
 
-    with contextlib.suppress(ImportError):  # the filters of detectors, where Tiled has brought them along
-        import hdf5plugin  # type: ignore[import-untyped] # noqa: F401
     return h5py.File(path, "r")
 
 

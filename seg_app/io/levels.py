@@ -14,9 +14,9 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from seg_app.errors import UnreadableError
+from seg_app.errors import UnreachableError, UnreadableError
 from seg_app.io.axes import LABELS, further, is_colour, labels_of, names_of, path_at, place, planes_along
-from seg_app.io.damage import DAMAGED, FlawError, in_words
+from seg_app.io.damage import DAMAGED, FlawError, check_end, in_words, may_pass
 from seg_app.io.ome_zarr import read_scale_nm
 from seg_app.records import Axis, Calibration, ImageId
 
@@ -149,20 +149,21 @@ def check_claim(n_bytes: int, file_bytes: int) -> None:
 
 def check_length(path: Path, n_bytes: int) -> None:
     """Raise FlawError when a file is shorter than its header tells, as one that was not copied to its end."""
-    has = path.stat().st_size
-    if has < n_bytes:
-        told = f"{has / 1e6:,.1f} of {n_bytes / 1e6:,.1f} MB" if n_bytes >= 10**6 else f"{has:,} of {n_bytes:,} bytes"
-        raise FlawError(f"it ends too early: it has {told} that its header tells of")
+    check_end(path.stat().st_size, n_bytes)
 
 
 @contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Turn what libraries raise on damaged bytes into an UnreadableError about `name`; the log has their words."""
+    """Turn what libraries raise on damaged bytes into an UnreadableError about `name`; the log has their words.
+
+    What may pass, such as too many open files, becomes an UnreachableError, which nobody remembers.
+    """
     try:
         yield
     except DAMAGED as error:
         log.info("Cannot read %s: %r", name, error)
-        raise UnreadableError(f"Cannot read {name}: {in_words(error)}") from error
+        kind = UnreachableError if may_pass(error) else UnreadableError
+        raise kind(f"Cannot read {name}: {in_words(error)}") from error
 
 
 def calibration_of(attributes: Mapping[str, Any]) -> Calibration:

@@ -32,32 +32,44 @@ class Patience:
     def ask(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, which asks the server in a thread of its own, or raise what it raises.
 
-        Raises TimeoutError when the server gives no sign of life meanwhile; `work` is then left to end by itself.
+        Raises TimeoutError when the server gives no sign of life meanwhile; `work` is then left to end by itself, and
+        begins no further request that is told by `sending`.
         """
         answer: _Answer[T] = _Answer()
         _begin(answer, lambda: self._work(answer, work))
         while not _is_done(answer, self._patience_s):
             if not answer.has_begun and not self._is_slow and not self._lives(answer):
+                answer.is_wanted = False
                 answer.add_done_callback(self._learn)
                 raise TimeoutError("it took too long, and gives no sign of life")
         return answer.result()
 
+    def sending(self) -> None:
+        """Hear, in the thread that asks, that a request begins: on a slow line nothing else is heard until it is sent.
+
+        Raises TimeoutError where nobody waits for its answer any more.
+        """
+        if not self._answer.is_wanted:
+            raise TimeoutError("nobody waits for it any more")
+        self._answer.has_begun = True
+
     def asked(self, *_: object) -> None:
-        """Hear, in the thread that asks, that a request is sent."""
-        self._note(has_begun=False)
+        """Hear, in the thread that asks, that a request has been sent."""
+        self._answer.has_begun = False
 
     def heard(self, *_: object) -> None:
         """Hear, in the thread that asks, that the answer has begun: however slow the line is, the server lives."""
-        self._note(has_begun=True)
+        self._answer.has_begun = True
+        self._is_slow = self._is_slow or not self._answer.is_wanted
 
     def _work(self, answer: _Answer[T], work: Callable[[], T]) -> T:
         self._own.answer = answer
         return work()
 
-    def _note(self, *, has_begun: bool) -> None:
-        answer = getattr(self._own, "answer", None)
-        if answer is not None:
-            answer.has_begun = has_begun
+    @property
+    def _answer(self) -> _Answer[Any]:
+        """What this thread works for; a thread of somebody else works for nobody."""
+        return getattr(self._own, "answer", None) or _Answer()
 
     def _lives(self, answer: _Answer[T]) -> bool:
         """Whether a sign of life comes, or the answer itself."""
@@ -74,6 +86,7 @@ class Patience:
 
 class _Answer(Future[T]):
     has_begun = False
+    is_wanted = True
 
 
 def _begin(future: Future[T], work: Callable[[], T]) -> None:

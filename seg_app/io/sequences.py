@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from seg_app.errors import SourceError, UnreadableError
+from seg_app.errors import SourceError, UnreachableError, UnreadableError
 from seg_app.io.levels import Content, Key, Stored, as_planes, calibration_of
 from seg_app.io.readers import FORMATS, read_content
 
@@ -95,7 +95,10 @@ def differences(files: Iterable[Path]) -> str:
 
 
 def frame_of(path: Path) -> Frame | None:
-    """Return the size and type of a file of one plane; None where it has more, or is damaged."""
+    """Return the size and type of a file of one plane; None where it has more, or is damaged.
+
+    Raises UnreachableError where it cannot be read just now.
+    """
     try:
         status = path.stat()
     except OSError:
@@ -108,6 +111,8 @@ def _frame(path: Path, modified_ns: int, size: int) -> Frame | None:  # noqa: AR
     try:
         (stored, *_), attributes = read_content(path)
         planes = as_planes(stored, path.name)
+    except UnreachableError:  # not remembered: it may pass
+        raise
     except SourceError:
         return None
     size_nm = calibration_of(attributes).pixel_size_nm

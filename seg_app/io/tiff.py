@@ -55,8 +55,8 @@ def tiff_parts(path: Path) -> list[str]:
 
 
 def _check_pages(path: Path) -> None:
-    # Of a file that was cut off, tifffile reads the pages before; what is no TIFF, it says itself.
-    with path.open("rb") as file, suppress(EOFError, KeyError):
+    # What is no TIFF, tifffile says itself.
+    with path.open("rb") as file, suppress(KeyError):
         check_pages(file, path.stat().st_size)
 
 
@@ -113,6 +113,7 @@ def _levels(path: Path, tif: tifffile.TiffFile, series: Sequence[tifffile.TiffPa
     axes = tiff_axes(tif, first)
     if len(series) > 1:
         numbers = [page.index for one in series for page in one.pages if page is not None]
+        _check_last(path, tif, numbers)
         return [_paged(path, first.dtype, (len(series), *first.shape), numbers, axes=("z", *axes))]
     full, index = _full(path, tif, first, axes), tif.series.index(first)
     return [full, *(_smaller(path, level, (index, n), axes) for n, level in enumerate(first.levels) if n)]
@@ -123,6 +124,7 @@ def _full(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, a
         return Stored(series.shape, series.dtype, _mapped(path, tif, series), axes)
     numbers = _page_numbers(tif, series)
     if numbers:
+        _check_last(path, tif, numbers)
         return _paged(path, series.dtype, series.shape, numbers, axes=axes)
     return _smaller(path, series, (tif.series.index(series), 0), axes)
 
@@ -141,6 +143,13 @@ def _page_numbers(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> li
     here = all(getattr(page, "parent", tif) is tif for page in series.pages)
     plain = page.shape == series.shape[series.ndim - page.ndim :] and planes == len(numbers) and here
     return [n for n in numbers if isinstance(n, int)] if plain and all(isinstance(n, int) for n in numbers) else []
+
+
+def _check_last(path: Path, tif: tifffile.TiffFile, numbers: Sequence[int]) -> None:
+    """Raise FlawError where the last plane is not there as a whole; of one that is packed, check_pages has found it."""
+    last = tif.pages[numbers[-1]]
+    if last.is_contiguous:
+        check_length(path, last.dataoffsets[0] + last.nbytes)
 
 
 def _paged(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import httpx
 import numpy as np
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tiled.client.base import BaseClient
 
+T = TypeVar("T")
+
 # Tiled's client repeats a failing request ten times, for 25 s: one damaged plane would stop the page as long. A second
 # attempt is needed, because the server closes the connection after an error.
 tiled.client.utils.TILED_RETRY_ATTEMPTS = 2
@@ -41,6 +44,9 @@ tiled.client.utils.TILED_RETRY_TIMEOUT = STALLED_S  # what has stalled is not as
 
 CONNECT_TIMEOUT_S = 2.0
 """A server that does not even take the call within this time is not there."""
+
+SENT = "http11.send_request_body.complete"
+"""What httpx tells of a request when all of it is on its way (https://www.python-httpx.org/advanced/extensions/#trace)."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,10 @@ class TiledSource:
         """Ask the server for a sign of life, once. Raises UnreachableError."""
         with explained(self.uri):
             self._context.http_client.get(str(self._context.api_uri), timeout=timeout).raise_for_status()
+
+    def ask(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, which asks the server; raise TimeoutError soon where that hangs."""
+        return self._patience.ask(work)
 
     @property
     def client(self) -> Any:
@@ -208,7 +218,7 @@ def _patience_of(context: Context, patience_s: float) -> Patience:
     http, address = context.http_client, f"{str(context.api_uri).removesuffix('api/v1/')}healthz"
     # Whatever it says, it lives. The image that is open keeps this, not the source.
     patience = Patience(lambda: http.get(address, timeout=SILENCE_S), patience_s=patience_s)
-    http.event_hooks["request"].append(patience.asked)
+    http.event_hooks["request"].append(partial(_follow, patience))
     http.event_hooks["response"].extend([patience.heard, _expect_the_rest])
     return patience
 
@@ -217,6 +227,14 @@ def _pixels(client: Any, key: Key) -> NDArray[Any]:
     lazy: Any = DaskArrayClient.read(client, key)
     # What is one request is sent in this thread, where it is heard that the answer has begun: dask has its own.
     return lazy.compute(**({"scheduler": "synchronous"} if lazy.npartitions == 1 else {}))
+
+
+def _follow(patience: Patience, request: httpx.Request) -> None:
+    """Wait for each part of a request to be taken as for one of an answer, and for the answer from its end on."""
+    patience.sending()
+    timeouts = request.extensions["timeout"]
+    timeouts["write"] = min(timeouts["write"] or STALLED_S, STALLED_S)
+    request.extensions["trace"] = lambda event, _: patience.asked() if event == SENT else None
 
 
 def _expect_the_rest(response: httpx.Response) -> None:

@@ -18,7 +18,7 @@ from tiled.ndslice import NDSlice
 from tiled.structures.array import ArrayStructure, BuiltinDtype
 from tiled.structures.core import StructureFamily
 
-from seg_app.errors import SegAppError, UnreadableError
+from seg_app.errors import SegAppError, UnreachableError, UnreadableError
 from seg_app.io.axes import LABELS
 from seg_app.io.damage import may_pass
 from seg_app.io.folders import Place, content_of, look_into, parts_of
@@ -67,7 +67,10 @@ class FolderServer:
         """Return the adapter of a place: a folder, a file of several images, an image, or why it cannot be read."""
         if place.is_folder:
             return self._folder(place.path, None, {"title": place.title})
-        return self._images.get(place, _stamp(place), lambda: self._image(place))
+        try:
+            return self._images.get(place, _stamp(place), lambda: self._image(place))
+        except UnreachableError as error:  # not kept: it may pass
+            return _unreadable(place, error)
 
     def _folder(self, path: Path, only: Collection[str] | None, metadata: dict[str, Any]) -> FolderAdapter:
         inside = _Lazy(lambda: self._look(path, only), self.adapter_of)
@@ -87,9 +90,16 @@ class FolderServer:
             with readable(place.title):
                 levels, attributes = content_of(place)
                 return image_adapter(opened("", place.title, levels, attributes=attributes), place.title)
+        except UnreachableError:
+            raise
         except SegAppError as error:
-            log.info("Cannot be opened: %s", error)
-            return MapAdapter({}, metadata={"title": place.title, PROBLEM: str(error)})
+            return _unreadable(place, error)
+
+
+def _unreadable(place: Place, error: SegAppError) -> Any:
+    """Return the adapter of what cannot be read, which says why."""
+    log.info("Cannot be opened: %s", error)
+    return MapAdapter({}, metadata={"title": place.title, PROBLEM: str(error)})
 
 
 def image_adapter(image: Opened, title: str) -> Any:

@@ -10,9 +10,10 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import numpy as np
@@ -42,6 +43,8 @@ from seg_app.records import FileInfo, MaskFile
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
+
+T = TypeVar("T")
 
 ABOUT = "seg_app_file"
 """The metadata of a file: its size, when it was made, by which upload, and whether it is complete."""
@@ -90,11 +93,10 @@ class TiledFolder:
         """
         keys = self._keys(folder)
         try:
-            with self._answering(folder) as source:
-                items = [*source.items("/".join(keys), select=ABOUT)]
-                found = [_file_info(folder, item) for item in items]
+            items = self._ask(folder, lambda source: [*source.items("/".join(keys), select=ABOUT)])
         except MissingError:
             return []
+        found = [_file_info(folder, item) for item in items]
         return sorted((info for info in found if info), key=lambda info: info.path)
 
     def read(self, path: str) -> bytes:
@@ -103,12 +105,13 @@ class TiledFolder:
         Raises MissingError when there is no such file, UnsafeNameError for an unusable name,
         SourceError when the server does not answer as it should.
         """
-        keys = self._keys(checked_path(path))
-        with self._answering(path) as source:
-            about: Any = source.node("/".join(keys)).metadata.get(ABOUT) or {}
-            if not about.get("complete"):
-                raise MissingError(f"There is no file '{path}' in {self.where}. Reload the list of files.")
-            return _bytes(source.node("/".join((*keys, BYTES))), int(about["size"]))
+        return self._ask(path, partial(self._read, path, self._keys(checked_path(path))))
+
+    def _read(self, path: str, keys: list[str], source: TiledSource) -> bytes:
+        about: Any = source.node("/".join(keys)).metadata.get(ABOUT) or {}
+        if not about.get("complete"):
+            raise MissingError(f"There is no file '{path}' in {self.where}. Reload the list of files.")
+        return _bytes(source.node("/".join((*keys, BYTES))), int(about["size"]))
 
     def create(self, path: str, data: bytes) -> None:
         """Store a new file with what else is to be read of it, and read it back.
@@ -117,8 +120,11 @@ class TiledFolder:
         ForbiddenError when the key does not allow it, StorageError when it is not stored, UnsafeNameError for an
         unusable name, SourceError when the server does not answer as it should.
         """
-        *folders, name = self._keys(checked_path(path))
-        with self._lock, self._answering(path) as source, self._storing(path):
+        self._ask(path, partial(self._create, path, self._keys(checked_path(path)), data))
+
+    def _create(self, path: str, keys: list[str], data: bytes, source: TiledSource) -> None:
+        *folders, name = keys
+        with self._lock, self._storing(path):
             parent = self._container(source, folders, path)
             about = {"size": len(data), "modified_s": time.time(), "upload": uuid.uuid4().hex, "complete": False}
             shown = _set_of(path, data)
@@ -153,12 +159,12 @@ class TiledFolder:
                 raise
             return source.node("/".join(keys))
 
-    @contextmanager
-    def _answering(self, path: str) -> Iterator[TiledSource]:
-        """Give the connection, and say what goes wrong by the names of the settings of this place."""
+    def _ask(self, path: str, work: Callable[[TiledSource], T]) -> T:
+        """Return what `work` returns, and say what goes wrong by the names of the settings of this place."""
         try:
             with explained(self._api.removesuffix("/api/v1"), path):
-                yield self._connected()
+                source = self._connected()
+                return source.ask(lambda: work(source))
         except SourceError as error:
             raise type(error)(str(error).replace("DATA_TILED", "MASK_TILED")) from error
 

@@ -71,10 +71,10 @@ class Desk(param.Parameterized):
         self.inbox: Inbox | None = None
         """Where files go that the user hands over; None: none are taken."""
         self._growth: Growth | None = None
+        self._is_closed = False
         self._places = Places()
         self._changing = threading.RLock()
-        """Held while the open volume becomes another one: it grows in a thread of its own, and goes elsewhere in ours.
-        """
+        """Held while the open volume becomes another one: it grows in one thread, and goes elsewhere in another."""
 
     @property
     def path(self) -> str | None:
@@ -227,9 +227,11 @@ class Desk(param.Parameterized):
         """Hear of planes that come to the image on the server; of another place of the same image go on hearing."""
         if self._growth and self._growth.path == path:
             return
-        self.close()
+        self._end_growth()
         if path is not None and volume.whole:
             self._growth = Growth(self.source, path, volume.whole, self._grow).start()
+        if self._is_closed:  # while the image was opened
+            self._end_growth()
 
     def _grow(self, larger: Opened) -> None:
         with self._changing:
@@ -238,6 +240,10 @@ class Desk(param.Parameterized):
 
     def close(self) -> None:
         """Hear of no planes any more."""
+        self._is_closed = True
+        self._end_growth()
+
+    def _end_growth(self) -> None:
         if self._growth:
             self._growth.close()
             self._growth = None

@@ -29,10 +29,17 @@ class Worker(param.Parameterized):
         self.cause: SegAppError | None = None
         """Of the last trouble, where an error has said it."""
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="seg-app-worker")
+        self._closed = False
+        self._lock = threading.Lock()
 
     def run(self, title: str, verb: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Queue a call. Its result is None when it fails; `trouble` then says why."""
-        return self._pool.submit(self._do, title, verb, args)
+        """Queue a call. Its result is None when it fails; `trouble` then says why. After `close` it is cancelled."""
+        with self._lock:
+            if not self._closed:
+                return self._pool.submit(self._do, title, verb, args)
+        dropped: Future[Any] = Future()
+        dropped.cancel()
+        return dropped
 
     def _do(self, title: str, verb: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         self.doing = title
@@ -54,7 +61,9 @@ class Worker(param.Parameterized):
         self.trouble = message
 
     def close(self) -> None:
-        """End the thread after what it is doing; what waits is dropped."""
+        """End the thread after what it is doing; what waits is dropped, and what is asked for later."""
+        with self._lock:
+            self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -47,7 +47,7 @@ class Courier:
         self._thread = threading.get_ident()
         self._loop = None if self.is_served else _running_loop()
         self._waiting: list[Callable[[], object]] | None = []
-        self._is_carrying = False
+        self._is_carrying = self._is_closed = False
         self._soon: set[Callable[[], object]] = set()
         self._lock = threading.Lock()
         self.on_error: Callable[[str], None] = lambda _: None
@@ -73,6 +73,8 @@ class Courier:
         Panel handles events in the page's own thread without holding the document, and Bokeh then refuses them.
         """
         with self._lock:
+            if self._is_closed:
+                return
             if self._waiting is not None:
                 self._waiting.append(change)
                 return
@@ -111,7 +113,14 @@ class Courier:
         else:
             self(change)
 
+    def close(self) -> None:
+        """Change nothing any more: what still happens elsewhere would make new views of a page that is gone."""
+        with self._lock:
+            self._is_closed = True
+
     def _carry_out(self, change: Callable[[], object]) -> None:
+        if self._is_closed:
+            return
         self._is_carrying = True
         try:
             change()

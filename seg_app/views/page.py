@@ -204,6 +204,7 @@ class Page(Viewer):
 
     def close(self) -> None:
         """End the threads of this tab, and take no files from it any more."""
+        self._courier.close()
         if self._reception:
             self._reception.dismiss(self._ticket)
         if self._desk:

@@ -1,5 +1,6 @@
 """A Tiled container as a place for files, on the real server."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -132,6 +133,25 @@ def test_what_tiled_could_not_take_waits_in_the_outbox_until_it_is_back(tmp_path
     finally:
         outbox.close()
         server.stop()
+
+
+def test_a_server_that_hangs_while_it_takes_a_set_is_told_soon_and_the_set_is_kept(tmp_path, monkeypatch):
+    server = EmbeddedTiled.start(tmp_path / "tiled")
+    port, new_bytes = int(server.url.rpartition(":")[2]), tiled_folder._new_bytes
+    outbox = Outbox(tmp_path / "outbox", MaskStore(TiledFolder(server.url, api_key=server.api_key)), first_pause_s=3600)
+    monkeypatch.setattr("seg_app.io.patience.SILENCE_S", 0.05)
+    with contextlib.ExitStack() as until_the_end:
+
+        def hanging(*args):
+            server.stop()
+            until_the_end.enter_context(socket.create_server(("127.0.0.1", port)))
+            return new_bytes(*args)
+
+        monkeypatch.setattr(tiled_folder, "_new_bytes", hanging)
+        with pytest.raises(UnreachableError, match=r"no sign of life.* MASK_TILED_URI.*kept in the outbox"):
+            outbox.save(SMALL)
+    assert [waiting.count for waiting in outbox.waiting] == [len(SMALL.masks)]
+    outbox.close()
 
 
 def test_a_server_that_never_answers_is_told():
