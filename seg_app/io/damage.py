@@ -36,15 +36,10 @@ class FlawError(ValueError):
 
 
 def check_end(n_bytes: int, told: int) -> None:
-    """Raise FlawError when there are fewer bytes than a header tells of, as in a file that was not copied to its end.
-
-    told: at least so many; there may be more behind them.
-    """
+    """Raise FlawError when there are fewer bytes than a header tells of, as in what was not copied to its end."""
     if n_bytes < told:
-        is_large = told >= 10**6
-        sizes = (f"{size / 1e6:,.1f}" if is_large else f"{size:,}" for size in (n_bytes, told))
-        both = f"{' of at least '.join(sizes)} {'MB' if is_large else 'bytes'}"
-        raise FlawError(f"it ends too early: it has {both} that its header tells of")
+        has = f"{n_bytes / 1e6:,.1f} of {told / 1e6:,.1f} MB" if told >= 10**6 else f"{n_bytes:,} of {told:,} bytes"
+        raise FlawError(f"it ends too early: it has {has} that its header tells of")
 
 
 PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)

@@ -26,16 +26,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MISSING = (
+    "it ends too early: it has no more than {}, the last of which may be cut off. "
+    "Copy it again; if there is no more of it, this is what there is"
+)
+
+
 def open_tiff(path: Path, part: str | None = None) -> Content:
     """Open the largest image of a TIFF, or the one that `part` names; the attributes say which others it has.
 
-    Pages of one size and type are the planes of one image, in their order, also when they were written one by one.
-    `remarks` among the attributes tell of damage that leaves an image, such as pages that are not where they should be.
-    Raises MissingError when there is no such part, and what tifffile raises on damaged files.
+    Pages of one size and type are the planes of one image, in their order, also when they were written one by one. Of
+    a file that was cut off they are those that are there; `remarks` among the attributes tell of that, and of other
+    damage that leaves an image. Raises MissingError when there is no such part, FlawError where too little is left, and
+    what tifffile raises on damaged files.
     """
-    _check_pages(path)
+    is_whole = _check_pages(path)
     refuse_damaged_strips()
-    with _remarks() as remarks, _opened(path) as tif:
+    with _remarks() as remarks, _opened(path, is_whole=is_whole) as tif:
         images = _images(tif)
         name = part if part is not None else max(images, key=lambda name: math.prod(_shape(images[name])))
         if name not in images:
@@ -44,25 +51,37 @@ def open_tiff(path: Path, part: str | None = None) -> Content:
         check_claim(math.prod(_shape(series)) * series[0].dtype.itemsize, path.stat().st_size)
         attributes = tiff_attributes(tif, path) | channel_names(tif) | _others(images, name)
         levels = _levels(path, tif, series)
+        pages = [page for one in series for page in one.pages if page is not None]
+        if not (is_whole and _is_whole(pages[-1])):
+            if len(pages) == 1:
+                raise FlawError("it ends too early: a part of it is missing")
+            remarks[:] = [MISSING.format(f"{len(pages)} pages")]
     return levels, attributes | ({"remarks": remarks} if remarks else {})
 
 
 def tiff_parts(path: Path) -> list[str]:
     """Return the names of the images of a TIFF: one for each size and type of its pages, as '640 × 480 uint8'."""
-    _check_pages(path)
-    with _opened(path) as tif:
+    with _opened(path, is_whole=_check_pages(path)) as tif:
         return list(_images(tif))
 
 
-def _check_pages(path: Path) -> None:
-    # What is no TIFF, tifffile says itself.
+def _check_pages(path: Path) -> bool:
+    """Return whether all pages are there; tifffile reads those that are. What is no TIFF, it says itself."""
     with path.open("rb") as file, suppress(KeyError):
-        check_pages(file, path.stat().st_size)
+        try:
+            check_pages(file, path.stat().st_size)
+        except EOFError:
+            return False
+    return True
 
 
-def _opened(path: Path) -> tifffile.TiffFile:
+def _opened(path: Path, *, is_whole: bool = True) -> tifffile.TiffFile:
     try:
-        return tifffile.TiffFile(path)
+        tif = tifffile.TiffFile(path)
+        if is_whole or len(tif.pages) == 1:
+            return tif
+        tif.close()  # what it says of all its pages is not so any more: those that are there are taken as they are
+        return tifffile.TiffFile(path, is_shaped=False, is_imagej=False, is_ome=False)
     except tifffile.TiffFileError as error:
         raise FlawError("it is no TIFF file, or its header is damaged") from error
 
@@ -113,7 +132,6 @@ def _levels(path: Path, tif: tifffile.TiffFile, series: Sequence[tifffile.TiffPa
     axes = tiff_axes(tif, first)
     if len(series) > 1:
         numbers = [page.index for one in series for page in one.pages if page is not None]
-        _check_last(path, tif, numbers)
         return [_paged(path, first.dtype, (len(series), *first.shape), numbers, axes=("z", *axes))]
     full, index = _full(path, tif, first, axes), tif.series.index(first)
     return [full, *(_smaller(path, level, (index, n), axes) for n, level in enumerate(first.levels) if n)]
@@ -124,7 +142,6 @@ def _full(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, a
         return Stored(series.shape, series.dtype, _mapped(path, tif, series), axes)
     numbers = _page_numbers(tif, series)
     if numbers:
-        _check_last(path, tif, numbers)
         return _paged(path, series.dtype, series.shape, numbers, axes=axes)
     return _smaller(path, series, (tif.series.index(series), 0), axes)
 
@@ -143,13 +160,6 @@ def _page_numbers(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> li
     here = all(getattr(page, "parent", tif) is tif for page in series.pages)
     plain = page.shape == series.shape[series.ndim - page.ndim :] and planes == len(numbers) and here
     return [n for n in numbers if isinstance(n, int)] if plain and all(isinstance(n, int) for n in numbers) else []
-
-
-def _check_last(path: Path, tif: tifffile.TiffFile, numbers: Sequence[int]) -> None:
-    """Raise FlawError where the last plane is not there as a whole; of one that is packed, check_pages has found it."""
-    last = tif.pages[numbers[-1]]
-    if last.is_contiguous:
-        check_length(path, last.dataoffsets[0] + last.nbytes)
 
 
 def _paged(
@@ -178,8 +188,16 @@ def _page(tif: tifffile.TiffFile, number: int) -> tifffile.TiffPage:
     page = tif.pages[number]
     if not isinstance(page, tifffile.TiffPage):
         raise TypeError(f"page {number} has no header of its own")
+    if not _is_whole(page):  # else some compressions would give what is there, and black or grey for the rest
+        raise FlawError("it ends too early: this plane is cut off")
     check_claim(math.prod(page.chunks) * (page.dtype or np.dtype(np.uint8)).itemsize, tif.filehandle.size)
     return page
+
+
+def _is_whole(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
+    """Say whether the strip or tile of a page that was written last is within its file."""
+    ends = zip(page.dataoffsets[-1:], page.databytecounts[-1:], strict=True)
+    return all(offset + n_bytes <= page.parent.filehandle.size for offset, n_bytes in ends)
 
 
 def _smaller(path: Path, level: tifffile.TiffPageSeries, number: tuple[int, int], axes: tuple[str, ...]) -> Stored:
