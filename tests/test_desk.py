@@ -107,7 +107,8 @@ def test_coming_back_to_an_image_shows_what_was_not_accepted_on_its_planes(desk)
     assert (draft.prompts, draft.mask, draft.answered, draft.left_on) == (*left, True, (1,))
     desk.session.go_to(1)
     assert draft.question == (Prompts((Point(20, 10),)), 1)
-    desk.session.draft.clear_all()
+    draft.resume({})
+    draft.clear()
     desk.open("samples/a_micrograph")
     assert not desk.open("samples/b_volume").draft.waiting
 

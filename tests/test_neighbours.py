@@ -7,6 +7,7 @@ from films import FILM, desk_with_film
 from seg_app.errors import MissingError, UnreadableError
 from seg_app.models import Volume
 from seg_app.records import Box, Calibration, Prompts, Window
+from seg_app.views.toolbar import hints
 
 # Tiled's own Alembic configuration is of the style before path_separator.
 pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
@@ -95,12 +96,23 @@ def test_it_stays_the_same_session_and_volume_so_that_whoever_looks_need_not_beg
     assert volume.read(2, Window(0, 4, 5, 5, 6)).tolist() == [[FILM[1, 1, 2, 4, 5]]]
 
 
-def test_points_that_are_not_accepted_are_dropped(desk):
-    desk.session.click(20, 10)
-    desk.session.go_to(0)
-    desk.session.click(20, 10)
-    draft = desk.move(t=1).draft
-    assert (draft.prompts, draft.mask, draft.left_on) == (Prompts(), None, ())
+def test_points_that_are_not_accepted_stay_at_their_time_and_are_those_of_all_channels(desk, source):
+    session, draft = desk.session, desk.session.draft
+    session.click(20, 10)
+    session.go_to(0)
+    session.click(20, 10)
+    left = draft.prompts, draft.mask
+    desk.move(c=1)
+    assert (draft.prompts, draft.mask, draft.left_on) == (*left, (1,))
+    desk.move(t=1)
+    assert (draft.prompts, draft.mask, draft.left_on, draft.n_left_elsewhere) == (Prompts(), None, (), 1)
+    assert hints(session).endswith("not accepted yet at another time")
+    source.client.write_array(FILM[0, 0], key="other", dims=tuple("zyx"))
+    desk.open("other")
+    draft = desk.open("film").draft
+    assert (draft.prompts, draft.n_left_elsewhere) == (Prompts(), 1)
+    desk.move(t=0)
+    assert (draft.prompts, draft.mask, draft.left_on, draft.n_left_elsewhere) == (*left, (1,), 0)
 
 
 def test_an_undo_at_one_time_changes_nothing_at_another(desk):

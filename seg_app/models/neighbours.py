@@ -20,7 +20,8 @@ def move(session: Session, index: dict[str, int], masks_of: Callable[[ImageId], 
     """Go to another place of the axes of a session's volume: the same plane, and the same part of it, is on view.
 
     Within a channel also at the same contrast. The masks are those of there, see `masks_of`. Points that are not
-    accepted yet, and what a search or a carrying has found so far, are dropped; what is said of the scale stays.
+    accepted yet stay at their time, and are those of all channels; what a search or a carrying has found so far is
+    dropped; what is said of the scale stays.
     Blocking: it reads some pixels of there. Raises BusyError while an object is being accepted, which belongs to the
     place of now, other SegAppErrors where there cannot be read; then nothing has changed, but that these have ended.
     """
@@ -37,10 +38,10 @@ def move(session: Session, index: dict[str, int], masks_of: Callable[[ImageId], 
 
 def _arrive(session: Session, other: Volume, masks: MaskSet | None) -> None:
     """Become what is there, at once; without masks those of before are those of there."""
-    session.draft.clear_all()
     session.volume.become(other)
     session.outliner.forget()
     if masks is not None:
+        session.draft.turn(session.z, other.image.path)
         session.masks.become(masks)
         if session.saved_as:  # the masks of there have a name already
             session.set_title = session.masks.saved.saving.title

@@ -14,7 +14,7 @@ from seg_app.records import Box
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from seg_app.models.prompts import Left
+    from seg_app.models.prompts import At, Left
     from seg_app.models.session import Session
     from seg_app.models.volume import Volume
 
@@ -36,8 +36,8 @@ class Place:
     scale: float = 1.0
     limits: tuple[float, float] | None = None
     """None: those that suit the image."""
-    waiting: Mapping[int, Left] = field(default_factory=dict)
-    """What was not accepted there, by its plane."""
+    waiting: Mapping[At, Left] = field(default_factory=dict)
+    """What was not accepted there, also at other times."""
 
     @classmethod
     def of(cls, session: Session) -> Place:
@@ -98,8 +98,8 @@ class Places:
             view = place.view if _is_on(place.view, session.volume) else None
             session.param.update(view=view, scale=place.scale, limits=place.limits or session.limits)
             session.go_to(place.z)
-            if session.index == place.index:  # else it is of a time that is not there any more
-                session.draft.resume({z: left for z, left in place.waiting.items() if z < session.volume.n_planes})
+            n_planes = session.volume.n_planes
+            session.draft.resume({at: left for at, left in place.waiting.items() if at[1] < n_planes})
 
 
 def _is_on(view: Box | None, volume: Volume) -> bool:

@@ -27,7 +27,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What was in the draft when its plane, or its image, was left."""
+    """What was in the draft when its plane, its time, or its image was left."""
 
     prompts: Prompts
     mask: Mask | None = None
@@ -37,11 +37,15 @@ class Left:
     has_found: bool = False
 
 
+At = tuple[str, int]
+"""The path of an image, another one for each time of it, and one of its planes."""
+
+
 class Draft(param.Parameterized):
     """Prompts on one plane and their mask. `mask` is None until the prompts are answered.
 
-    What is left on other planes is there again when one comes back to them. Prompts come from the page's thread and
-    answers from the worker's: each change is made as a whole.
+    What is left on other planes, and at other times, is there again when one comes back to them. Prompts come from the
+    page's thread and answers from the worker's: each change is made as a whole.
     """
 
     prompts = param.ClassSelector(class_=Prompts, default=Prompts(), instantiate=False)
@@ -52,16 +56,16 @@ class Draft(param.Parameterized):
     drawing = param.Boolean(default=False, doc="Whether the next drag over the plane draws the box.")
     is_waiting = param.Boolean(default=False, doc="Whether the segmenter has gone away, and must be asked again.")
 
-    def __init__(self, z: int = 0):
-        """z: the plane on view."""
+    def __init__(self, z: int = 0, path: str = ""):
+        """z: the plane on view of the image of that path."""
         super().__init__()
-        self._z, self._answered = z, self.prompts
+        self._at, self._answered = (path, z), self.prompts
         self._earlier: tuple[Prompts, ...] = ()
         self._returned: Prompts | None = None
         self._choices: tuple[Mask, ...] = ()
         self._has_found = False
         self._in_hand: set[int] = set()
-        self._left: dict[int, Left] = {}
+        self._left: dict[At, Left] = {}
         self._lock = self.held = threading.RLock()
         """Who holds it takes, adds and answers alone."""
 
@@ -84,7 +88,7 @@ class Draft(param.Parameterized):
     def question(self) -> tuple[Prompts, int] | None:
         """What is to be outlined, and on which plane; None where that is done, or nothing is to be."""
         with self._lock:  # else the plane might be another one
-            return None if self.answered or not self.prompts.asks else (self.prompts, self._z)
+            return None if self.answered or not self.prompts.asks else (self.prompts, self._at[1])
 
     @property
     def choice(self) -> tuple[int, int]:
@@ -136,28 +140,31 @@ class Draft(param.Parameterized):
             self._earlier = ()
             self._set(Prompts())
 
-    def turn(self, z: int) -> None:
-        """Leave what is there on its plane, unless it is useless, and take up what was left on plane z."""
+    def turn(self, z: int, path: str | None = None) -> None:
+        """Leave what is there on its plane, unless it is useless, and take up what was left on plane z.
+
+        path: that of the image at another time, where one goes there.
+        """
         with self._lock:
             self._left = self.waiting
-            self._z = z
+            self._at = (self._at[0] if path is None else path, z)
             self.clear()
             self.resume(self._left)
 
     @property
-    def waiting(self) -> dict[int, Left]:
-        """What is not accepted, by its plane; without what is useless."""
+    def waiting(self) -> dict[At, Left]:
+        """What is not accepted, by where it is; without what is useless."""
         with self._lock:
             if not self.prompts or self.is_useless:
                 return self._left.copy()
             state = (self._answered, self._earlier, self._choices, self._has_found)
-            return {**self._left, self._z: Left(self.prompts, self.mask, *state)}
+            return {**self._left, self._at: Left(self.prompts, self.mask, *state)}
 
-    def resume(self, waiting: Mapping[int, Left]) -> None:
+    def resume(self, waiting: Mapping[At, Left]) -> None:
         """Go on with what was `waiting`, at once with that of the plane on view."""
         with self._lock:
             self._left = {**waiting}
-            if left := self._left.pop(self._z, None):
+            if left := self._left.pop(self._at, None):
                 self._take_up(left)
 
     def _take_up(self, left: Left) -> None:
@@ -167,14 +174,13 @@ class Draft(param.Parameterized):
 
     @property
     def left_on(self) -> tuple[int, ...]:
-        """The planes, from 0, on which something was left that is not accepted."""
-        return tuple(sorted(self._left))
+        """The planes, from 0, on which something was left that is not accepted, at the time on view."""
+        return tuple(sorted(z for path, z in self._left if path == self._at[0]))
 
-    def clear_all(self) -> None:
-        """Drop everything, also what was left on other planes."""
-        with self._lock:
-            self._left = {}
-            self.clear()
+    @property
+    def n_left_elsewhere(self) -> int:
+        """At how many other times something was left that is not accepted."""
+        return len({path for path, _ in self._left} - {self._at[0]})
 
     def drop_useless(self) -> None:
         """Drop prompts for which nothing was ever found: what comes next is for another object."""
@@ -197,7 +203,7 @@ class Draft(param.Parameterized):
         """Take no mask for an answer any more: another model is to give one. Until then it stays."""
         with self._lock:
             self._answered, self._choices = Prompts(), ()
-            self._left = {z: replace(left, answered=Prompts(), choices=()) for z, left in self._left.items()}
+            self._left = {at: replace(left, answered=Prompts(), choices=()) for at, left in self._left.items()}
 
     def answer(self, prompts: Prompts, masks: Sequence[Mask]) -> bool:
         """Set the masks that answer prompts, best first, unless these have changed since; say whether they were set."""
@@ -216,7 +222,7 @@ class Draft(param.Parameterized):
             mask = self.mask if self.answered else None
             if not self.prompts.asks or (self.answered and mask is None):
                 return None
-            taken = Taken(self.prompts, mask, self._z, class_name, self._earlier)
+            taken = Taken(self.prompts, mask, self._at[1], class_name, self._earlier)
             self._in_hand.add(id(taken))
             self.clear()
             return taken
@@ -242,13 +248,14 @@ class Draft(param.Parameterized):
         if mask := taken.mask:
             state = Left(taken.prompts, mask, taken.prompts, taken.earlier, (mask,), has_found=True)
         with self._lock:
-            if self.prompts if taken.z == self._z else taken.z in self._left:
+            at = (self._at[0], taken.z)  # one goes to no other time while it is in hand
+            if self.prompts if at == self._at else at in self._left:
                 return False
             self._returned = taken.prompts
-            if taken.z == self._z:
+            if at == self._at:
                 self._take_up(state)
             else:
-                self._left[taken.z] = state
+                self._left[at] = state
             return True
 
     def _set(self, prompts: Prompts, *masks: Mask) -> None:

@@ -68,7 +68,7 @@ class Session(param.Parameterized):
         self.staying = threading.RLock()
         """Held by who keeps something of the place of now, beside the user's verbs, and by who goes to another."""
         self.masks = masks or MaskSet()
-        self.draft = Draft(self.z)
+        self.draft = Draft(self.z, volume.image.path)
         self.user = user or getpass.getuser()
         self.outliner = Outliner(self)
         self.search, self.carrying, self.preview = Search(self), Carrying(self), Preview(self)

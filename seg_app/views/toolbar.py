@@ -225,9 +225,11 @@ def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
 
 def hints(session: Session) -> str:
     """Return what the next key or gesture can do, and which other planes wait to be accepted, for the status line."""
-    left = [str(z + 1) for z in session.draft.left_on]
-    where = f"{session.volume.stepped.lower()}{'s' if len(left) > 1 else ''} {', '.join(left)}"
-    return f"{_next(session)} · not accepted yet on {where}" if left else _next(session)
+    left, elsewhere = [str(z + 1) for z in session.draft.left_on], session.draft.n_left_elsewhere
+    planes = f"{session.volume.stepped.lower()}{'s' if len(left) > 1 else ''} {', '.join(left)}"
+    times = "at another time" if elsewhere == 1 else f"at {elsewhere} other times"
+    where = [*([f"on {planes}"] if left else []), *([times] if elsewhere else [])]
+    return f"{_next(session)} · not accepted yet {', '.join(where)}" if where else _next(session)
 
 
 def _next(session: Session) -> str:
