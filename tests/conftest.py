@@ -4,7 +4,6 @@ import faulthandler
 import gc
 import os
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
@@ -71,10 +70,7 @@ def samples(tmp_path_factory):
     from make_samples import make_samples
 
     folder = tmp_path_factory.mktemp("samples")
-    with warnings.catch_warnings():
-        # ome-zarr 0.18 deprecates a class of its own that it uses itself
-        warnings.filterwarnings("ignore", "Call to deprecated class Scaler", DeprecationWarning)
-        make_samples(folder, small=True, tell=lambda _: None)
+    make_samples(folder, small=True, tell=lambda _: None)
     return folder
 
 

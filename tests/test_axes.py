@@ -18,9 +18,6 @@ from seg_app.io.tiled_folders import register_folder
 from seg_app.models.volume import Volume
 from seg_app.records import Window
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 # Each pixel says where it is: t, c, z, y, x are its digits.
 FILM = np.add.outer(np.arange(2) * 10_000, np.arange(3) * 1000 + 10_000).astype(np.uint16)
 FILM = FILM[..., None, None, None] + np.add.outer(

@@ -14,13 +14,6 @@ from seg_app.io import EmbeddedTiled, ome_zarr, register_folder
 from seg_app.io.blosc import CheckedBlosc, check_chunk
 from seg_app.models import Volume
 
-pytestmark = [
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
-
 # Noise, which takes a chunk of several blocks; a chunk cut off within them is what ends a program.
 PIXELS = np.random.default_rng(0).integers(0, 60000, (3, 256, 256), dtype=np.uint16)
 READ = """

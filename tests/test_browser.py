@@ -12,9 +12,6 @@ from seg_app.views import load_extensions
 from seg_app.views.browser import Browser, question, size_of
 from seg_app.views.courier import Courier
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 
 @pytest.mark.parametrize(
     ("shape", "size"),

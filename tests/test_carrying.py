@@ -15,11 +15,7 @@ from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.engine import Sam2Segmenter
 
-pytestmark = [
-    pytest.mark.usefixtures("one_thread"),
-    # the sam2 package scripts its transforms
-    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
-]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 BALLS = {"small": (4, 150, 140, 26), "large": (5, 300, 520, 150)}
 """z, y, x and radius in pixels; planes are a fifth of the radius apart."""

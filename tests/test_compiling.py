@@ -13,8 +13,6 @@ from tests.segmenter_contract import disc_on_noise
 from tests.tiny_sam import tiny_checkpoint
 
 pytestmark = [
-    # the sam2 package scripts its transforms
-    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
     # what the compiler of torch itself does
     pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
 ]

@@ -57,7 +57,6 @@ ASKED = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # the sam2 package does
 @pytest.mark.parametrize("asked", ASKED)
 def test_a_small_model_decodes_on_one_core_whoever_asks_and_encodes_on_all(engine, image, steps, asked):
     with ThreadPoolExecutor(1) as pool, on_cores(2):

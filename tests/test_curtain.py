@@ -16,9 +16,6 @@ from seg_app.views.drops import LOOKING
 from seg_app.views.page import Page
 from seg_app.views.render import BLANK
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 
 @pytest.fixture
 def desk(source, tmp_path):

@@ -16,13 +16,6 @@ from seg_app.records import Box, Link, Point, Prompts, Window
 from seg_app.sam import connect_sam
 from seg_app.sam.diskcache import DiskCache
 
-pytestmark = [
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
-
 PIXELS = np.arange(3 * 20 * 30, dtype=np.uint8).reshape(3, 20, 30)
 TALL = np.random.default_rng(0).integers(0, 256, (2100, 30), np.uint8)
 

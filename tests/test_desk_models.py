@@ -11,9 +11,6 @@ from seg_app.models import Desk
 from seg_app.sam import Offer, Shelf, Stock, connect_sam
 from seg_app.sam.classical import ClassicalSegmenter
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 
 class Cautious(ClassicalSegmenter):
     """A segmenter that is sure of nothing."""

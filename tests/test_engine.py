@@ -26,11 +26,6 @@ from tests.segmenter_contract import CENTRE, OUTSIDE, SegmenterContract, disc_on
 from tests.threads import until
 from tests.tiny_sam import TINY, bare_predictor, tiny_checkpoint
 
-pytestmark = [
-    # the sam2 package scripts its transforms
-    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
-]
-
 
 @pytest.fixture(scope="module")
 def checkpoint(request, tmp_path_factory) -> Checkpoint:

@@ -14,9 +14,6 @@ from seg_app.io import ome_zarr
 from seg_app.io.files import open_array, open_file
 from seg_app.io.readers import FORMATS
 
-# ome-zarr uses its own deprecated class when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
-
 PLANE = np.arange(30 * 40, dtype=np.uint16).reshape(30, 40)
 STACK = np.stack([PLANE, PLANE + 1, PLANE + 2])
 COLOUR = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)

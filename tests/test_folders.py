@@ -11,9 +11,6 @@ from seg_app.errors import MissingError
 from seg_app.io import ome_zarr
 from seg_app.io.folders import Place, look_into, name_on_server, parts_of
 
-# ome-zarr uses its own deprecated class when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
-
 
 def touch(folder, *names):
     for name in names:

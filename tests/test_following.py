@@ -16,11 +16,7 @@ from seg_app.sam.server import create_app
 from tests.serving import running
 from tests.test_propagate import MIDDLE, Planes, disc
 
-pytestmark = [
-    pytest.mark.usefixtures("one_thread"),
-    # the sam2 package scripts its transforms
-    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
-]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 OBJECTS = {1: disc(MIDDLE), 7: np.roll(disc(MIDDLE), 60, axis=1)}
 

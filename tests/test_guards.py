@@ -12,9 +12,6 @@ from seg_app.errors import SettingsError
 from seg_app.io import EmbeddedTiled
 from seg_app.settings import Settings
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch, tmp_path):

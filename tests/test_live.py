@@ -16,8 +16,6 @@ from seg_app.records import Link, Window
 from seg_app.sam import connect_sam
 
 pytestmark = [
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
     # Tiled's client uses websockets in their older way.
     pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning"),
 ]

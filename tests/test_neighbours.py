@@ -9,9 +9,6 @@ from seg_app.models import Volume
 from seg_app.records import Box, Calibration, Prompts, Window
 from seg_app.views.toolbar import hints
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 
 @pytest.fixture
 def desk(source, tmp_path):

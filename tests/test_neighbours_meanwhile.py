@@ -12,9 +12,6 @@ from seg_app.models.search import Search, Wanted
 from seg_app.records import Window
 from seg_app.sam.classical import ClassicalSegmenter
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 
 @pytest.fixture
 def desk(source, tmp_path):

@@ -13,9 +13,6 @@ from skimage.measure import block_reduce
 from seg_app.errors import NameTakenError, StorageError
 from seg_app.io import ome_zarr
 
-# ome-zarr 0.18 calls a class of its own that it has deprecated, while it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
-
 PLANES = np.random.default_rng(1).integers(900, 5000, (2, 3, 1027), dtype=np.uint16)
 COLOUR = np.random.default_rng(2).integers(0, 255, (1, 20, 30, 3), dtype=np.uint8)
 DTYPES = ["uint8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]

@@ -20,9 +20,6 @@ from seg_app.io.formats import ome_zarr_labels
 from seg_app.io.registry import load_masks, save_masks
 from seg_app.records import Calibration, ImageId, MaskFile
 
-# ome-zarr 0.18 deprecates a class of its own that it uses itself
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class:DeprecationWarning")
-
 MASKS = (square(10, 20, number=5, class_name="pore"), square(3, 4, z=2, number=21, score=0.5))
 FILE = MaskFile(IMAGE, MASKS, Calibration((25.0, 10.0, 5.0), "instrument"))
 

@@ -5,7 +5,6 @@ from contextlib import closing
 
 import numpy as np
 import panel as pn
-import pytest
 from threads import finish
 
 from seg_app.errors import UnreachableError
@@ -15,9 +14,6 @@ from seg_app.models import Desk, Preferences
 from seg_app.sam import connect_sam
 from seg_app.views import load_extensions
 from seg_app.views.page import Page
-
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
 
 
 def test_an_event_of_the_browser_changes_nothing_of_the_page_by_itself(tmp_path):

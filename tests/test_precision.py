@@ -12,11 +12,6 @@ from seg_app.settings import Settings
 from tests.segmenter_contract import disc_on_noise
 from tests.tiny_sam import tiny_checkpoint
 
-pytestmark = [
-    # the sam2 package scripts its transforms
-    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
-]
-
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 HALF = Precision(CPU, torch.bfloat16)
 """What a processor can do as well: slowly."""

@@ -16,11 +16,7 @@ from seg_app.sam.propagate import Memory
 from seg_app.sam.scheduler import Priority
 from tests.tiny_sam import MEMORY, bare_tracker, tiny_checkpoint
 
-pytestmark = [
-    pytest.mark.usefixtures("one_thread"),
-    # the sam2 package scripts its transforms
-    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
-]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 MIDDLE = 5
 RADII = (0, 0, 12, 18, 22, 24, 25, 24, 20, 13, 0, 0)

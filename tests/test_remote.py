@@ -64,8 +64,6 @@ def remote_sam():
 
 
 @pytest.mark.skipif(Checkpoint.bundled() is None, reason="this checkout has no weights")
-# the sam2 package scripts its transforms
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 class TestRemoteSam(SegmenterContract):
     obedient = False
 

@@ -18,9 +18,6 @@ from sem_micrograph import PIXEL_SIZE_NM
 
 from seg_app.io.ome_zarr import read_scale_nm
 
-# ome-zarr 0.18 calls a class of its own that it has deprecated, while it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
-
 TRUTHS = {"fib_volume": "fib_volume_truth", "sem_micrograph": "sem_micrograph_truth"}
 
 

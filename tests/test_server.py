@@ -33,11 +33,6 @@ from tests.serving import running
 from tests.threads import until
 from tests.tiny_sam import MEMORY, tiny_checkpoint
 
-pytestmark = [
-    # the sam2 package scripts its transforms
-    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
-]
-
 CLICK = Prompts((CENTRE,))
 SMALL = disc_on_noise()[40:60, 50:70].copy()
 KEY = content_key(SMALL)

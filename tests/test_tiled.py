@@ -15,13 +15,6 @@ from seg_app.io.tiled_errors import explained
 from seg_app.io.tiled_folders import register_folder
 from seg_app.io.tiled_server import EmbeddedTiled
 
-pytestmark = [
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
-
 GREY = np.arange(2 * 520 * 1030, dtype=np.uint16).reshape(2, 520, 1030)
 COLOUR = np.arange(1 * 4 * 5 * 3, dtype=np.uint8).reshape(1, 4, 5, 3)
 

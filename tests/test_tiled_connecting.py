@@ -14,9 +14,6 @@ from seg_app.errors import MissingError, RefusedError, UnreachableError
 from seg_app.io.tiled import TiledSource
 from seg_app.io.tiled_server import EmbeddedTiled
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):

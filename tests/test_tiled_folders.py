@@ -19,13 +19,6 @@ from seg_app.io import ome_zarr
 from seg_app.io.readers import FORMATS
 from seg_app.io.tiled_folders import Shown, register_folder, register_paths, shown_folders
 
-pytestmark = [
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
-
 STACK = np.arange(3 * 30 * 40, dtype=np.uint16).reshape(3, 30, 40)
 
 

@@ -14,13 +14,6 @@ from tiled.client.xarray import write_xarray_dataset
 from seg_app.errors import UnreadableError
 from seg_app.io import ome_zarr
 
-pytestmark = [
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
-
 STACK = np.arange(3 * 30 * 40, dtype=np.uint16).reshape(3, 30, 40)
 LARGE = np.arange(2 * 520 * 700, dtype=np.uint16).reshape(2, 520, 700)
 

@@ -19,11 +19,6 @@ from seg_app.errors import SettingsError, StorageError
 from seg_app.io.tiled import TiledSource
 from seg_app.io.tiled_server import EmbeddedTiled
 
-pytestmark = [
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-]
-
 
 def in_catalog(tmp_path: Path, statement: str) -> None:
     (tmp_path / "root").mkdir()

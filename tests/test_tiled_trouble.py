@@ -17,9 +17,6 @@ from seg_app.errors import MissingError, RefusedError, SourceError, UnreachableE
 from seg_app.io.tiled import TiledSource
 from seg_app.io.tiled_server import EmbeddedTiled
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 PLANES = np.arange(5 * 32 * 48, dtype=np.uint8).reshape(5, 32, 48)
 SOON_S = 3.0
 """Tiled's client alone takes 25 s to say anything of these."""

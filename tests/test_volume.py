@@ -18,13 +18,6 @@ from seg_app.models.opening import open_volume
 from seg_app.models.volume import Volume
 from seg_app.records import ImageId, Window
 
-pytestmark = [
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
-
 # Each pixel says where it is: row * 1000 + column.
 PLACES = np.arange(21)[:, np.newaxis] * 1000 + np.arange(30)
 STACK = np.stack([PLACES, PLACES + 1_000_000]).astype(np.int32)

@@ -18,9 +18,6 @@ from seg_app.views.readout import ON_ITS_WAY
 from seg_app.views.render import Viewport
 from seg_app.views.workbench import ELSEWHERE
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 
 @pytest.fixture
 def image(source):

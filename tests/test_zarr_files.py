@@ -11,9 +11,6 @@ from seg_app.io import ome_zarr
 from seg_app.io.files import open_file
 from seg_app.io.zarr_files import check_claims, is_zarr, zarr_parts
 
-# ome-zarr uses its own deprecated class when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
-
 STACK = np.arange(3 * 30 * 40, dtype=np.uint16).reshape(3, 30, 40)
 
 

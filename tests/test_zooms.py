@@ -106,7 +106,6 @@ def _middles(truth: np.ndarray) -> list[tuple[float, float]]:
     return places
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 @pytest.mark.skipif(Checkpoint.bundled() is None, reason="this checkout has no weights")
 @pytest.mark.parametrize("where", [where for where in LOOKS if where != "near"])
 def test_the_bundled_model_sees_the_same_from_elsewhere(looked_at, where):

@@ -16,13 +16,6 @@ from seg_app.io.tiled import TiledSource
 from seg_app.models import Desk
 from seg_app.sam import connect_sam
 
-pytestmark = [
-    # Tiled's own Alembic configuration is of the style before path_separator.
-    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
-    # ome-zarr uses its own deprecated class when it is imported.
-    pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning"),
-]
-
 STACK = np.arange(3 * 20 * 30, dtype=np.uint8).reshape(3, 20, 30)
 
 

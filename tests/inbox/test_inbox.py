@@ -16,9 +16,6 @@ from seg_app.io import inbox as module
 from seg_app.io.folders import look_into
 from seg_app.io.inbox import Delivery, Inbox
 
-# ome-zarr uses its own deprecated class when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
-
 
 def test_a_file_is_kept_as_it_is(inbox, image):
     folder, troubles = hand_over(inbox, grain__tif=image)

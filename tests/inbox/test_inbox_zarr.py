@@ -12,9 +12,6 @@ from seg_app.errors import UnreadableError
 from seg_app.io import ome_zarr
 from seg_app.io.files import open_file
 
-# ome-zarr uses its own deprecated class when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
-
 PLANES = np.arange(2 * 30 * 1000, dtype=np.uint16).reshape(2, 30, 1000)
 
 

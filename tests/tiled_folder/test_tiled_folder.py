@@ -30,9 +30,6 @@ from seg_app.io.tiled_folder import TiledFolder
 from seg_app.io.tiled_keys import key_of, part_of
 from seg_app.models import Outbox
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 
 class TestTiledFolder(FileServerContract):
     @pytest.fixture

@@ -12,9 +12,6 @@ from masks import IMAGE, SMALL, files
 from seg_app.io.tiled_keys import key_of
 from seg_app.records import ImageId, MaskFile
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 
 @pytest.fixture
 def saved(store, catalog):

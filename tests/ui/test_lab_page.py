@@ -10,9 +10,6 @@ from playwright.sync_api import expect
 
 from seg_app.io import EmbeddedTiled
 
-# Tiled's own Alembic configuration is of the style before path_separator.
-pytestmark = pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning")
-
 PLANES = np.arange(5 * 64 * 96, dtype=np.uint16).reshape(5, 64, 96)
 KEY = "hushlab1"
 

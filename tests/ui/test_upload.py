@@ -13,9 +13,6 @@ from playwright.sync_api import expect
 
 from seg_app.io import ome_zarr
 
-# ome-zarr uses its own deprecated class when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler:DeprecationWarning")
-
 DROP = """([name, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), files = new DataTransfer()
   files.items.add(new File([bytes], name))
