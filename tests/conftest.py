@@ -23,7 +23,15 @@ PHASE_S = 150
 STDERR = pytest.StashKey[int]()
 """Where one writes past what pytest captures."""
 
-LONG = {"test_tiled_process", "test_engine", "test_training_trainer", "test_app", "test_cli", "test_replicas"}
+LONG = {
+    "test_tiled_process",
+    "test_bare_package",
+    "test_engine",
+    "test_training_trainer",
+    "test_app",
+    "test_cli",
+    "test_replicas",
+}
 """Files of which each takes half a minute or more. They come first: at the end no core waits for one of them."""
 
 
