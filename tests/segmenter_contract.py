@@ -11,6 +11,7 @@ from seg_app.geometry import bits_of
 from seg_app.records import Box, Mask, Point, Prompts
 from seg_app.sam import Candidate, Segmenter
 from seg_app.sam.autooptions import AutoOptions
+from seg_app.sam.cache import content_key
 
 ROWS, COLUMNS = 96, 128
 CENTRE = Point(60, 50)
@@ -26,6 +27,12 @@ def disc_on_noise() -> np.ndarray:
     grey = np.random.default_rng(0).normal(60, 8, (ROWS, COLUMNS))
     grey[np.hypot(x - CENTRE.x, y - CENTRE.y) <= 24] += 120
     return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+CLICK = Prompts((CENTRE,))
+SMALL = disc_on_noise()[40:60, 50:70].copy()
+KEY = content_key(SMALL)
+"""Of SMALL, under which a server knows it."""
 
 
 def disc_on(grid: tuple[int, int]) -> np.ndarray:
