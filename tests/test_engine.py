@@ -17,8 +17,9 @@ from seg_app.records import Box, Point, Prompts
 from seg_app.sam import CacheLimits, connect_sam
 from seg_app.sam.autooptions import AutoOptions
 from seg_app.sam.checkpoints import Checkpoint
+from seg_app.sam.decoding import WindowDecoder
 from seg_app.sam.engine import Sam2Segmenter, _Embedding
-from seg_app.sam.loading import model_key
+from seg_app.sam.loading import device_of, model_key
 from seg_app.sam.precision import Precision
 from seg_app.sam.scheduler import Priority
 from seg_app.sam.together import Together
@@ -231,6 +232,17 @@ def _ious(bits: np.ndarray, masks, drawn: list[np.ndarray]) -> list[float]:
     return [both / (mask.area + area - both) for mask, both in zip(masks, common, strict=True)]
 
 
+@pytest.mark.skipif(Checkpoint.bundled() is None, reason="this checkout has no weights")
+def test_a_search_that_measures_on_the_device_finds_the_same(bundled, monkeypatch) -> None:
+    options, found = AutoOptions(6, pred_iou_thresh=0.3, stability_score_thresh=0.7, box_nms_thresh=1.0), []
+    for measures in (False, True):
+        monkeypatch.setattr(WindowDecoder, "_measures", measures)
+        *_, last = bundled.automask(disc_on_noise(), options)
+        found.append([(auto.mask.y0, auto.mask.x0, auto.mask.counts) for auto in last.masks])
+    assert found[0] == found[1]
+    assert len(found[0]) > 1
+
+
 def test_a_search_takes_a_turn_for_its_window_and_for_a_few_points_after_what_is_on_screen(engine, monkeypatch) -> None:
     turns, turn = [], engine._scheduler.turn
     monkeypatch.setattr(
@@ -306,6 +318,15 @@ def test_the_first_click_on_an_image_of_yesterday_encodes_nothing(engines) -> No
     after = today.predict(disc_on_noise(), Prompts((CENTRE,)))[0]
     assert len(encoded) == 1
     np.testing.assert_allclose(after.logits, before.logits, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_encoded_sooner_than_read_is_not_kept_on_disk(engines, tmp_path, monkeypatch) -> None:
+    start, encoded = engines
+    monkeypatch.setattr("seg_app.sam.engine.READING_S", float("inf"))
+    for segmenter in (start(), start()):
+        segmenter.embed(disc_on_noise())
+        segmenter.close()
+    assert (len(encoded), list(tmp_path.glob("cache/*"))) == (2, [])
 
 
 def test_another_checkpoint_encodes_for_itself(engines, tmp_path) -> None:
@@ -478,10 +499,19 @@ def test_connects_by_path(checkpoint) -> None:
     assert segmenter.name == "SAM 2.1 tiny · cpu"
 
 
-@pytest.mark.parametrize("device", ["tpu", "cuda:9x", ""])
+@pytest.mark.parametrize("device", ["tpu", "cuda:9x", "", "cpu:", "cpu:1"])
 def test_a_device_that_is_not_there_is_named(checkpoint, device) -> None:
     with pytest.raises(SegmenterError, match="There is no device"):
         Sam2Segmenter(checkpoint, device=device)
+
+
+@pytest.mark.parametrize("device", ["cuda:9x", "cuda:", "cuda:01", "cuda:2"])
+def test_of_two_graphics_cards_there_is_no_third(monkeypatch, device) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_of("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(SegmenterError, match="There is no device"):
+        device_of(device)
 
 
 class Hostile:
