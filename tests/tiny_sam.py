@@ -130,9 +130,9 @@ def bare_model(config: Path, *, seed: int = 0):
     return instantiate(full.model, _recursive_=True).eval()
 
 
-def bare_predictor(checkpoint: Checkpoint):
+def bare_predictor(checkpoint: Checkpoint, *, device: str = "cpu"):
     """Return the package's own image predictor with the weights of a checkpoint of ours."""
-    model = bare_model(Path(checkpoint.config))
+    model = bare_model(Path(checkpoint.config)).to(device)
     model.load_state_dict(torch.load(checkpoint.weights, weights_only=True)["model"])
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 

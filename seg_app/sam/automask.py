@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -35,6 +35,23 @@ AGREED_AT_ONCE = 100
 """Objects that windows agree on, which takes some milliseconds each, until a search can be ended again."""
 
 
+class Measure(NamedTuple):
+    """How a mask looks on its window, as the package would see it."""
+
+    stability: float
+    box: tuple[float, float, float, float]
+    """First and last column and row (x0, y0, x1, y1) in pixels of the window."""
+
+
+class Answer(NamedTuple):
+    """What a model said to a point; see `Answers`."""
+
+    logits: NDArray[np.float32]
+    score: float
+    point: NDArray[np.float64]
+    measure: Measure | None
+
+
 @dataclass(frozen=True)
 class Answers:
     """What a model said to points on a window."""
@@ -45,6 +62,14 @@ class Answers:
     """(n,) predicted IoU, all above `pred_iou_thresh`."""
     points: NDArray[np.float64]
     """(n, 2) the point (x, y) that each answers, in pixels of the window."""
+    measures: tuple[Measure, ...] | None = None
+    """Of each, where the device has measured them, which gives stable ones only; None where that is left to do."""
+
+    def __iter__(self) -> Iterator[Answer]:
+        """Go through them one by one."""
+        measures = self.measures or [None] * len(self.scores)
+        for logits, score, point, measure in zip(self.logits, self.scores, self.points, measures, strict=True):
+            yield Answer(logits, float(score), point, measure)
 
 
 class Decoder(Protocol):
@@ -131,8 +156,8 @@ class Catch:
 
     def add(self, crop: Crop, answers: Answers) -> None:
         """Take the answers that are stable and whole."""
-        for logits, score, point in zip(answers.logits, answers.scores, answers.points, strict=True):
-            caught = self._judged(crop, logits - self._options.mask_threshold, float(score), point)
+        for answer in answers:
+            caught = self._judged(crop, answer)
             if caught is not None:
                 self._answers.append(caught)
                 self._settle(caught)
@@ -155,20 +180,24 @@ class Catch:
                 self._drawn[caught] = caught.drawn(smallest=self._options.min_mask_region_area)
         return tuple(mask for caught in survivors if (mask := self._drawn[caught]) is not None)
 
-    def _judged(
-        self, crop: Crop, logits: NDArray[np.float32], score: float, point: NDArray[np.float64]
-    ) -> Caught | None:
-        options, shape = self._options, crop.window.shape
-        wanted = options.stability_score_thresh
-        steady = stability(logits, options.stability_score_offset, shape=shape, doubt_at=wanted)
-        if steady < wanted or logits.max() <= 0:
+    def _judged(self, crop: Crop, answer: Answer) -> Caught | None:
+        logits = answer.logits - self._options.mask_threshold
+        measure = answer.measure or self._measured(logits, crop.window.shape)
+        if measure is None:
             return None
         corner = np.array([crop.window.x0, crop.window.y0])
-        box = np.array(box_of(logits, shape)) + np.tile(corner, 2)
+        box = np.array(measure.box) + np.tile(corner, 2)
         if self._is_cut(box, crop.window) or (box[2:] - box[:2]).max() < crop.smallest_px:
             return None
-        (x, y), arrival = point + corner, len(self._answers)
-        return Caught(crop, score, steady, (float(x), float(y)), tuple(box.tolist()), outline_of(logits), arrival)
+        (x, y), (score, steady) = answer.point + corner, (answer.score, measure.stability)
+        place, arrival = tuple(box.tolist()), len(self._answers)
+        return Caught(crop, score, steady, (float(x), float(y)), place, outline_of(logits), arrival)
+
+    def _measured(self, logits: NDArray[np.float32], shape: tuple[int, int]) -> Measure | None:
+        """Return how a mask looks on a window of (rows, columns), None for one that is not stable or empty."""
+        wanted = self._options.stability_score_thresh
+        steady = stability(logits, self._options.stability_score_offset, shape=shape, doubt_at=wanted)
+        return None if steady < wanted or logits.max() <= 0 else Measure(steady, box_of(logits, shape))
 
     def _is_cut(self, box: NDArray[np.float64], window: Window) -> bool:
         edges = np.array([window.x0, window.y0, window.x1, window.y1])

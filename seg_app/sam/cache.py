@@ -199,11 +199,15 @@ class Cache(Generic[T]):
         weigh: Callable[[T], int],
         pack: Callable[[T], Arrays],
         unpack: Callable[[Arrays], T],
+        is_slow: Callable[[], bool] = lambda: True,
     ) -> None:
-        """weigh: the bytes of a value. pack, unpack: a value to named arrays, as they are to be stored, and back."""
+        """weigh: the bytes of a value. pack, unpack: a value to named arrays, as they are to be stored, and back.
+
+        is_slow: says whether to make a value takes longer than to read it, without which the disk is left alone.
+        """
         self._memory: Recent[T] = Recent(limits.memory_bytes, weigh=weigh)
         self._disk = DiskCache(limits.folder, limits.disk_bytes) if limits.folder and limits.disk_bytes else None
-        self._pack, self._unpack = pack, unpack
+        self._pack, self._unpack, self._is_slow = pack, unpack, is_slow
         self._flights: SingleFlight[T] = SingleFlight()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="seg-app-cache")
         self._writes: set[Future[None]] = set()
@@ -216,7 +220,7 @@ class Cache(Generic[T]):
     def find(self, key: str) -> T | None:
         """Return the value of a key from memory or disk, None where it is in neither."""
         value = self._memory.find(key)
-        if value is None and self._disk and (arrays := self._disk.find(key)):
+        if value is None and self._disk and self._is_slow() and (arrays := self._disk.find(key)):
             value = self._unpack(arrays)
             self._memory.keep(key, value)
         return value
@@ -235,7 +239,7 @@ class Cache(Generic[T]):
         return value
 
     def _store(self, key: str, value: T) -> None:
-        if (disk := self._disk) and len(self._writes) < WAITING_WRITES:
+        if (disk := self._disk) and self._is_slow() and len(self._writes) < WAITING_WRITES:
             write = self._writer.submit(lambda: disk.keep(key, self._pack(value)))
             self._writes.add(write)
             write.add_done_callback(self._on_written)

@@ -13,14 +13,17 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from seg_app.sam.decoding import SharedImage
 from seg_app.sam.protocol import Candidate
+from seg_app.sam.sending import sent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from torch import Tensor
 
     from seg_app.records import Box, Prompts
+    from seg_app.sam.decoding import SharedImage
 
 TRACE_LOGITS = 32.0
 """The package's predictor clips the masks that may be given back to it to this."""
@@ -48,15 +51,24 @@ class Question:
 
 
 def answers(
-    model: Any, features: dict[str, Any], shape: tuple[int, int], questions: list[Question]
-) -> list[list[Candidate]]:
-    """Return what each question may mean, best first: three candidates for a single point, else one.
+    model: Any,
+    features: dict[str, Any],
+    shape: tuple[int, int],
+    questions: list[Question],
+    *,
+    shared: Callable[[], SharedImage],
+) -> list[Callable[[], list[Candidate]]]:
+    """Return for each question what returns its meanings, best first: three candidates for a single point, else one.
 
+    That is to be called once, and needs no turn: the answer of a graphics card is on its way to main memory.
     model: SAM2Base. features: as its image predictor keeps them. shape: (rows, columns) of the window.
-    questions: at least one, all of one kind.
+    questions: at least one, all of one kind. shared: returns what is the same for all single points on the window.
     """
-    decode = _readings if questions[0].is_ambiguous else _meanings
-    coarse, scores = decode(model, features, _points(model, shape, questions), questions)
+    points = _points(model, shape, questions)
+    if questions[0].is_ambiguous:
+        coarse, scores = _readings(model, shared(), points)
+    else:
+        coarse, scores = _meanings(model, features, points, questions)
     return [_candidates(logits, score, shape) for logits, score in zip(coarse, scores, strict=True)]
 
 
@@ -87,13 +99,11 @@ def _kinds(prompts: Prompts) -> list[int]:
     return [*(BOX_CORNERS if prompts.box else ()), *(int(point.include) for point in prompts.points)]
 
 
-def _readings(
-    model: Any, features: dict[str, Any], points: tuple[Tensor, Tensor] | None, questions: list[Question]
-) -> tuple[Tensor, Tensor]:
+def _readings(model: Any, shared: SharedImage, points: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
     """Return the logits (n, 3, rows, columns) and scores (n, 3) of what single points may mean."""
     sparse, _ = model.sam_prompt_encoder(points=points, boxes=None, masks=None)
-    logits, scores, _ = SharedImage(model, features).masks(sparse, at_least=-math.inf)
-    return logits.unflatten(0, (len(questions), -1)), scores.unflatten(0, (len(questions), -1))
+    logits, scores, _ = shared.masks(sparse, at_least=-math.inf)
+    return logits.unflatten(0, (len(sparse), -1)), scores.unflatten(0, (len(sparse), -1))
 
 
 def _meanings(
@@ -115,15 +125,20 @@ def _meanings(
     return logits, scores
 
 
-def _candidates(coarse: Tensor, scores: Tensor, shape: tuple[int, int]) -> list[Candidate]:
-    """Return the candidates of one question, best first."""
+def _candidates(coarse: Tensor, scores: Tensor, shape: tuple[int, int]) -> Callable[[], list[Candidate]]:
+    """Return what returns the candidates of one question, best first."""
     # one question after the other: the memory of a whole batch is not at hand, and costs more than the enlarging
-    logits = functional.interpolate(coarse[None].float(), shape, mode="bilinear", align_corners=False)[0].cpu().numpy()
-    traces, rated = coarse.float().clamp(-TRACE_LOGITS, TRACE_LOGITS).cpu().numpy(), scores.float().cpu().numpy()
-    order = np.argsort(-rated, kind="stable")
-    # of their own, so that who keeps one does not keep them all
-    own = {i: traces[i].copy() for i in order}
-    return [Candidate(logits[i], float(np.clip(rated[i], 0.0, 1.0)), own[i], own[i]) for i in order]
+    enlarged = sent(functional.interpolate(coarse[None].float(), shape, mode="bilinear", align_corners=False)[0])
+    clipped, rating = sent(coarse.float().clamp(-TRACE_LOGITS, TRACE_LOGITS)), sent(scores.float())
+
+    def candidates() -> list[Candidate]:
+        logits, traces, rated = enlarged(), clipped(), rating()
+        order = np.argsort(-rated, kind="stable")
+        # of their own, so that who keeps one does not keep them all
+        own = {i: traces[i].copy() for i in order}
+        return [Candidate(logits[i], float(np.clip(rated[i], 0.0, 1.0)), own[i], own[i]) for i in order]
+
+    return candidates
 
 
 def fitted(mask: NDArray[np.floating], grid: tuple[int, int]) -> NDArray[np.float32]:

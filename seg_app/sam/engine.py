@@ -6,7 +6,6 @@ import hashlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +14,12 @@ import torch
 from seg_app.errors import SegmenterError
 from seg_app.records import Prompts
 from seg_app.sam.automask import search
-from seg_app.sam.cache import Cache, CacheLimits, ContentKeys
+from seg_app.sam.cache import Cache, CacheLimits, ContentKeys, Recent
 from seg_app.sam.clicks import Question, answers, fitted
 from seg_app.sam.compiling import compile_encoder
 from seg_app.sam.cores import CORES, cores_to_decode, on_cores
 from seg_app.sam.crops import crops_of
-from seg_app.sam.decoding import WindowDecoder
+from seg_app.sam.decoding import SharedImage, WindowDecoder
 from seg_app.sam.devices import Device
 from seg_app.sam.loading import device_of, first_line, load, model_key
 from seg_app.sam.precision import precision_of
@@ -28,10 +27,11 @@ from seg_app.sam.propagate import propagate
 from seg_app.sam.protocol import EVERYTHING, Load
 from seg_app.sam.question import check_image, check_masks, check_prompts
 from seg_app.sam.scheduler import Priority, Scheduler, SupersededError
+from seg_app.sam.stopwatch import Stopwatch
 from seg_app.sam.together import Together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -46,8 +46,13 @@ if TYPE_CHECKING:
 CLICKS_AT_ONCE = {"cpu": 4}
 """Clicks on one window that a CPU answers in one turn: more would let the first one wait, and take no less time."""
 MANY_CLICKS = 16
+WINDOWS_CLICKED = 2
+"""Windows of which the decoder's side is kept, too: about twice as much as the embedding, and a fifth of a click."""
 QUICK_S = 0.25
 """Images that are encoded in less are encoded for a preview, too: a click that comes then hardly has to wait."""
+READING_S = 12e-9
+"""For each number of an embedding that is read from disk, checked and brought to the device: 50 ms for a window of the
+official models. An H200 encodes it in 19 ms."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +94,20 @@ class Sam2Segmenter:
         self._precision = precision_of(self._device, may_be_half=wanted.may_be_half)
         self._model_key = model_key(checkpoint, self._precision)
         self._embeddings: Cache[_Embedding] = Cache(
-            cache or CacheLimits(), weigh=lambda embedding: embedding.nbytes, pack=self._packed, unpack=self._unpacked
+            cache or CacheLimits(),
+            weigh=lambda embedding: embedding.nbytes,
+            pack=self._packed,
+            unpack=self._unpacked,
+            is_slow=lambda: self._encoding.last_s > self._reading_s,
         )
+        self._clicked: Recent[SharedImage] = Recent(WINDOWS_CLICKED)
         self._content_keys = ContentKeys()
         self._scheduler = Scheduler()
         most = CLICKS_AT_ONCE.get(self._device.type, MANY_CLICKS)
-        self._clicks: Together[Question, list[Candidate]] = Together(
+        self._clicks: Together[Question, Callable[[], list[Candidate]]] = Together(
             most, turn=partial(self._using_device, Priority.CLICK)
         )
-        self._encoding_s = float("inf")
+        self._encoding, self._reading_s = Stopwatch(self._device), 0.0
         self._title = checkpoint.title
         self._computes = [str(self._precision)]
         if wanted.is_compiled:
@@ -153,7 +163,9 @@ class Sam2Segmenter:
         key = self._key(image)
         self._kept(key)  # what is on disk is read before the device has to wait for it
         question = Question(prompts, self._mask_input(previous) if mask is None else fitted(mask, self._grid))
-        return self._clicks.ask(f"{key} {question.kind}", question, partial(self._answers, key, image))
+        answer = self._clicks.ask(f"{key} {question.kind}", question, partial(self._answers, key, image))
+        with self._explaining():
+            return answer()
 
     def preview(self, image: NDArray[np.uint8], point: Point, *, client: str = "") -> list[Candidate]:
         """Return three candidates for a point, best score first; [] where the image has to be encoded first.
@@ -164,16 +176,24 @@ class Sam2Segmenter:
         prompts = Prompts((point,))
         check_prompts(prompts, image.shape)
         key = self._key(image)
-        if self._kept(key) is None and self._encoding_s > QUICK_S:
+        if self._kept(key) is None and self._encoding.last_s > QUICK_S:
             return []
         with suppress(SupersededError), self._using_device(Priority.HOVER, client=client):
-            return self._answers(key, image, [Question(prompts)])[0]
+            return self._answers(key, image, [Question(prompts)])[0]()
         return []
 
-    def _answers(self, key: str, image: NDArray[np.uint8], questions: list[Question]) -> list[list[Candidate]]:
-        """Return the candidates for each question. Within a turn."""
+    def _answers(
+        self, key: str, image: NDArray[np.uint8], questions: list[Question]
+    ) -> list[Callable[[], list[Candidate]]]:
+        """Return what returns the candidates for each question, see `answers`. Within a turn."""
         embedding = self._embedding(key, image)
-        return answers(self._predictor.model, embedding.features, embedding.shape, questions)
+        shared = partial(self._shared, key, embedding)
+        return answers(self._predictor.model, embedding.features, embedding.shape, questions, shared=shared)
+
+    def _shared(self, key: str, embedding: _Embedding) -> SharedImage:
+        shared = self._clicked.find(key) or SharedImage(self._predictor.model, embedding.features)
+        self._clicked.keep(key, shared)
+        return shared
 
     @property
     def _grid(self) -> tuple[int, int]:
@@ -215,6 +235,7 @@ class Sam2Segmenter:
         self._embeddings.flush()
         with self._scheduler.turn(Priority.CLICK):
             self._embeddings.clear()
+            self._clicked.clear()
             self._predictor.reset_predictor()
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
@@ -248,14 +269,14 @@ class Sam2Segmenter:
         return self._embeddings.get(key, lambda: self._encode(image))
 
     def _encode(self, image: NDArray[np.uint8]) -> _Embedding:
-        began_s = monotonic()
-        with on_cores(CORES):
+        with on_cores(CORES), self._encoding.running():
             # torch warns of arrays that cannot be written to
             self._predictor.set_image(image if image.flags.writeable else image.copy())
-        self._encoding_s = monotonic() - began_s
         # private names of the package: it has no other way to go back to an earlier image
         features: Any = self._predictor._features  # noqa: SLF001
-        return _Embedding(features, (image.shape[0], image.shape[1]))
+        embedding = _Embedding(features, (image.shape[0], image.shape[1]))
+        self._reading_s = READING_S * sum(tensor.numel() for tensor in embedding.tensors)
+        return embedding
 
     def _try_out(self) -> None:
         with self._using_device(Priority.PREFETCH):

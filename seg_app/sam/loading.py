@@ -48,10 +48,16 @@ def device_of(name: str) -> torch.device:
     has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, there in has.items() if there))
-    if not has.get(name.partition(":")[0]):
+    kind, mark, number = name.partition(":")
+    if not has.get(kind) or (mark and number not in _numbers_of(kind)):
         there = ", ".join(kind for kind, is_there in has.items() if is_there)
         raise SegmenterError(f"There is no device '{name}' here. Use 'auto' or one of: {there}.")
     return torch.device(name)
+
+
+def _numbers_of(kind: str) -> list[str]:
+    """Return the numbers of the devices of a kind; torch would stumble over another only when it computes."""
+    return [str(number) for number in range(torch.cuda.device_count() if kind == "cuda" else 1)]
 
 
 def load(checkpoint: Checkpoint, device: torch.device) -> SAM2ImagePredictor:

@@ -2,6 +2,7 @@
 
     python tests/benchmarks/automask.py [--edges 1024 2048] [--points 16] [--rounds 2] [--bundled | --size t]
     python tests/benchmarks/automask.py --edges 4096 --points 8 --batch 16 --gib 18
+    python tests/benchmarks/automask.py --device cuda [--single] --gib 70 --points 32
     python tests/benchmarks/automask.py --shift
 
 Each side runs in a process of its own, in turns, with at most 8 GiB, or --gib: for 4096² the package needs 25, or less
@@ -10,6 +11,9 @@ the package's masks are among ours. The weights are random, unless the bundled o
 time does not care, but the thresholds are laid so that some of the masks pass. --shift prints instead how many objects
 of the bundled weights are the same, both ways, when the windows lie elsewhere. Half a window is how far they lie from
 each other, so that a quarter moves them most.
+
+With CUDA the memory is that of the graphics card, both sides have searched a corner of the image before, and both
+compute in half precision, as the package's examples do, or both in --single.
 """
 
 from __future__ import annotations
@@ -22,10 +26,9 @@ import sys
 import tempfile
 import time
 import warnings
-from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,9 +36,17 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from tests.benchmarks.agreement import packed, rles_of, share_found  # noqa: E402 - beside the tests, in no package
-from tests.benchmarks.resident import resident_bytes  # noqa: E402
+from tests.benchmarks.resident import most_taken_bytes, taken_bytes  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seg_app.sam.engine import Sam2Segmenter
+    from tests.benchmarks.agreement import Rle
 
 SEED = 0
+WARM_EDGE, WARM_POINTS = 256, 8
+"""Edge in pixels of the corner that is searched before with CUDA, and points on a side of it."""
 MOST_GIB = 8
 LARGEST_FAILURE = 300
 """Characters of what a process said last that are shown."""
@@ -63,32 +74,74 @@ def micrograph(edge: int) -> np.ndarray:
     return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def run(side: str, edge: int, grid: dict[str, int], checkpoint: str, *, gib: int, random: bool) -> None:
+def run(given: argparse.Namespace) -> None:
     """Search one image with one of the two, and print seconds, the memory that it took on top, and masks (JSON)."""
     warnings.simplefilter("ignore")
-    from seg_app.sam.autooptions import AutoOptions
     from seg_app.sam.checkpoints import Checkpoint
+    from seg_app.sam.devices import Device
     from seg_app.sam.engine import Sam2Segmenter
 
-    weights, _, config = checkpoint.partition("|")
-    resource.setrlimit(resource.RLIMIT_DATA, (gib * 2**30,) * 2)
-    engine = Sam2Segmenter(Checkpoint.at(weights, config=config or None), device="cpu")
-    options = {**grid, **(LOOSE if random else BUNDLED if "micro" in weights else {})}
-    image = micrograph(edge)
-    before = resident_bytes()
+    weights, _, config = given.checkpoint.partition("|")
+    limit(given.device, given.gib)
+    device = Device(given.device, may_be_half=not given.single)
+    engine = Sam2Segmenter(Checkpoint.at(weights, config=config or None), device=device)
+    thresholds = LOOSE if given.random else BUNDLED if "micro" in weights else {}
+    search = {"bare": by_package, "ours": by_us}[given.side]
+    image = micrograph(edge := given.edges[0])
+    if given.device == "cuda":  # what a process does once: loading of kernels, the choice among them
+        search(engine, image[:WARM_EDGE, :WARM_EDGE], {**grid_of(given), "points_per_side": WARM_POINTS, **thresholds})
+    before = fresh_bytes(given.device)
     start = time.perf_counter()
-    if side == "bare":
-        from sam2.automatic_mask_generator import SAM2AutomaticMaskGenerator
-
-        generator = SAM2AutomaticMaskGenerator(engine._predictor.model, **options, output_mode="uncompressed_rle")
-        generator.predictor._bb_feat_sizes = engine._predictor._bb_feat_sizes
-        masks = partial(packed, [each["segmentation"] for each in generator.generate(image)])
-    else:
-        *_, last = engine.automask(image, AutoOptions(**options))
-        masks = partial(rles_of, [auto.mask for auto in last.masks], edge, edge)
+    masks = search(engine, image, {**grid_of(given), **thresholds})
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peak": peak - before, "masks": masks()}))
+    peak = most_taken_bytes(given.device) - before
+    print(json.dumps({"seconds": seconds, "peak": peak, "masks": masks(edge)}))
+
+
+def by_package(engine: Sam2Segmenter, image: np.ndarray, options: dict[str, Any]) -> Callable[[int], list[Rle]]:
+    """Search with the package's generator, on the model of our engine; return what makes its masks comparable."""
+    import torch
+    from sam2.automatic_mask_generator import SAM2AutomaticMaskGenerator
+
+    generator = SAM2AutomaticMaskGenerator(engine._predictor.model, **options, output_mode="uncompressed_rle")
+    generator.predictor._bb_feat_sizes = engine._predictor._bb_feat_sizes
+    with torch.inference_mode(), engine._precision.within():
+        found = generator.generate(image)
+    return lambda _: packed([each["segmentation"] for each in found])
+
+
+def by_us(engine: Sam2Segmenter, image: np.ndarray, options: dict[str, Any]) -> Callable[[int], list[Rle]]:
+    """Search with our engine; return what makes its masks on an image of this edge comparable."""
+    from seg_app.sam.autooptions import AutoOptions
+
+    *_, last = engine.automask(image, AutoOptions(**options))
+    return lambda edge: rles_of([auto.mask for auto in last.masks], edge, edge)
+
+
+def limit(device: str, gib: int) -> None:
+    """Let this process have at most so much memory, of the graphics card with CUDA."""
+    import torch
+
+    if device == "cuda":
+        share = gib * 2**30 / torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(share, 1.0))
+    else:
+        resource.setrlimit(resource.RLIMIT_DATA, (gib * 2**30,) * 2)
+
+
+def fresh_bytes(device: str) -> int:
+    """Return what this process has now; from here on the most that it has is looked for."""
+    import torch
+
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    return taken_bytes(device)
+
+
+def grid_of(given: argparse.Namespace) -> dict[str, int]:
+    """Return which points are asked, as both sides call it."""
+    return {"points_per_side": given.points, "points_per_batch": given.batch}
 
 
 def random_checkpoint(folder: Path, size: str) -> str:
@@ -119,16 +172,18 @@ def measured(side: str, edge: int, arguments: list[str]) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compare(edges: list[int], grid: dict[str, int], rounds: int, checkpoint: str, *, gib: int, random: bool) -> None:
+def compare(given: argparse.Namespace, checkpoint: str) -> None:
     """Print a row for each size of the image."""
-    weights = ["--checkpoint", checkpoint, *(["--random"] if random else [])]
-    points, batch = grid["points_per_side"], grid["points_per_batch"]
-    arguments = ["--points", str(points), "--batch", str(batch), "--gib", str(gib), *weights]
-    print(f"{points} × {points} points, {batch} at a time, on the CPU, median of {rounds}, at most {gib} GiB\n")
+    points, batch, gib, rounds = given.points, given.batch, given.gib, given.rounds
+    arguments = ["--checkpoint", checkpoint, *([] if given.checkpoint else ["--random"]), "--device", given.device]
+    arguments += ["--points", str(points), "--batch", str(batch), "--gib", str(gib)]
+    arguments += ["--single"] if given.single else []
+    where = f"on {given.device}{' in single precision' if given.single else ''}"
+    print(f"{points} × {points} points, {batch} at a time, {where}, median of {rounds}, at most {gib} GiB\n")
     titles = ["image", "package", "here", "faster", "goal", "package's memory", "memory here"]
     titles += [f"part, goal ≤ {MEMORY:g}", "masks", f"of its masks, found here, IoU ≥ {ALIKE:g}, goal ≥ {FOUND:.0%}"]
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
-    for edge in edges:
+    for edge in given.edges:
         all_rounds = [{side: measured(side, edge, arguments) for side in ("bare", "ours")} for _ in range(rounds)]
         bare, ours = ([each[side] for each in all_rounds if each[side]] for side in ("bare", "ours"))
         print(f"| {edge}² | {' | '.join(_cells(edge, bare, ours))} |", flush=True)
@@ -137,7 +192,7 @@ def compare(edges: list[int], grid: dict[str, int], rounds: int, checkpoint: str
 def _cells(edge: int, bare: list[dict[str, Any]], ours: list[dict[str, Any]]) -> list[str]:
     """Return the cells of a row; what did not get through is a dash."""
     s, m = ([median(each[what] for each in side) if side else None for side in (bare, ours)] for what in WHAT)
-    times = [f"{each:.1f} s" if each else "–" for each in s]
+    times = [f"{each:.2f} s" if each else "–" for each in s]
     memory = [f"{each / 2**20:.0f} MiB" if each else "does not fit" for each in m]
     ratios = [f"{s[0] / s[1]:.2f} ×", f"{m[1] / m[0]:.2f}"] if all(s) and all(m) else ["–", "–"]
     goal = f"≥ {FASTER[edge]:g} ×" if edge in FASTER else "–"
@@ -183,15 +238,16 @@ def main() -> None:
     parser.add_argument("--size", default="t", help="of the official model with random weights: t, s, b+ or l")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--gib", type=int, default=MOST_GIB, help="memory that a side may take")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="what both sides compute on")
+    parser.add_argument("--single", action="store_true", help="both in single precision, also with CUDA")
     parser.add_argument("--shift", action="store_true", help="let the windows lie elsewhere")
     parser.add_argument("--bundled", action="store_true", help="the weights of the package in place of random ones")
     parser.add_argument("--checkpoint", help="weights, or weights|configuration, in place of random ones")
     parser.add_argument("--random", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--side", choices=["bare", "ours"], help=argparse.SUPPRESS)
     given = parser.parse_args()
-    grid = {"points_per_side": given.points, "points_per_batch": given.batch}
     if given.side:
-        run(given.side, given.edges[0], grid, given.checkpoint, gib=given.gib, random=given.random)
+        run(given)
         return
     if given.shift:
         measure_shift(given.points)
@@ -201,7 +257,7 @@ def main() -> None:
         given.checkpoint = f"{weights}|{weights.with_suffix('.yaml')}"
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = given.checkpoint or random_checkpoint(Path(folder), given.size)
-        compare(given.edges, grid, given.rounds, checkpoint, gib=given.gib, random=not given.checkpoint)
+        compare(given, checkpoint)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """How long clicks take beside the bare `sam2` package on the same weights: new views, a restart, HTTP, many users.
 
     python tests/benchmarks/embedding.py [--rounds N] [--bundled | --official CONFIG] [--only warm clickers ...]
+    python tests/benchmarks/embedding.py --device cuda [--single] [--compiled] ...
 
 Both sides run alternately in one process, and medians are compared: a ratio is ours / theirs. Over HTTP the model is in
 a `seg-app sam` of its own process. The model is the bundled one, or has random weights: a tiny one of the tests, or one
 of the package's own configurations, which takes the time of the real ones. At last, many images are embedded: what
 a process holds then, beside what it keeps ready for the next image, must not be more than its cache may have.
+
+With CUDA both sides compute in half precision, as the package's examples do, or both in --single. Every answer ends as
+an array in main memory on both sides, so that nothing is left to wait for. --compiled is of our side only.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
@@ -33,10 +38,12 @@ from seg_app.records import Box, Point, Prompts, Window  # noqa: E402
 from seg_app.sam import windows  # noqa: E402
 from seg_app.sam.cache import CacheLimits  # noqa: E402
 from seg_app.sam.checkpoints import Checkpoint  # noqa: E402
+from seg_app.sam.devices import Device  # noqa: E402
 from seg_app.sam.engine import Sam2Segmenter  # noqa: E402
+from seg_app.sam.precision import precision_of  # noqa: E402
 from seg_app.sam.protocol import Segmenter  # noqa: E402
 from tests.benchmarks.loopback import served  # noqa: E402
-from tests.benchmarks.resident import give_back, resident_bytes  # noqa: E402
+from tests.benchmarks.resident import give_back, taken_bytes  # noqa: E402
 from tests.tiny_sam import bare_model, bare_predictor, tiny_checkpoint  # noqa: E402
 
 PLANE = 4096
@@ -63,20 +70,21 @@ def ratio(title: str, ours: list[float], theirs: list[float], *, goal: str) -> N
 class Bench:
     """Our engine and the package's predictor on one checkpoint, and ever new views of a noisy plane."""
 
-    def __init__(self, checkpoint: Checkpoint, folder: Path):
-        self.checkpoint, self.folder = checkpoint, folder
+    def __init__(self, checkpoint: Checkpoint, folder: Path, device: Device):
+        self.checkpoint, self.folder, self.device = checkpoint, folder, device
         self.plane = np.random.default_rng(0).integers(0, 256, (PLANE, PLANE), dtype=np.uint8)
-        self.bare: Any = bare_predictor(checkpoint)
-        self.engine = self.started()
+        self.bare: Any = bare_predictor(checkpoint, device=device.name)
+        self.precision = precision_of(torch.device(device.name), may_be_half=device.may_be_half)
+        self.engine = self.started(device)
         self.size = self.engine.input_size
         self.middle = self.size // 2
         self._views = count()
         for act in (self.click_bare, self.click_ours):
             act(self.new_view())
 
-    def started(self) -> Sam2Segmenter:
+    def started(self, device: Device) -> Sam2Segmenter:
         """Return an engine as after a restart."""
-        return Sam2Segmenter(self.checkpoint, device="cpu", cache=CacheLimits(self.folder / "cache"))
+        return Sam2Segmenter(self.checkpoint, device=device, cache=CacheLimits(self.folder / "cache"))
 
     def new_view(self) -> tuple[int, int]:
         """Return (y, x) of the middle of a view that was not looked at before."""
@@ -91,13 +99,19 @@ class Bench:
 
     def click_bare(self, view: tuple[int, int]) -> None:
         """Click in the middle of a view: the pixels, the embedding, three masks."""
-        self.bare.set_image(self.window(view))
+        self.show_bare(self.window(view))
         self.click_bare_again()
+
+    def show_bare(self, image: np.ndarray) -> None:
+        """Let the package encode an image."""
+        with torch.inference_mode(), self.precision.within():
+            self.bare.set_image(image)
 
     def click_bare_again(self, **arguments: Any) -> None:
         """Click once more on the image that is set, in its middle unless arguments say where."""
         middle = {"point_coords": np.array([[self.middle, self.middle]]), "point_labels": np.array([1])}
-        self.bare.predict(**(arguments or middle), return_logits=True)
+        with torch.inference_mode(), self.precision.within():
+            self.bare.predict(**(arguments or middle), return_logits=True)
 
     def click_ours(self, view: tuple[int, int], engine: Sam2Segmenter | None = None) -> None:
         """Let the segmenter do the same; without the session, which makes more of an answer than the package does."""
@@ -107,12 +121,13 @@ class Bench:
 def measure_first_clicks(bench: Bench, rounds: int) -> None:
     """Print the first click on a new view, and on the same one after a restart."""
     ours, theirs, restarted = [], [], []
+    as_it_is = replace(bench.device, is_compiled=False)  # after a restart nothing is encoded
     for _ in range(rounds):
         view = bench.new_view()
         theirs.append(seconds(lambda view=view: bench.click_bare(view)))
         ours.append(seconds(lambda view=view: bench.click_ours(view)))
         bench.engine.close()  # what is on its way to the disk is there
-        again = bench.started()
+        again = bench.started(as_it_is)
         restarted.append(seconds(lambda view=view, again=again: bench.click_ours(view, engine=again)))
     ratio(f"first click on a new view of {PLANE} × {PLANE}", ours, theirs, goal="≤ 1.05")
     ratio("first click on it after a restart", restarted, theirs, goal="≤ 0.1")
@@ -122,8 +137,8 @@ def measure_warm_clicks(bench: Bench, rounds: int) -> None:
     """Print a further click on a view, in this process and over HTTP."""
     image = bench.window(bench.new_view())
     image.flags.writeable = False  # as those of a session are
-    bench.bare.set_image(image)
-    with served(bench.checkpoint, bench.folder / "served") as remote:
+    bench.show_bare(image)
+    with served(bench.checkpoint, bench.folder / "served", bench.device) as remote:
         for title, segmenter, goal in (("", bench.engine, "≤ 1.1"), (" over HTTP", remote, "≤ 1.3")):
             click_again(bench, segmenter, image, 0)  # sent, and embedded
             ours, theirs = [], []
@@ -166,9 +181,9 @@ def measure_many_clickers(bench: Bench, rounds: int) -> None:
     images = [bench.window(bench.new_view()) for _ in range(2)]
     for image in images:
         image.flags.writeable = False
-    bench.bare.set_image(images[0])
+    bench.show_bare(images[0])
     measure_many_on(bench, bench.engine, images, rounds)
-    with served(bench.checkpoint, bench.folder / "served") as remote:
+    with served(bench.checkpoint, bench.folder / "served", bench.device) as remote:
         measure_many_on(bench, remote, images, rounds, how=" over HTTP")
 
 
@@ -208,18 +223,18 @@ def measure_many_on(
 def measure_memory(bench: Bench, _rounds: int) -> None:
     """Print what many images leave in memory and on disk."""
     limits = CacheLimits(bench.folder / "many", disk_bytes=CACHE_MB * 10**6, memory_bytes=CACHE_MB * 10**6)
-    engine = Sam2Segmenter(bench.checkpoint, device="cpu", cache=limits)
+    engine = Sam2Segmenter(bench.checkpoint, device=bench.device, cache=limits)
     bench.engine.close()
     give_back()
-    before = resident_bytes()
+    before = taken_bytes(bench.device.name)
     counted, grown = [], []
     for i in range(IMAGES):
         engine.embed(np.full((8, 8, 3), (i % 256, i // 256, 0), np.uint8))
         counted.append(engine.load.embedding_bytes)
-        grown.append(resident_bytes() - before)
+        grown.append(taken_bytes(bench.device.name) - before)
     engine._embeddings.flush()
     give_back()
-    held = resident_bytes() - before
+    held = taken_bytes(bench.device.name) - before
     disk = sum(path.stat().st_size for path in (bench.folder / "many").iterdir())
     print(f"\n| {IMAGES} images | MB at most | at the end | bound |\n|---|---|---|---|")
     print(f"| the cache counts | {max(counted) / 1e6:.1f} | {counted[-1] / 1e6:.1f} | {CACHE_MB} |")
@@ -259,11 +274,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="how often each is measured (default: 9)")
     parser.add_argument("--official", help="a configuration, e.g. configs/sam2.1/sam2.1_hiera_t.yaml")
     parser.add_argument("--bundled", action="store_true", help="the weights of the package")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="what both sides compute on")
+    parser.add_argument("--single", action="store_true", help="both in single precision, also with CUDA")
+    parser.add_argument("--compiled", action="store_true", help="our image encoder is compiled first")
     parser.add_argument("--only", choices=MEASURES, nargs="+", help="some of the measurements (default: all)")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        bench = Bench(chosen_checkpoint(folder, given), folder)
+        device = Device(given.device, is_compiled=given.compiled, may_be_half=not given.single)
+        bench = Bench(chosen_checkpoint(folder, given), folder, device)
+        print(f"{bench.engine.name}, {', '.join(bench.engine.load.computes)}\n")
         print("| | ours, ms | bare, ms | ratio | middle half | goal |\n|---|---|---|---|---|---|")
         for name in [name for name in MEASURES if name in (given.only or MEASURES)]:
             MEASURES[name](bench, given.rounds)

@@ -1,6 +1,6 @@
 """How long clicks take while all objects of an image are searched, beside clicks when nothing else runs.
 
-    python tests/benchmarks/interrupting.py [--clicks N] [--bundled | --official CONFIG] [--cuda]
+    python tests/benchmarks/interrupting.py [--clicks N] [--bundled | --official CONFIG] [--device cuda]
 
 One user clicks, thinks for a while, and clicks again, on a window that is embedded; the search of another one goes on
 and on in another thread. Windows are as large as the model's input, and the weights are those of embedding.py. The goal
@@ -82,10 +82,10 @@ def main() -> None:
     parser.add_argument("--clicks", type=int, default=40, help="how many are measured (default: 40)")
     parser.add_argument("--official", help="a configuration, e.g. configs/sam2.1/sam2.1_hiera_t.yaml")
     parser.add_argument("--bundled", action="store_true", help="the weights of the package")
-    parser.add_argument("--cuda", action="store_true", help="on the graphics card")
+    parser.add_argument("--device", default="cpu", help="what the model computes on")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        engine = Sam2Segmenter(chosen_checkpoint(Path(name), given), device="cuda" if given.cuda else "cpu")
+        engine = Sam2Segmenter(chosen_checkpoint(Path(name), given), device=given.device)
         clicked, searched = (noise(seed, engine.input_size) for seed in (0, 1))
         clicks_ms(engine, clicked, 3)
         alone, meanwhile, steps = [], [], 0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from seg_app.sam.checkpoints import Checkpoint
+    from seg_app.sam.devices import Device
 
 ROOT = Path(__file__).parents[2]
 READY = "running on "
@@ -23,13 +24,15 @@ COMMAND = [sys.executable, "-W", "ignore", "-m", "seg_app.cli", "sam", "--host",
 
 
 @contextmanager
-def served(checkpoint: Checkpoint, home: Path) -> Iterator[RemoteSegmenter]:
+def served(checkpoint: Checkpoint, home: Path, device: Device) -> Iterator[RemoteSegmenter]:
     """Start `seg-app sam` on any free port, and yield the client that the app uses."""
     home.mkdir(exist_ok=True)
     settings = {
         "CHECKPOINT_PATH": str(checkpoint.weights),
         "MODEL_CONFIG": checkpoint.config,
-        "SEG_APP_DEVICE": "cpu",
+        "SEG_APP_DEVICE": device.name,
+        "SEG_APP_COMPILE": str(device.is_compiled),
+        "SEG_APP_HALF": str(device.may_be_half),
         "SEG_APP_HOME": str(home),
         "BACKEND_TOKEN": "",
         "PYTHONPATH": str(ROOT),  # the checkout, not what is installed

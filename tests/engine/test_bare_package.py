@@ -10,6 +10,8 @@ from scipy import ndimage
 from seg_app.geometry import bits_of
 from seg_app.records import Box, Point, Prompts
 from seg_app.sam.autooptions import AutoOptions
+from seg_app.sam.checkpoints import Checkpoint
+from seg_app.sam.decoding import WindowDecoder
 from seg_app.sam.scheduler import Priority
 from tests.segmenter_contract import CENTRE, OUTSIDE, disc_on, disc_on_noise
 
@@ -155,6 +157,17 @@ def _ious(bits: np.ndarray, masks, drawn: list[np.ndarray]) -> list[float]:
     windows = (bits[mask.y0 : mask.y1, mask.x0 : mask.x1] for mask in masks)
     common = [np.count_nonzero(window & inside) for window, inside in zip(windows, drawn, strict=True)]
     return [both / (mask.area + area - both) for mask, both in zip(masks, common, strict=True)]
+
+
+@pytest.mark.skipif(Checkpoint.bundled() is None, reason="this checkout has no weights")
+def test_a_search_that_measures_on_the_device_finds_the_same(bundled, monkeypatch) -> None:
+    options, found = AutoOptions(6, pred_iou_thresh=0.3, stability_score_thresh=0.7, box_nms_thresh=1.0), []
+    for measures in (False, True):
+        monkeypatch.setattr(WindowDecoder, "_measures", measures)
+        *_, last = bundled.automask(disc_on_noise(), options)
+        found.append([(auto.mask.y0, auto.mask.x0, auto.mask.counts) for auto in last.masks])
+    assert found[0] == found[1]
+    assert len(found[0]) > 1
 
 
 def test_a_search_takes_a_turn_for_its_window_and_for_a_few_points_after_what_is_on_screen(engine, monkeypatch) -> None:

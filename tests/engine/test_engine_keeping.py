@@ -66,6 +66,15 @@ def test_the_first_click_on_an_image_of_yesterday_encodes_nothing(engines) -> No
     np.testing.assert_allclose(after.logits, before.logits, rtol=1e-4, atol=1e-5)
 
 
+def test_what_is_encoded_sooner_than_read_is_not_kept_on_disk(engines, tmp_path, monkeypatch) -> None:
+    start, encoded = engines
+    monkeypatch.setattr("seg_app.sam.engine.READING_S", float("inf"))
+    for segmenter in (start(), start()):
+        segmenter.embed(disc_on_noise())
+        segmenter.close()
+    assert (len(encoded), list(tmp_path.glob("cache/*"))) == (2, [])
+
+
 def test_another_checkpoint_encodes_for_itself(engines, tmp_path) -> None:
     start, encoded = engines
     (tmp_path / "other").mkdir()

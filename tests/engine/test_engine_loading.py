@@ -13,7 +13,7 @@ from seg_app.records import Prompts
 from seg_app.sam import connect_sam
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.engine import Sam2Segmenter
-from seg_app.sam.loading import model_key
+from seg_app.sam.loading import device_of, model_key
 from seg_app.sam.precision import Precision
 from tests.segmenter_contract import CENTRE, disc_on_noise
 from tests.tiny_sam import TINY
@@ -69,10 +69,19 @@ def test_connects_by_path(checkpoint) -> None:
     assert segmenter.name == "SAM 2.1 tiny · cpu"
 
 
-@pytest.mark.parametrize("device", ["tpu", "cuda:9x", ""])
+@pytest.mark.parametrize("device", ["tpu", "cuda:9x", "", "cpu:", "cpu:1"])
 def test_a_device_that_is_not_there_is_named(checkpoint, device) -> None:
     with pytest.raises(SegmenterError, match="There is no device"):
         Sam2Segmenter(checkpoint, device=device)
+
+
+@pytest.mark.parametrize("device", ["cuda:9x", "cuda:", "cuda:01", "cuda:2"])
+def test_of_two_graphics_cards_there_is_no_third(monkeypatch, device) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_of("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(SegmenterError, match="There is no device"):
+        device_of(device)
 
 
 class Hostile:
