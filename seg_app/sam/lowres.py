@@ -109,7 +109,8 @@ def pixels_of(grid: int, length: int) -> NDArray[np.float64]:
 
 def enlarged(logits: NDArray[np.float32], y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the logits at rows y and columns x of their grid, linear in between."""
-    return _between(_between(logits, y, axis=0), x, axis=1)
+    # columns first, while there are few rows: picking them takes ten times as long as copying rows
+    return _between(_between(logits, x, axis=1), y, axis=0)
 
 
 def _between(values: NDArray[np.float32], place: NDArray[np.float64], *, axis: int) -> NDArray[np.float32]:
