@@ -43,7 +43,8 @@ def measurements(file: MaskFile, *, picture: Any = None, databar_rows: int = 0) 
 
     Of an image of several planes each row also says of the whole object, which all rows with its `number` share: its
     `volume_px3`, the sum of its areas, also in µm³ where the distance of planes is known; and `n_planes`, on how many
-    planes it was outlined, from `first_plane` to `last_plane`. Planes between them without an outline add nothing.
+    planes it was outlined, from `first_plane` to `last_plane`. Planes between them without an outline add nothing, and
+    where `is_on_end_plane` in one of its rows, it may go on beyond the volume.
     """
     objects = _objects(file)
     rows = [
@@ -106,8 +107,9 @@ def _voxel_um3(file: MaskFile) -> float | None:
 
 
 def _border(mask: Mask, file: MaskFile, databar_rows: int) -> dict[str, bool]:
-    _, rows, columns = file.image.shape
-    return {"touches_border": mask.x0 == 0 or mask.y0 == 0 or mask.x1 == columns or mask.y1 >= rows - databar_rows}
+    planes, rows, columns = file.image.shape
+    touches = {"touches_border": mask.x0 == 0 or mask.y0 == 0 or mask.x1 == columns or mask.y1 >= rows - databar_rows}
+    return touches | ({"is_on_end_plane": mask.z in (0, planes - 1)} if planes > 1 else {})
 
 
 def _measured(mask: Mask, spacing: tuple[float, float]) -> dict[str, float]:
@@ -157,6 +159,7 @@ def _origin(mask: Mask | None, file: MaskFile) -> dict[str, Any]:
     """Return where the numbers come from: in every row, so that rows of several files can be put together."""
     size_nm, made = _pixel_nm(file), mask.provenance if mask else None
     return {
+        **({"plane_distance_nm": (file.calibration.pixel_size_nm or (None,))[0]} if file.image.shape[0] > 1 else {}),
         "pixel_size_y_nm": size_nm and size_nm[0],
         "pixel_size_x_nm": size_nm and size_nm[1],
         "pixel_size_source": file.calibration.source,

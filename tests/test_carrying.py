@@ -186,6 +186,7 @@ def test_where_an_object_is_accepted_already_nothing_is_added(fresh) -> None:
     assert new
     assert 5 not in {mask.z for mask in new}
     assert there in fresh.masks.masks
+    fresh.go_to(4)
     assert fresh.carrying.run() == ()
 
 

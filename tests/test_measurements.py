@@ -122,6 +122,8 @@ def test_the_volume_of_an_object_is_that_of_scikit_image():
     assert ours["volume_um3"].tolist() == pytest.approx(theirs["area"])
     assert ours.drop(columns="volume_um3").to_numpy().tolist() == [[150 + 224, 2, 1, 2], [200, 1, 3, 3]]
     assert table["number"].tolist() == [1, 1, 2]
+    assert table["is_on_end_plane"].tolist() == [True, False, True]
+    assert set(table["plane_distance_nm"]) == {25.0}
 
 
 @pytest.mark.parametrize("size_nm", [None, (None, 5.0, 5.0), (0.0, 5.0, 5.0)])

@@ -50,6 +50,17 @@ def test_what_extends_an_object_has_its_number_unless_it_is_on_that_plane_alread
     assert [(mask.number, mask.z) for mask in new] == [(2, 2), (4, 2), (5, 1), (6, 1)]
 
 
+def test_a_class_is_that_of_the_whole_object(masks):
+    masks.classify(ids(masks, 2)[:1], "grain")
+    assert [mask.class_name for mask in masks.masks] == ["pore"] * 3 + ["grain"] * 3
+
+
+def test_objects_are_in_the_order_of_their_numbers(masks):
+    masks.split(ids(masks, 1), 1)
+    masks.load((square(number=9), *masks.masks))
+    assert [parts[0].number for parts in masks.objects] == [1, 2, 3, 4, 9]
+
+
 def test_each_object_has_its_masks_in_the_order_of_acceptance(masks):
     masks.extend((square(z=2, number=2),))
     assert [[mask.z for mask in parts] for parts in masks.objects] == [[0, 1, 2], [0, 1, 2], [2]]

@@ -24,7 +24,7 @@ def test_of_a_good_image_nothing_is_said():
 def test_damaged_files_and_gaps_are_named():
     assert remarks(damaged_files=["a_3.tif"], missing_numbers=[7, 8]) == [
         "Files that cannot be read: a_3.tif. Their planes keep their place, and cannot be shown.",
-        "Numbers without a file: 7, 8. The planes before and after a gap are shown side by side.",
+        "There is no file with the numbers 7, 8. The planes before and after a gap are shown side by side.",
     ]
 
 
@@ -41,7 +41,7 @@ def test_planes_that_could_not_be_read_are_named():
         with suppress(UnreadableError), volume.unreadable.watching(z, Window(0, 0, 0, 9, 9), stored=0):
             raise UnreadableError("Cannot read it.")
     (remark,) = remarks_on(volume)
-    assert remark.startswith("Planes that could not be read, wholly or in part: 2, 5.")
+    assert remark.startswith("Could not be read, wholly or in part: planes 2, 5.")
 
 
 def test_of_many_the_first_are_named():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from seg_app.models.maskset import Masks
+    from seg_app.models.numbering import Masks
     from seg_app.models.session import Session
     from seg_app.sam.followed import Followed
 

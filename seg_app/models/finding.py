@@ -14,7 +14,7 @@ from seg_app.errors import SegAppError
 from seg_app.geometry import overlap
 
 if TYPE_CHECKING:
-    from seg_app.models.maskset import Masks
+    from seg_app.models.numbering import Masks
     from seg_app.models.session import Session
     from seg_app.records import Mask
 

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import cast
 
 import param
@@ -14,68 +14,12 @@ import param
 from seg_app.errors import SegAppError, StorageError
 from seg_app.geometry import contains
 from seg_app.labels import by_object
+from seg_app.models.history import History, Saved
 from seg_app.models.journal import Change, Journal, Saving
-from seg_app.models.numbering import extending, joined, numbered, objects_of, split
+from seg_app.models.numbering import Masks, extending, joined, numbered, objects_of, split
 from seg_app.records import Mask, MaskFile
 
 log = logging.getLogger(__name__)
-
-UNDO_STEPS = 200
-
-Masks = tuple[Mask, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """Masks that are kept elsewhere, too, and where."""
-
-    saving: Saving = field(default_factory=lambda: Saving(path=""))
-    masks: Masks = ()
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The masks now, the sets that undo and redo return to, and the one that was saved or loaded last."""
-
-    masks: Masks = ()
-    past: tuple[Masks, ...] = ()
-    future: tuple[Masks, ...] = ()
-    saved: Saved = field(default_factory=Saved)
-
-    def after(self, change: Change) -> History:
-        """Return the history after one more change; an undo without a past changes nothing."""
-        if change.op == "save":
-            return self._with_saved(change.saving)
-        if change.op == "undo":
-            return self._at(self.past[-1], self.past[:-1], (*self.future, self.masks)) if self.past else self
-        if change.op == "redo":
-            return self._at(self.future[-1], (*self.past, self.masks), self.future[:-1]) if self.future else self
-        return self._at(EDITS[change.op](self.masks, change), (*self.past, self.masks)[-UNDO_STEPS:])
-
-    def _at(self, masks: Masks, past: tuple[Masks, ...], future: tuple[Masks, ...] = ()) -> History:
-        return History(masks, past, future, self.saved)
-
-    def _with_saved(self, saving: Saving | None) -> History:
-        masks = self.states().get(saving.steps_back) if saving else None
-        return self if saving is None or masks is None else replace(self, saved=Saved(saving, masks))
-
-    def states(self) -> dict[int, Masks]:
-        """Return the masks by how many changes ago they were there, the present ones first; negative: after redos."""
-        past = dict(enumerate([self.masks, *reversed(self.past)]))
-        return past | {-i: masks for i, masks in enumerate(reversed(self.future), start=1)}
-
-
-def _edited(masks: Masks, change: Change) -> Masks:
-    new = {mask.id: mask for mask in change.masks}
-    return tuple(new.get(mask.id, mask) for mask in masks)
-
-
-EDITS = {
-    "add": lambda masks, change: (*masks, *change.masks),
-    "remove": lambda masks, change: tuple(mask for mask in masks if mask.id not in change.ids),
-    "edit": _edited,
-    "load": lambda _, change: change.masks,
-}
 
 
 class MaskSet(param.Parameterized):
@@ -87,7 +31,7 @@ class MaskSet(param.Parameterized):
     """
 
     masks = param.ClassSelector(class_=tuple, default=cast("Masks", ()), doc="All masks, in the order of acceptance.")
-    selected = param.ClassSelector(class_=tuple, default=cast("tuple[str, ...]", ()), doc="Ids of the selected masks.")
+    selected = param.ClassSelector(class_=tuple, default=cast("tuple[str, ...]", ()), doc="Ids of the masks selected.")
     saved = param.ClassSelector(class_=Saved, default=Saved(), doc="What was saved or loaded last; no path: nothing.")
     can_undo = param.Boolean(default=False)
     can_redo = param.Boolean(default=False)
@@ -118,7 +62,7 @@ class MaskSet(param.Parameterized):
         Raises StorageError, and changes nothing, when the journal cannot be written.
         """
         new = tuple(masks)
-        change = self._commit(lambda _: Change("add", masks=numbered(new, after=self._top())))
+        change = self._commit(lambda _: Change("add", masks=numbered(new, after=self._history.top)))
         return change.masks if change else ()
 
     def extend(self, masks: Iterable[Mask]) -> Masks:
@@ -127,7 +71,9 @@ class MaskSet(param.Parameterized):
         One whose object has a mask on its plane already becomes an object of its own. Raises StorageError like `add`.
         """
         new = tuple(masks)
-        change = self._commit(lambda _: Change("add", masks=extending(new, self._history.masks, after=self._top())))
+        change = self._commit(
+            lambda _: Change("add", masks=extending(new, self._history.masks, after=self._history.top))
+        )
         return change.masks if change else ()
 
     def remove(self, ids: Iterable[str]) -> None:
@@ -136,9 +82,13 @@ class MaskSet(param.Parameterized):
         if gone:
             self._commit(lambda _: Change("remove", ids=gone))
 
+    def select(self, ids: Iterable[str]) -> None:
+        """Select the objects of masks, on all their planes, and nothing else."""
+        self.selected = self._whole(ids)
+
     def classify(self, ids: Iterable[str], class_name: str) -> None:
-        """Give masks a class. Raises StorageError."""
-        masks = [mask for id_ in ids if (mask := self.get(id_)) and mask.class_name != class_name]
+        """Give the objects of masks a class, on all their planes. Raises StorageError."""
+        masks = [mask for id_ in self._whole(ids) if (mask := self.get(id_)) and mask.class_name != class_name]
         if masks:
             new = tuple(replace(mask, class_name=class_name) for mask in masks)
             self._commit(lambda _: Change("edit", masks=new))
@@ -151,14 +101,16 @@ class MaskSet(param.Parameterized):
         self._edit(lambda: joined(objects_of(self._history.masks, ids)))
 
     def split(self, ids: Iterable[str], z: int) -> None:
-        """Make what objects have from plane z on objects of their own, where they are before it, too.
+        """Make what objects have from plane z on objects of their own, where they are before it, too; select these.
 
         ids: of masks of these objects. Raises SegAppError when none is on both sides; StorageError.
         """
-        self._edit(lambda: split(objects_of(self._history.masks, ids), z, after=self._top()))
+        new = self._edit(lambda: split(objects_of(self._history.masks, ids), z, after=self._history.top))
+        self.select(mask.id for mask in new)
 
-    def _edit(self, make: Callable[[], Masks]) -> None:
-        self._commit(lambda _: Change("edit", masks=new) if (new := make()) else None)
+    def _edit(self, make: Callable[[], Masks]) -> Masks:
+        change = self._commit(lambda _: Change("edit", masks=new) if (new := make()) else None)
+        return change.masks if change else ()
 
     def load(self, masks: Iterable[Mask]) -> Masks:
         """Replace all masks; return the old ones, which undo brings back. Raises StorageError."""
@@ -223,7 +175,7 @@ class MaskSet(param.Parameterized):
 
     @property
     def chosen(self) -> Masks:
-        """The selected masks."""
+        """The masks of the selected objects."""
         return tuple(mask for mask in self.masks if mask.id in set(self.selected))
 
     def at(self, z: int, *, y: int, x: int) -> Masks:
@@ -232,18 +184,19 @@ class MaskSet(param.Parameterized):
 
     @property
     def objects(self) -> list[Masks]:
-        """The masks of each object, in the order of acceptance."""
+        """The masks of each object, by their numbers."""
         masks, objects = self._grouped
-        if masks is not self.masks:
-            masks = self.masks
-            self._grouped = masks, (objects := by_object(masks))
+        if masks is not self._history.masks:
+            masks = self._history.masks
+            objects = sorted(by_object(masks), key=lambda parts: parts[0].number)
+            self._grouped = masks, objects
         return objects
 
-    def _top(self) -> int:
-        """Return the highest number that was ever given."""
-        history = self._history
-        seen = (history.masks, *history.past, *history.future)
-        return max((mask.number for state in seen for mask in state), default=0)
+    def _whole(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Return the ids of all masks of the objects of some."""
+        wanted = set(ids)
+        chosen = (parts for parts in self.objects if any(mask.id in wanted for mask in parts)) if wanted else ()
+        return tuple(mask.id for parts in chosen for mask in parts)
 
     def _commit(self, decide: Callable[[bool], Change | None]) -> Change | None:
         """Read what others did, decide on a change, write it, then show all of it."""
@@ -266,13 +219,13 @@ class MaskSet(param.Parameterized):
         return change
 
     def _show(self) -> None:
-        history, ids = self._history, {mask.id for mask in self._history.masks}
+        history = self._history
         # Param takes an equal value for a change
         saved = {} if history.saved is self.saved else {"saved": history.saved}
         self.param.update(
             **saved,
             masks=history.masks,
-            selected=tuple(id_ for id_ in self.selected if id_ in ids),
+            selected=self._whole(self.selected),
             can_undo=bool(history.past),
             can_redo=bool(history.future),
         )

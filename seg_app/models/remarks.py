@@ -39,13 +39,14 @@ def _on_files(said: dict[str, Any]) -> Iterator[str]:
     if odd := _texts(said.get("odd_files")):
         yield f"Files that are no plane like the others: {named(odd)}. What is shown of them may be wrong."
     if missing := [str(n) for n in _list(said.get("missing_numbers")) if isinstance(n, int)]:
-        yield f"Numbers without a file: {named(missing)}. The planes before and after a gap are shown side by side."
+        numbers = f"the number{'s' if len(missing) > 1 else ''} {named(missing)}"
+        yield f"There is no file with {numbers}. The planes before and after a gap are shown side by side."
 
 
 def _on_planes(unreadable: tuple[int, ...]) -> Iterator[str]:
     if unreadable:
-        planes = named([str(z + 1) for z in unreadable])
-        yield f"Planes that could not be read, wholly or in part: {planes}. Opening the image anew tries again."
+        planes = f"plane{'s' if len(unreadable) > 1 else ''} {named([str(z + 1) for z in unreadable])}"
+        yield f"Could not be read, wholly or in part: {planes}. Opening the image anew tries again."
 
 
 def _on_shape(facts: ImageFacts) -> Iterator[str]:

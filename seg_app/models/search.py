@@ -13,7 +13,7 @@ import param
 from seg_app.errors import SegAppError
 from seg_app.geometry import Neighbourhood, bits_of, distinct, mask_from_bits
 from seg_app.models.finding import Ending, Finding, is_known
-from seg_app.models.maskset import Masks
+from seg_app.models.numbering import Masks
 from seg_app.records import Mask, Provenance, Window
 from seg_app.sam import AutoOptions, Candidate, windows
 from seg_app.sam.pieces import clicked

@@ -13,8 +13,10 @@ import param
 from seg_app.errors import SegAppError
 from seg_app.io.registry import encode_masks
 from seg_app.models.carrying import Carrying
+from seg_app.models.history import Saved
 from seg_app.models.journal import Saving
-from seg_app.models.maskset import Masks, MaskSet, Saved, fitting
+from seg_app.models.maskset import MaskSet, fitting
+from seg_app.models.numbering import Masks
 from seg_app.models.outbox import Delivery, Outbox
 from seg_app.models.outliner import Outliner
 from seg_app.models.preview import Preview
@@ -197,14 +199,14 @@ class Session(param.Parameterized):
     # Accepted masks
 
     def select_at(self, x: float, y: float) -> Mask | None:
-        """Select the smallest mask at pixel (x, y) of the plane on view, or nothing; return it."""
+        """Select the object of the smallest mask at pixel (x, y) of the plane on view, or none; return that mask."""
         hits = self.masks.at(self.z, y=round(y), x=round(x))
-        self.masks.selected = tuple(mask.id for mask in hits[:1])
+        self.masks.select(mask.id for mask in hits[:1])
         return hits[0] if hits else None
 
-    def delete_selected(self) -> None:
-        """Take the selected masks out of the set."""
-        self.masks.remove(self.masks.selected)
+    def delete_selected(self, z: int | None = None) -> None:
+        """Take the selected objects out of the set, on all their planes or on plane z alone."""
+        self.masks.remove(mask.id for mask in self.masks.chosen if z is None or mask.z == z)
 
     def undo(self) -> None:
         """Return to the masks before the last change."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seg_app.models.remarks import named
+from seg_app.models.remarks import MOST_NAMED, named
 from seg_app.views.progress import Progress
 
 if TYPE_CHECKING:
@@ -37,5 +37,7 @@ def _found(accepted: tuple[Mask, ...]) -> str:
         return NOTHING
     planes = sorted({mask.z + 1 for mask in accepted})
     outlines = "1 outline was" if len(accepted) == 1 else f"{len(accepted)} outlines were"
-    where = f"plane {planes[0]}" if len(planes) == 1 else f"{len(planes)} other planes, {planes[0]} to {planes[-1]}"
+    is_range = len(planes) > MOST_NAMED or planes[-1] - planes[0] in (len(planes) - 1, len(planes))  # around its own
+    names = f"{planes[0]} to {planes[-1]}" if is_range else named([str(plane) for plane in planes])
+    where = f"plane {planes[0]}" if len(planes) == 1 else f"{len(planes)} other planes, {names}"
     return f"{outlines} accepted on {where}. Undo takes them away again."

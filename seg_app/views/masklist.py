@@ -33,7 +33,7 @@ TABLE = {
     "columnDefaults": {"resizable": "header"},  # else the handles between the cells take clicks on the rows
 }
 COLUMNS = {"#": "int64", "colour": "object", "class": "object", "area": "float64", "score": "float64", "plane": "int64"}
-COLUMNS |= {"last": "int64"}
+COLUMNS |= {"last": "int64", "n": "int64"}
 """The types are the same for every table, also an empty one: Tabulator builds itself anew when one changes, and loses
 the rows that come meanwhile."""
 
@@ -41,7 +41,12 @@ THREE_DIGITS = "<%= value < 100 ? value.toPrecision(3) : value.toFixed(0) %>"
 """For areas in µm², which go from pores to the whole plane; the table sorts by the values themselves."""
 WHOLE = "<%= value.toFixed(0) %>"
 SCORE = "<%= isNaN(value) ? '' : value.toFixed(2) %>"
-PLANES = "<%= value %><%= last > value ? '–' + last : '' %>"
+TOOLTIPS = {
+    "area": "That of the largest outline of the object",
+    "score": "The lowest of its outlines",
+    "plane": "The first and the last; in brackets how many, where some between them are missing",
+}
+PLANES = "<%= value %><%= last > value ? '–' + last : '' %><%= n < last - value + 1 ? ' (' + n + ')' : '' %>"
 
 
 def table_of(objects: Sequence[tuple[Mask, ...]], pixel_area_um2: float | None) -> pd.DataFrame:
@@ -58,6 +63,7 @@ def table_of(objects: Sequence[tuple[Mask, ...]], pixel_area_um2: float | None) 
             min((round(mask.score, 2) for mask in masks if mask.score is not None), default=None),
             min(mask.z for mask in masks) + 1,
             max(mask.z for mask in masks) + 1,
+            len({mask.z for mask in masks}),
         )
         for masks in objects
     ]
@@ -130,8 +136,9 @@ class MaskList(Viewer):
             configuration=TABLE,
             sizing_mode="stretch_both",
             layout="fit_columns",
-            widths={"#": 42, "colour": 26, "area": 70, "plane": 66, "score": 48},
-            hidden_columns=["last"],
+            widths={"#": 42, "colour": 26, "area": 70, "plane": 74, "score": 48},
+            hidden_columns=["last", "n"],
+            header_tooltips=TOOLTIPS if self._session.volume.n_planes > 1 else {},
             titles=titles(self._pixel_area_um2),
             formatters=formatters(self._pixel_area_um2),
             text_align={"#": "right", "area": "right", "score": "right", "plane": "right"},
@@ -186,7 +193,7 @@ class MaskList(Viewer):
     def _on_selection(self, event: Any) -> None:
         if not self._refreshing:
             self._followed = [mask.id for i in event.new for mask in self._shown[i]]  # where the user has clicked
-            self._session.masks.selected = tuple(self._followed)
+            self._session.masks.select(self._followed)
             if len(event.new) == 1:
                 self._session.go_to(nearest_plane(self._shown[event.new[0]], self._session.z))
 
@@ -201,10 +208,10 @@ class MaskList(Viewer):
 
     def _select_all(self, _: Any) -> None:
         masks = self._session.masks
-        masks.selected = tuple(mask.id for mask in masks.masks)
+        masks.select(mask.id for mask in masks.masks)
 
     def _select_none(self, _: Any) -> None:
-        self._session.masks.selected = ()
+        self._session.masks.select(())
 
     def __panel__(self) -> pn.viewable.Viewable:
         buttons = (self._every, self._none)
@@ -217,11 +224,11 @@ class MaskList(Viewer):
 
 
 def title_of(objects: Sequence[tuple[Mask, ...]], selected: set[str]) -> str:
-    """Return how many objects there are and are selected; of one on several planes, on how many of them it is."""
-    chosen = [masks for masks in objects if not selected.isdisjoint(mask.id for mask in masks)] if selected else []
-    there, n = sum(len(masks) for masks in chosen), sum(mask.id in selected for masks in chosen for mask in masks)
-    planes = "" if there == len(chosen) else f" ({n if n == there else f'{n} of {there}'} planes)"
-    return f"Objects · {len(objects)}" + (f" · {len(chosen)} selected{planes}" if chosen else "")
+    """Return how many objects there are and are selected; where these are on several planes, how many outlines."""
+    chosen = [masks for masks in objects if masks[0].id in selected]
+    n = sum(len(masks) for masks in chosen)
+    outlines = f" ({n} {'planes' if len(chosen) == 1 else 'outlines'})" if n > len(chosen) else ""
+    return f"Objects · {len(objects)}" + (f" · {len(chosen)} selected{outlines}" if chosen else "")
 
 
 def nearest_plane(masks: tuple[Mask, ...], z: int) -> int:

@@ -83,6 +83,8 @@ def where_it_is(session: Session) -> str:
     """Return whether what is in the list is saved, and where it is or goes to."""
     if session.saved_as:
         name = session.saved_as.rpartition("/")[2]
+        if not session.masks.masks:
+            return f"Nothing is outlined. {name} has what was saved: Load brings it back."
         where = f" · below {session.store.where}" if session.store else ""
         return f"Unsaved changes since {name}" if session.unsaved else f"Saved as {name}{where}"
     if session.store is None:

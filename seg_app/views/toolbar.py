@@ -71,6 +71,10 @@ def _can_carry(session: Session) -> bool:
     return session.volume.n_planes > 1 and bool(session.carrying.starting) and not session.carrying.is_running
 
 
+def _is_here(session: Session) -> bool:
+    return any(mask.z == session.z for mask in session.masks.chosen)
+
+
 def _can_join(session: Session) -> bool:
     return len({mask.number for mask in session.masks.chosen}) > 1
 
@@ -103,6 +107,8 @@ TOOLS = (
          ready=_can_join, missing="select two on different planes, in the list with Ctrl", words="Join"),
     Tool("split", "Make the selected object another one from this plane on", lambda b: b.split(), ("k",),
          ready=_can_split, missing="select one that was also on a plane before this one", words="Split here"),
+    Tool("delete_here", "Delete the selected objects on this plane alone", lambda b: b.delete_here(), ("shift+Delete",),
+         ready=_is_here, missing="select some that are on this plane", words="Delete here"),
     Tool("undo", "Undo", lambda b: b.do("Undoing", b.session.undo), ("ctrl+z",), "undo",
          lambda s: s.masks.can_undo, missing="nothing has changed yet"),
     Tool("redo", "Redo", lambda b: b.do("Redoing", b.session.redo), ("ctrl+y", "ctrl+shift+z"), "redo",
@@ -125,7 +131,7 @@ MOUSE = (
     ("Right click, Ctrl + left click", "Exclude a point"),
     ("Wheel", "Zoom at the pointer"),
     ("Drag", "Move the image"),
-    ("Click in the list", "Select the object and go to its plane; with Ctrl or Shift several of them"),
+    ("Click in the list", "Select the object and go to the nearest of its planes; with Ctrl or Shift several of them"),
     ("Double click on a class in the list", "Type another class for the object"),
 )
 MODES = {"Include": True, "Exclude": False}

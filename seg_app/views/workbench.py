@@ -144,6 +144,11 @@ class Workbench(Viewer):
         """Delete what is selected now, whatever is selected when the worker comes to it."""
         self.do("Deleting", self.session.masks.remove, self.session.masks.selected)
 
+    def delete_here(self) -> None:
+        """Delete what is selected now on the plane on view, and leave it on others."""
+        here = [mask.id for mask in self.session.masks.chosen if mask.z == self.session.z]
+        self.do("Deleting", self.session.masks.remove, here)
+
     def heed(self, dialog: pmui.Dialog) -> None:
         """While a dialog of the page is open, let keys close it and do nothing else."""
         self._dialogs = (*self._dialogs, dialog)

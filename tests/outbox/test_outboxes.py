@@ -10,7 +10,7 @@ from masks import SMALL
 
 from seg_app.errors import UnreachableError
 from seg_app.models import Journal, MaskSet, Session, Volume
-from seg_app.models.maskset import Saved
+from seg_app.models.history import Saved
 from seg_app.records import MaskFile
 from seg_app.sam import connect_sam
 

@@ -97,7 +97,7 @@ def test_the_line_of_a_box_is_seen_on_white_while_it_is_drawn_and_then(tab, part
         red, green, blue = colours.T
         line = (green > 150) & (blue - red > 80)
         casing = colours.max(axis=1) < 130
-        assert colours[[0, -1]].min() > 180  # the particle
+        assert colours[[0, -1]].min() > 150  # the particle, which is noisy
         assert line.any()
         assert casing[: line.argmax()].any()
         assert casing[line.argmax() :].any()

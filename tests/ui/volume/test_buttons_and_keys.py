@@ -38,7 +38,7 @@ def test_help_opens_and_closes_by_key(tab):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("Delete", "Delete the selected objects (Del): click on one first"),
+        ("Delete the selected objects (Del)", "Delete the selected objects (Del): click on one first"),
         ("Save", "Save the masks (Ctrl+S): there are none yet"),
     ],
 )
