@@ -15,7 +15,8 @@ class InSight(JSComponent):
     export function render({ model }) {
       const roots = (root) => [root, ...[...root.querySelectorAll('*')].flatMap((one) =>
         one.shadowRoot ? roots(one.shadowRoot) : [])]
-      const marked = () => roots(document).map((root) => root.querySelector('[role=tree] [data-selected]')).find(Boolean)
+      const lineOf = (root) => root.querySelector('[role=tree] [data-selected]')
+      const marked = () => roots(document).map(lineOf).find(Boolean)
       let before = null
       const isSeen = (line, { left, top, width, height }) =>
         line.contains(line.getRootNode().elementFromPoint(left + width / 2, top + height / 2))

@@ -48,15 +48,18 @@ class OnTop(JSComponent):
       const stayOnTop = (tries = 20) => {  // a dialog is drawn a little later than it is said to be open
         clearTimeout(late)
         if (!model.turn || tries === 0) return
-        if (isCovered()) show()
-        late = setTimeout(() => stayOnTop(tries - 1), 100)
+        if (layer.isConnected) isCovered() ? show() : place()
+        late = setTimeout(() => stayOnTop(layer.isConnected ? tries - 1 : tries), 100)
       }
       const begin = () => { show(); stayOnTop() }
       model.on('turn', begin)
       model.on('over_dialog', begin)
       begin()
       window.addEventListener('resize', place)
-      model.on('remove', () => window.removeEventListener('resize', place))
+      model.on('remove', () => {
+        clearTimeout(late)
+        window.removeEventListener('resize', place)
+      })
       return layer
     }
     """
