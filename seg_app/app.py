@@ -35,7 +35,7 @@ from seg_app.io.pyramid import Workshop
 from seg_app.io.tiled import TiledSource
 from seg_app.io.tiled_folder import TiledFolder
 from seg_app.io.tiled_process import TiledProcess
-from seg_app.models import Desk, Outboxes, Preferences
+from seg_app.models import NOBODY, Desk, Outboxes, Preferences
 from seg_app.sam import Shelf
 from seg_app.sam.diskcache import DiskCache
 from seg_app.settings import Settings
@@ -195,7 +195,7 @@ def page(
             desk.show_inbox()
         return desk
 
-    user = pn.state.user or settings.user_name or "local"
+    user = pn.state.user or settings.user_name or NOBODY
     load_extensions()
     tab = Page(open_desk, Preferences(settings.home / "preferences" / f"{encoded(user)}.json"), reception)
     pn.state.on_session_destroyed(lambda _: tab.close())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seg_app.geometry import label_grid, mask_from_bits
+from seg_app.geometry import Neighbourhood, label_grid, mask_from_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,23 +74,23 @@ def painted_planes(masks: Sequence[Mask], shape: tuple[int, int, int]) -> Iterat
         yield painted([mask for mask, _ in planes[z]], [value for _, value in planes[z]], shape[1:])
 
 
-def unpainted(masks: Sequence[Mask], shape: tuple[int, int, int]) -> list[int]:
+def unpainted(masks: Sequence[Mask]) -> list[int]:
     """Return for each mask how many of its pixels a label image gives to others."""
-    planes: dict[int, list[int]] = defaultdict(list)
-    for i, mask in enumerate(masks):
-        planes[mask.z].append(i)
-    lost = [0] * len(masks)
-    for members in planes.values():
-        on_plane = [masks[i] for i in members]
-        seen = np.bincount(painted(on_plane, range(1, len(members) + 1), shape[1:]).ravel(), minlength=len(members) + 1)
-        for i, pixels in zip(members, seen[1:].tolist(), strict=True):
-            lost[i] = masks[i].area - pixels
-    return lost
+    near = Neighbourhood(masks)
+    return [_given_away(mask, i, near.indices(mask), masks) for i, mask in enumerate(masks)]
 
 
-def losses(masks: Sequence[Mask], shape: tuple[int, int, int]) -> list[str]:
-    """Return in plain words what a label image of `shape` (planes, rows, columns) cannot keep of masks."""
-    lost = unpainted(masks, shape)
+def _given_away(mask: Mask, own: int, beside: NDArray[np.intp], masks: Sequence[Mask]) -> int:
+    """Return how many pixels of a mask a label image gives to others; `own` and `beside` are indices of masks."""
+    if not mask.area or len(beside) == 1:
+        return 0
+    order = label_grid([masks[i] for i in beside], np.arange(mask.y0, mask.y1), np.arange(mask.x0, mask.x1))
+    return mask.area - int(np.count_nonzero(order == np.searchsorted(beside, own) + 1))
+
+
+def losses(masks: Sequence[Mask]) -> list[str]:
+    """Return in plain words what a label image cannot keep of masks."""
+    lost = unpainted(masks)
     shrunk = [pixels for pixels, mask in zip(lost, masks, strict=True) if 0 < pixels < mask.area]
     gone = [str(mask.number or mask.id) for pixels, mask in zip(lost, masks, strict=True) if pixels == mask.area]
     renumbered = sum(value != mask.number for value, mask in zip(label_values(masks), masks, strict=True))

@@ -136,7 +136,7 @@ def test_measurements_follow_the_user():
     session = Session(volume_of(np.zeros((3, 64, 96), np.uint8)), connect_sam("classical:"))
     session.masks.add([square(size=10)])
     session.volume.calibrate(2000.0)
-    table = measurements(session._file)
+    table = measurements(session.file)
     assert (table["area_um2"][0], table["pixel_size_source"][0]) == (400, "user")
 
 

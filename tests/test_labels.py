@@ -21,11 +21,12 @@ def test_numbers_are_labels_and_who_has_none_gets_a_free_one():
 def test_one_number_on_two_planes_is_one_object():
     masks = [square(0, 0, number=2), square(0, 0, number=2, z=2)]
     assert [int(plane.max()) for plane in painted_planes(masks, SHAPE)] == [2, 0, 2]
-    assert losses(masks, SHAPE) == []
+    assert losses(masks) == []
 
 
 def test_pixels_under_smaller_masks_are_counted():
-    assert unpainted([square(0, 0, 4), square(1, 1, 2), square(1, 1, 2, z=1)], SHAPE) == [4, 0, 0]
+    masks = [square(1, 1, 2, z=1), square(0, 0, 4), square(1, 1, 2), square(2, 2, 4), square(9, 9, 2)]
+    assert unpainted(masks) == [0, 7, 0, 1, 0]
 
 
 def test_labels_are_painted_masks():

@@ -304,3 +304,13 @@ def test_loading_the_same_set_again_says_that_it_is_saved(listed, bench):
     bench.session.undo()
     bench.session.load(path)
     assert listed._saved._where.text.startswith("Saved as array.npz · below ")
+
+
+def test_what_a_format_cannot_keep_is_said_before_one_is_chosen(listed, bench):
+    bench.session.masks.add([square(3, 4, 2)])  # on top of another one
+    export = listed._saved.export
+    export._open()
+    finish(bench)
+    said = {item["label"]: item["secondary"] for item in export._formats.items}
+    assert said[".npz"] == "seg_app's own"
+    assert said[".tif"].startswith("label TIFF · In 1 mask ")

@@ -10,6 +10,7 @@ from seg_app.models import Ending, Session, Volume
 from seg_app.models.finding import Finding
 from seg_app.sam import connect_sam
 from seg_app.views.carrying import NOTHING, CarryingProgress, outcome
+from seg_app.views.progress import seconds_left, spoken_left
 
 
 class Slow(Finding):
@@ -49,6 +50,35 @@ def test_how_far_it_is_and_what_was_found_is_said(progress):
     assert (progress._bar.value, progress._bar.visible, progress._paper.visible) == (25, True, True)
     progress._finding.found = (square(2, 3),)
     until(lambda: progress._text.text == "Finding squares: 25 % · 1 outline so far")
+
+
+def test_how_long_it_will_still_take_is_said_by_what_is_done(progress, monkeypatch):
+    monkeypatch.setattr(Slow, "elapsed_s", 40.0)
+    start(progress)
+    until(lambda: progress._text.text == "Finding squares: 25 %, about 2 min left · 2 outlines so far")
+
+
+@pytest.mark.parametrize(
+    ("done", "elapsed_s", "words"),
+    [
+        (0.02, 100, ""),
+        (0.5, 4, ""),
+        (0.5, 8, ", some seconds left"),
+        (1.0, 8, ", some seconds left"),
+        (0.5, 33, ", about 30 s left"),
+        (0.5, 57, ", about 1 min left"),
+        (0.1, 30, ", about 4 min left"),
+        (0.04, 100, ", about 40 min left"),
+        (0.03, 180, ", about 1.5 h left"),
+    ],
+)
+def test_the_time_left_is_rounded_as_one_would_say_it(done, elapsed_s, words):
+    assert spoken_left(seconds_left(done, elapsed_s)) == words
+
+
+@pytest.mark.parametrize(("left_s", "said_s"), [(140, 120), (90, 120), (74, 60), (170, 180)])
+def test_the_time_left_stays_as_it_was_said_while_that_is_about_right(left_s, said_s):
+    assert seconds_left(0.5, left_s, said_s=120) == said_s
 
 
 def test_what_was_found_is_kept_when_another_image_takes_the_place_of_this_one(bench, progress):

@@ -41,9 +41,9 @@ def test_the_dialog_says_which_class_is_given_and_what_is_too_small(bench, class
     form = bench._search
     form.ask()
     assert said in form._class.text
-    assert form._area.label == "Smallest area, pixels (0: 128, by the zoom)"
+    assert form._area.label == "Smallest area, pixels (0: 128, as it suits the zoom)"
     form._place.value = "Whole plane"
-    assert "(0: 32, by" in form._area.label
+    assert "(0: 32, as" in form._area.label
 
 
 @pytest.mark.parametrize(("typed", "least_area"), [(None, None), (0, None), (50, 50)])

@@ -5,7 +5,7 @@ from seg_app.io.inbox import Delivery, Inbox
 from seg_app.io.readers import FORMATS
 from seg_app.models.carrying import Carried, Carrier, Carrying
 from seg_app.models.comeback import Comeback
-from seg_app.models.desk import Desk
+from seg_app.models.desk import NOBODY, Desk
 from seg_app.models.explorer import Explorer, Row
 from seg_app.models.finding import Ending, Finding
 from seg_app.models.jobs import Latest, Worker
@@ -28,6 +28,7 @@ from seg_app.models.volume import Volume
 __all__ = [
     "CHANNEL",
     "FORMATS",
+    "NOBODY",
     "Carried",
     "Carrier",
     "Carrying",

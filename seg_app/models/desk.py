@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from seg_app.records import ImageId
     from seg_app.sam import Offer, Segmenter, Shelf
 
+NOBODY = "local"
+"""The user where nobody is asked for a name."""
+OPENED = "Opened files"
+"""What they have handed over; the files of others have their name."""
+
 
 class Desk(param.Parameterized):
     """Opens images as sessions, one at a time. Verbs are blocking; a page runs them in a worker thread."""
@@ -54,7 +59,7 @@ class Desk(param.Parameterized):
         *,
         store: MaskStore | Outbox,
         journals: Path,
-        user: str = "local",
+        user: str = NOBODY,
     ):
         super().__init__()
         self.source, self.segmenter, self.store, self.user = source, segmenter, store, user
@@ -98,7 +103,8 @@ class Desk(param.Parameterized):
     def show_inbox(self) -> None:
         """Let the embedded server show what the user has handed over. Raises SourceError."""
         if self.inbox and self.inbox.folder.exists():
-            register_inbox(here_of(self.source)[0], self.inbox, title=f"Files of {self.user}")
+            title = OPENED if self.user == NOBODY else f"Files of {self.user}"
+            register_inbox(here_of(self.source)[0], self.inbox, title=title)
 
     def open_delivered(self, folder: Path) -> Session:
         """Open the first image in a folder of the inbox. Raises SegAppError."""

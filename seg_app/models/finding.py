@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -53,6 +54,12 @@ class Finding(param.Parameterized):
         self._idle.set()
         self.ending: Ending | None = None
         """How it was ended, the last time too; None: it was not."""
+        self._began_s = 0.0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since when the present one runs, or the last one began."""
+        return time.monotonic() - self._began_s
 
     def run(self) -> Masks:
         """Find objects and accept them, as one change; return these. Raises SegAppError."""
@@ -73,7 +80,7 @@ class Finding(param.Parameterized):
         """Be running, with nothing found yet. Raises SegAppError when it is already."""
         if self.is_running:
             raise SegAppError(f"“{self.title}” is on its way already. Wait for it, or end it.")
-        self.ending = None
+        self.ending, self._began_s = None, time.monotonic()
         self._idle.clear()
         self.param.update(is_running=True, done=0.0, found=())
         try:

@@ -257,7 +257,7 @@ class Session(param.Parameterized):
             return self.saved_as
         if not self.masks.masks:
             raise SegAppError("There is nothing to save yet. Accept an object first.")
-        file, title = self._file, self.set_title.strip()
+        file, title = self.file, self.set_title.strip()
         self._keep(store.save(file, title=title), file, title)
         return self.saved_as
 
@@ -276,7 +276,7 @@ class Session(param.Parameterized):
         suffix: of `seg_app.io.formats.FORMATS`, with its dot. Raises SegAppError.
         """
         self._refresh()
-        volume, file = self.volume, self._file
+        volume, file = self.volume, self.file
         name = f"{volume.image.stem}{suffix}"
         return name, *encode_masks(name, file, picture=volume.levels[0], databar_rows=volume.databar_rows)
 
@@ -286,7 +286,8 @@ class Session(param.Parameterized):
         self.volume.refresh_notes()
 
     @property
-    def _file(self) -> MaskFile:
+    def file(self) -> MaskFile:
+        """The masks of now, as a file has them."""
         return MaskFile(self.volume.image, self.masks.masks, self.volume.calibration)
 
     def saved_sets(self) -> list[SavedSet]:

@@ -13,6 +13,7 @@ from seg_app.errors import SegAppError
 from seg_app.models import Desk, Worker
 from seg_app.views.courier import Courier
 from seg_app.views.dialog import make_dialog
+from seg_app.views.insight import InSight
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Browser(Viewer):
         self._folders: dict[str, list[Entry]] = {}
         self._filter = pmui.TextInput(label="Filter", size="small", sizing_mode="stretch_width", margin=(4, 8))
         self._tree = pmui.Tree(items=[WAITING], sizing_mode="stretch_width", margin=(0, 4))
+        self._in_sight = InSight()
         self._filter.param.watch(lambda _: self._on_filter(), "value_input")
         self._tree.param.watch(self._on_expanded, "expanded")
         self._tree.param.watch(self._on_active, "active")
@@ -198,11 +200,12 @@ class Browser(Viewer):
         self._reveal()
 
     def _reveal(self) -> None:
-        """Unfold the folders above the image that was opened last, once; those that were not read are read before."""
+        """Show the image that was opened last, once: unfold the folders above it, which are read before, go to it."""
         if place := self._place_of(self._sought, ""):
             self._sought = None
             above = [place[:n] for n in range(1, len(place))]
             self._tree.expanded = [*self._tree.expanded, *(one for one in above if one not in self._tree.expanded)]
+            self._in_sight.turn += 1
         elif (unread := self._unread_above(self._sought)) is not None:
             self._folders[unread] = []
             self.read(unread)
@@ -239,4 +242,4 @@ class Browser(Viewer):
         deleting.add_done_callback(lambda _: self._courier(self.reread))
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return pmui.Column(self._filter, self._tree, self.dialog, sizing_mode="stretch_width", margin=0)
+        return pmui.Column(self._filter, self._tree, self._in_sight, self.dialog, sizing_mode="stretch_width", margin=0)

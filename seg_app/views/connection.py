@@ -20,15 +20,15 @@ class Connection(JSComponent):
       const banner = document.createElement('div')
       banner.className = 'lost'
       banner.setAttribute('role', 'alert')
-      banner.hidden = true
+      banner.popover = 'manual'  // in the top layer, where dialogs are, too
       banner.textContent = model.message
       const retry = async () => {
         const answer = await fetch(location.href, { cache: 'no-store' }).catch(() => null)
         answer?.ok ? location.reload() : setTimeout(retry, 1500)
       }
       const onLost = () => {
-        if (!banner.hidden) return
-        banner.hidden = false
+        if (banner.matches(':popover-open')) return
+        banner.showPopover()
         setTimeout(retry, 1500)
       }
       for (const doc of Bokeh.documents) doc.on_event('connection_lost', onLost)

@@ -8,12 +8,13 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewer
 
-from seg_app.io.formats import FORMATS
+from seg_app.io.formats import FORMATS, module_of
 from seg_app.views.dialog import make_dialog
 from seg_app.views.download import Download
 from seg_app.views.text import Text
 
 if TYPE_CHECKING:
+    from seg_app.records import MaskFile
     from seg_app.views.workbench import Workbench
 
 OFFERED = {
@@ -22,8 +23,8 @@ OFFERED = {
     if entry.writes and not entry.is_folder and suffix != ".tiff"
 }
 
-NOTE_HEIGHT = 50
-"""Three lines, in pixels: what a label image cannot keep takes two."""
+NOTE_HEIGHT = 34
+"""Two lines, in pixels: an image may have a long name."""
 
 
 class Export(Viewer):
@@ -36,10 +37,7 @@ class Export(Viewer):
             label="Export", icon="file_download", variant="outlined", size="small", margin=(8, 6),
             on_click=lambda _: self._open(),
         )  # fmt: skip
-        self._formats = pmui.MenuList(
-            items=[{"label": suffix, "secondary": title, "icon": "description"} for suffix, title in OFFERED.items()],
-            sizing_mode="stretch_width",
-        )
+        self._formats = pmui.MenuList(items=[_item(suffix) for suffix in OFFERED], sizing_mode="stretch_width")
         self._formats.on_click(self._on_choice)
         # The dialog stays as large as it is whatever the note says.
         self._note = Text(kind="caption", margin=(8, 16), sizing_mode="stretch_width", min_height=NOTE_HEIGHT)
@@ -54,6 +52,11 @@ class Export(Viewer):
     def _open(self) -> None:
         self._note.text = ""
         self.dialog.open = True
+        session = self._bench.session
+        self._bench.do("Looking what each format keeps", lambda: losses_of(session.file), then=self._tell)
+
+    def _tell(self, losses: dict[str, list[str]] | None) -> None:
+        self._formats.items = [_item(suffix, *(losses or {}).get(suffix, [])) for suffix in OFFERED]
 
     def _on_choice(self, item: Any) -> None:
         self._note.text = f"Making the {item['label']} file …"
@@ -63,9 +66,18 @@ class Export(Viewer):
         if made is None:  # the line of errors says why
             self._note.text = ""
             return
-        name, data, losses = made
+        name, data, _ = made  # what is lost is said at each format
         self._download.send(name, data)
-        self._note.text = " ".join([f"{name} is in your downloads.", *losses])
+        self._note.text = f"{name} is in your downloads."
 
     def __panel__(self) -> pn.viewable.Viewable:
         return pmui.Row(self._button, self.dialog, margin=0)
+
+
+def _item(suffix: str, *losses: str) -> dict[str, Any]:
+    return {"label": suffix, "secondary": " · ".join([OFFERED[suffix], *losses]), "icon": "description"}
+
+
+def losses_of(file: MaskFile) -> dict[str, list[str]]:
+    """Return in plain words what each format that is offered cannot keep of these masks, by its suffix."""
+    return {suffix: module_of(FORMATS[suffix]).losses(file) for suffix in OFFERED}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from seg_app.records import Mask
     from seg_app.views.workbench import Workbench
 
+LEAST_DONE, LEAST_S = 0.03, 5.0
+"""Before so much is done, and so long has passed, nobody can say how long the rest takes."""
+STEPS_S = ((60, 10), (600, 60), (3600, 300), (math.inf, 1800))
+"""(up to, in steps of): nobody needs to know it better."""
+
 
 class Progress(Viewer):
     """How far it is and what it has found; nothing while it does not run. Subclasses have the words."""
@@ -25,6 +31,7 @@ class Progress(Viewer):
         super().__init__()
         self._bench, self._finding, self._worker = bench, finding, Worker()
         self._accepted: set[str] = set()
+        self._left_s: float | None = None
         self._text = Text(margin=(8, 12, 4, 12), sizing_mode="stretch_width")
         self._bar = pmui.LinearProgress(value=0, variant="determinate", sizing_mode="stretch_width", margin=(2, 12))
         self._keep = self._button("Keep these", Ending.KEEP, "Accept what was found so far")
@@ -61,7 +68,8 @@ class Progress(Viewer):
         if not self._finding.is_running:
             return
         done = min(round(100 * self._finding.done), 100)
-        self._text.text = f"{self._finding.title}: {done} % · {self._words()}"
+        self._left_s = seconds_left(self._finding.done, self._finding.elapsed_s, said_s=self._left_s)
+        self._text.text = f"{self._finding.title}: {done} %{spoken_left(self._left_s)} · {self._words()}"
         self._bar.value = done
         self._arrange(is_running=True)
 
@@ -94,3 +102,31 @@ class Progress(Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._paper
+
+
+def seconds_left(done: float, elapsed_s: float, *, said_s: float | None = None) -> float | None:
+    """Return how long something will still take, by the share that is done, rounded; None: it is too early to say.
+
+    said_s: what was said of it before, which stays as long as it is about right.
+    """
+    if done < LEAST_DONE or elapsed_s < LEAST_S:
+        return None
+    left_s = elapsed_s * max(1 - done, 0) / done
+    if said_s is not None and abs(left_s - said_s) < 0.75 * _step_s(said_s):
+        return said_s
+    step_s = _step_s(left_s)
+    return max(round(left_s / step_s), 1) * step_s
+
+
+def _step_s(left_s: float) -> float:
+    return next(step_s for most_s, step_s in STEPS_S if left_s <= most_s)
+
+
+def spoken_left(left_s: float | None) -> str:
+    """Return what follows the share that is done: how long it will still take; nothing where nobody can say."""
+    if left_s is None:
+        return ""
+    if left_s <= STEPS_S[0][1]:
+        return ", some seconds left"
+    number, unit = (left_s, "s") if left_s < 60 else (left_s / 60, "min") if left_s < 3600 else (left_s / 3600, "h")
+    return f", about {number:g} {unit} left"

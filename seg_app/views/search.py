@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 AREA = "Smallest area, pixels"
 PLACES = {"On screen": False, "Whole plane": True}
-SEEDS = {"On an even grid": False, "On each blob": True}
+SEEDS = {"On an even grid": False, "On each dark or bright spot": True}
 NOTHING = "Nothing was found. Try a lower score, or zoom so that the objects are larger on the screen."
 
 WAY_OUT = "zoom out, or search the whole plane."
@@ -38,14 +38,19 @@ class SearchForm(Viewer):
             options=list(PLACES), value=_name_of(PLACES, wanted.whole_plane), size="small", width=260, margin=(8, 8)
         )
         self._score = pmui.FloatSlider(
-            label="Score at least", start=0, end=1, step=0.05, value=wanted.least_score, **common
+            label="Least score (how sure the model is, 0 to 1)",
+            start=0,
+            end=1,
+            step=0.05,
+            value=wanted.least_score,
+            **common,
         )
         self._area = pmui.IntInput(label=AREA, value=wanted.least_area or 0, start=0, size="small", **common)
         self._seeds = pmui.RadioButtonGroup(
-            options=list(SEEDS), value=_name_of(SEEDS, wanted.at_spots), size="small", width=320, margin=(8, 8)
+            options=list(SEEDS), value=_name_of(SEEDS, wanted.at_spots), size="small", width=392, margin=(8, 8)
         )
         self._points = pmui.IntSlider(
-            label="Tries along 512 pixels (more: smaller objects, slower)",
+            label="Seed points along 512 pixels (more: smaller objects, slower)",
             start=8,
             end=64,
             step=4,
@@ -53,7 +58,10 @@ class SearchForm(Viewer):
             **common,
         )
         self._cut = pmui.Checkbox(
-            label="Also objects that the edge of the screen cuts", value=wanted.with_cut, size="small", margin=(0, 0)
+            label="Also objects that are cut by the edge of the screen",
+            value=wanted.with_cut,
+            size="small",
+            margin=(0, 0),
         )
         self._place.param.watch(lambda _: self._refresh(), "value")
         self._seeds.param.watch(lambda _: self._refresh(), "value")
@@ -62,7 +70,11 @@ class SearchForm(Viewer):
         find = pmui.Button(label="Find", icon="auto_awesome", margin=(12, 8, 8, 8), on_click=lambda _: self._on_find())
         self.dialog = make_dialog(
             *(Text(text="Where", kind="caption", margin=(4, 8, 0, 8)), self._place, self._cut, self._score, self._area),
-            *(Text(text="Where an outline is tried", kind="caption", margin=(8, 8, 0, 8)), self._seeds, self._points),
+            *(
+                Text(text="Seed points, each of which is outlined", kind="caption", margin=(8, 8, 0, 8)),
+                self._seeds,
+                self._points,
+            ),
             *(self._class, find),
             title="Find all objects",
         )
@@ -76,7 +88,7 @@ class SearchForm(Viewer):
         session, whole_plane = self._bench.session, PLACES[self._place.value]
         self._class.text = class_told(session.class_name)
         with suppress(SegAppError):  # nothing is on screen: the search says so
-            self._area.label = f"{AREA} (0: {session.search.least_area(whole_plane=whole_plane)}, by the zoom)"
+            self._area.label = f"{AREA} (0: {session.search.least_area(whole_plane=whole_plane)}, as it suits the zoom)"
         self._points.disabled = SEEDS[self._seeds.value]
         self._cut.disabled = PLACES[self._place.value]
 

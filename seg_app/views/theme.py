@@ -36,6 +36,7 @@ def _theme(primary: str, background: str, paper: str) -> dict[str, Any]:
 
 
 THEME = {"light": _theme("#2f6fed", "#eef1f5", "#ffffff"), "dark": _theme("#7aa7ff", "#14171c", "#1c2027")}
+BACKGROUNDS = tuple(THEME[name]["palette"]["background"]["default"] for name in ("light", "dark"))
 
 CANVAS = "#15181d"
 """Behind the image in both themes: grey levels look the same whatever the page around them."""
@@ -56,8 +57,7 @@ FILL_ALPHA = 0.34
 EDGE_ALPHA = 0.95
 SELECTED_ALPHA = 0.06
 
-FLOATING = {"position": "fixed", "top": "136px", "left": "50%", "transform": "translateX(-50%)", "zIndex": 1200,
-            "maxWidth": "70vw", "boxShadow": 6, "backgroundColor": "background.paper"}  # fmt: skip
+FLOATING = {"boxShadow": 6, "backgroundColor": "background.paper"}
 """Over the page, so that the image does not move while somebody works on it."""
 NOTICE = {"alignItems": "center", "paddingY": "2px",
           "& .MuiAlert-icon": {"paddingTop": "4px"},
@@ -155,12 +155,17 @@ def _with_alpha(colour: str, alpha: float) -> str:
     return f"{colour}{np.clip(round(alpha * 255), 0, 255):02x}"
 
 
-CONNECTION_CSS = """
-.lost { position: fixed; top: 84px; left: 50%; transform: translateX(-50%); z-index: 2000; max-width: 70vw;
-  padding: 12px 20px; border-radius: 8px; background: #b42318; color: #ffffff; font-size: 14px;
-  box-shadow: 0 6px 24px rgb(0 0 0 / 35%); }
-.lost[hidden] { display: none; }
+ON_TOP_CSS = """
+.layer { position: fixed; inset: auto; margin: 0; padding: 0; border: none; width: max-content; overflow: visible;
+  transform: translateX(-50%); background: transparent; color: inherit; pointer-events: none; }
+.layer > * { pointer-events: auto; }
 """
+CONNECTION_CSS = """
+.lost { position: fixed; inset: 8px auto auto 50%; transform: translateX(-50%); margin: 0; max-width: 70vw;
+  padding: 12px 20px; border: none; border-radius: 8px; background: #b42318; color: #ffffff; font-size: 14px;
+  box-shadow: 0 6px 24px rgb(0 0 0 / 35%); }
+"""
+"""Over the bar of the page: the tools below it stay to be seen."""
 
 CURTAIN_CSS = """
 .veil { position: fixed; z-index: 1100; overflow: hidden; pointer-events: none; background: #15181d; }

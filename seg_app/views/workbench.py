@@ -19,6 +19,7 @@ from seg_app.views.courier import Courier, Watches
 from seg_app.views.dialog import make_dialog
 from seg_app.views.image import ImageView
 from seg_app.views.masklist import MaskList
+from seg_app.views.ontop import OnTop
 from seg_app.views.planes import Planes
 from seg_app.views.remarks import Remarks
 from seg_app.views.scale import DRAWING, ScaleForm
@@ -75,6 +76,11 @@ class Workbench(Viewer):
         self.watches.add(session.preview, "is_on", refresh)
         self.watches.add(session.volume, ["calibration", "said_databar"], refresh)
         self.watches.add(session.volume, "image", lambda _: self.courier(self._grow))
+        for dialog in self._dialogs:
+            self._watch_dialog(dialog)
+
+    def _watch_dialog(self, dialog: pmui.Dialog) -> None:
+        self.watches.add(dialog, "open", lambda _: self._status.give_way(to_dialog=any(d.open for d in self._dialogs)))
 
     def _refresh(self) -> None:
         for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._scale, self._status):
@@ -152,6 +158,7 @@ class Workbench(Viewer):
     def heed(self, dialog: pmui.Dialog) -> None:
         """While a dialog of the page is open, let keys close it and do nothing else."""
         self._dialogs = (*self._dialogs, dialog)
+        self._watch_dialog(dialog)
 
     def _on_key(self, key: str) -> None:
         dialog = next((dialog for dialog in self._dialogs if dialog.open), None)
@@ -249,6 +256,7 @@ class Status(Viewer):
         self._trouble = pmui.Alert(
             objects=[self._message], severity="error", closeable=True, visible=False, sx=theme.FLOATING
         )
+        self._on_top = OnTop(content=self._trouble)
         self._bar = pmui.LinearProgress(
             variant="indeterminate", sx=theme.HIDDEN, sizing_mode="stretch_width", height=3, margin=(0, 8)
         )
@@ -270,9 +278,14 @@ class Status(Viewer):
         trouble = self._bench.worker.trouble
         self._message.text = trouble
         self._trouble.param.update(visible=bool(trouble), closed=False)
+        self._on_top.rise() if trouble else self._on_top.sink()
+
+    def give_way(self, *, to_dialog: bool) -> None:
+        """Say what went wrong where it covers no dialog, or none any more."""
+        self._on_top.over_dialog = to_dialog
 
     def __panel__(self) -> pn.viewable.Viewable:
         line = pmui.Row(
             self._hint, pn.layout.HSpacer(), self._readout, sizing_mode="stretch_width", margin=0, min_height=21
         )
-        return pmui.Column(self._bar, self._trouble, line, sizing_mode="stretch_width", margin=0)
+        return pmui.Column(self._bar, self._on_top, line, sizing_mode="stretch_width", margin=0)

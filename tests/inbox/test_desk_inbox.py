@@ -75,6 +75,12 @@ def test_a_file_is_found_again_with_its_masks(desk_of):
     assert len(later.open(entry.path).masks.masks) == 1
 
 
+def test_files_of_nobody_in_particular_are_called_opened_files(desk_of):
+    desk = desk_of("local")
+    desk.open_delivered(hand_over(desk))
+    assert "Opened files" in [entry.title for entry in desk.browse()]
+
+
 def test_the_same_name_again_is_another_image(desk_of):
     desk = desk_of()
     desk.open_delivered(hand_over(desk)).masks.add([square(2, 3)])

@@ -114,6 +114,11 @@ def areas(tab):
     return [float(row[-3]) for row in tab.rows()]
 
 
+def test_what_a_link_opens_is_in_sight_in_a_list_that_is_longer_than_the_page(measuring, open_tab):
+    tab = open_tab(f"{measuring.url}/?image=samples/tilted.tif", height=300)
+    expect(tab.page.get_by_role("treeitem", name="tilted.tif").get_by_text("tilted.tif")).to_be_in_viewport(ratio=1)
+
+
 def test_the_bar_follows_the_zoom(tab):
     assert bar(tab)[0].endswith(" px")
     assert is_right(tab)

@@ -121,6 +121,15 @@ def test_a_set_has_the_name_that_was_typed_and_one_that_is_none_is_said(tab, dro
         field.fill("../etc")
         save.click()
         tab.wait_for_text("Cannot call a set of masks '../etc'")
+        error = tab.page.get_by_role("alert").filter(has_text="Cannot call")
+        top_of_image = tab.figure("f.el.getBoundingClientRect().top")
+        tab.wait_until(lambda: error.bounding_box()["y"] > top_of_image)  # below the tools
+        tab.page.get_by_role("button", name="Load").click()
+        tab.wait_until(lambda: error.bounding_box()["y"] < top_of_image)  # above the dialog, and not behind it
+        error.get_by_role("button", name="Close").click()
+        expect(error).to_be_hidden()
+        assert tab.dialogs() == 1
+        tab.close_all()
         field.fill("<b>pores<b>")
         save.click()
         tab.wait_until(lambda: server.sets() == ["fib_volume-=3Cb=3Epores=3Cb=3E.npz"])

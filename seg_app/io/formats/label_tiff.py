@@ -52,7 +52,7 @@ MAX_RATIO = 4096
 
 def losses(file: MaskFile) -> list[str]:
     """Return in plain words what a label image cannot keep: what lies under smaller masks."""
-    return label_losses(file.masks, file.image.shape)
+    return label_losses(file.masks)
 
 
 def encode(file: MaskFile) -> bytes:

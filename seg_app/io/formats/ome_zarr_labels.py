@@ -57,7 +57,7 @@ VERSIONS = {2: "0.4", 3: "0.5"}
 
 def losses(file: MaskFile) -> list[str]:
     """Return in plain words what a label image cannot keep: what lies under smaller masks."""
-    return label_losses(file.masks, file.image.shape)
+    return label_losses(file.masks)
 
 
 def save(path: Path, file: MaskFile) -> None:

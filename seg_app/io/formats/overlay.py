@@ -34,7 +34,8 @@ BAR_SHARE = 0.2
 
 def losses(file: MaskFile) -> list[str]:
     """Return in plain words what a picture cannot keep."""
-    z, elsewhere = _plane(file.masks), sum(mask.z != _plane(file.masks) for mask in file.masks)
+    z = _plane(file.masks)
+    elsewhere = sum(mask.z != z for mask in file.masks)
     return [
         "A picture cannot be read as masks again: keep them in another format, too.",
         *([f"Plane {z + 1} is drawn, without {counted(elsewhere)} on other planes."] if elsewhere else []),

@@ -108,6 +108,7 @@ def test_masks_are_exported_as_other_programs_want_them(tab, particles, tmp_path
     tab.page.get_by_role("button", name="Export").click()
     paper, content = tab.page.locator(".MuiDialog-paper"), tab.page.locator(".MuiDialogContent-root")
     sizes = set()
+    tab.wait_for_text("picture · A picture cannot be read as masks again")
     for suffix in (".csv", ".tif", ".csv"):
         with tab.page.expect_download() as made:
             tab.page.get_by_text(suffix, exact=True).click()

@@ -22,7 +22,7 @@ def find(tab, *, at_leisure=False):
     """Begin a search; at leisure, one that asks in as many places as can be."""
     tab.press("a")
     if at_leisure:
-        tab.page.get_by_role("slider", name="Tries along").press("End")
+        tab.page.get_by_role("slider", name="Seed points along").press("End")
     tab.page.get_by_role("button", name="Find", exact=True).click()
 
 
