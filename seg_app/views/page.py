@@ -25,7 +25,6 @@ from seg_app.views.courier import Courier, Watches
 from seg_app.views.curtain import OPENING, Curtain
 from seg_app.views.drops import DropsBrowser
 from seg_app.views.reception import Reception
-from seg_app.views.switching import Switching
 from seg_app.views.text import Text
 from seg_app.views.upload import Upload
 from seg_app.views.workbench import Workbench
@@ -59,7 +58,7 @@ class Page(Viewer):
         self._sidebar = pmui.Column(sizing_mode="stretch_width", margin=0)
         self._welcome = Welcome(self.worker, courier, retry=self.start)
         self._main = pmui.Column(self._welcome, sizing_mode="stretch_both", margin=0)
-        unseen = (Connection(), Switching(), self._address)
+        unseen = (Connection(), self._address)
         self._page = pmui.Page(
             title="seg_app",
             header=[pmui.Row(self._about, pn.layout.HSpacer(), self._chooser, *unseen, sizing_mode="stretch_width")],

@@ -36,7 +36,6 @@ def _theme(primary: str, background: str, paper: str) -> dict[str, Any]:
 
 
 THEME = {"light": _theme("#2f6fed", "#eef1f5", "#ffffff"), "dark": _theme("#7aa7ff", "#14171c", "#1c2027")}
-BACKGROUNDS = tuple(THEME[name]["palette"]["background"]["default"] for name in ("light", "dark"))
 
 CANVAS = "#15181d"
 """Behind the image in both themes: grey levels look the same whatever the page around them."""
