@@ -65,10 +65,10 @@ class OnTop(JSComponent):
     """
     _stylesheets = [theme.ON_TOP_CSS]  # noqa: RUF012 - Panel's own way
 
-    def show(self) -> None:
+    def rise(self) -> None:
         """Bring it to the top, also where it is there already."""
         self.turn += 1
 
-    def hide(self) -> None:
+    def sink(self) -> None:
         """Let nothing of it be seen."""
         self.turn = 0

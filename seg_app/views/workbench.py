@@ -278,7 +278,7 @@ class Status(Viewer):
         trouble = self._bench.worker.trouble
         self._message.text = trouble
         self._trouble.param.update(visible=bool(trouble), closed=False)
-        self._on_top.show() if trouble else self._on_top.hide()
+        self._on_top.rise() if trouble else self._on_top.sink()
 
     def give_way(self, *, to_dialog: bool) -> None:
         """Say what went wrong where it covers no dialog, or none any more."""
