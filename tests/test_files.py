@@ -142,7 +142,7 @@ def test_a_pickle_in_an_npy_is_not_opened(tmp_path):
 def test_half_a_file_is_unreadable(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     {
-        ".tif": lambda: tiff(path, STACK),
+        ".tif": lambda: tiff(path, PLANE),
         ".png": lambda: Image.fromarray(PLANE).save(path),
         ".npy": lambda: np.save(path, STACK),
     }[suffix]()
@@ -153,8 +153,8 @@ def test_half_a_file_is_unreadable(tmp_path, suffix):
 
 @pytest.mark.parametrize("name", ["a.tif", "a.npy"])
 def test_half_a_file_says_how_much_is_missing(tmp_path, name):
-    path, planes = tmp_path / name, np.zeros((4, 500, 500), np.uint8)
-    tiff(path, planes) if name == "a.tif" else np.save(path, planes)
+    path, plane = tmp_path / name, np.zeros((1000, 1000), np.uint8)
+    tiff(path, plane) if name == "a.tif" else np.save(path, plane)
     path.write_bytes(path.read_bytes()[:400_000])
     message = rf"{name}: it ends too early: it has 0\.4 of 1\.0 MB .*Copy it again"
     with pytest.raises(UnreadableError, match=message):

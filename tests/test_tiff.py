@@ -150,7 +150,16 @@ def test_planes_that_were_written_one_by_one_are_there_until_the_one_that_is_cut
     path.write_bytes(path.read_bytes()[:-9])
     image = open_file(path)
     assert (image.levels[0].shape[0], whole_planes(image)) == (4, 3)
-    assert image.metadata["remarks"] == [MISSING.format("4 pages")]
+    assert image.metadata["remarks"] == [MISSING.format("4 planes, the last of which may be cut off")]
+
+
+@pytest.mark.parametrize("options", [{}, {"byteorder": ">"}])
+def test_of_a_stack_without_compression_whole_planes_are_there(path, options):
+    whole = tiff(path, STACK, **options).read_bytes()
+    path.write_bytes(whole[: -STACK[0].nbytes])
+    image = open_file(path)
+    assert whole_planes(image) == image.levels[0].shape[0] > 1
+    assert image.metadata["remarks"] == [MISSING.format(f"{len(image.levels[0])} whole planes")]
 
 
 def test_a_single_plane_that_is_cut_off_says_so(path):

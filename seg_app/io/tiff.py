@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-MISSING = (
-    "it ends too early: it has no more than {}, the last of which may be cut off. "
-    "Copy it again; if there is no more of it, this is what there is"
-)
+MISSING = "it ends too early: it has {}, and told of more. Copy it again; if that is all there is, it can be worked on"
 
 
 def open_tiff(path: Path, part: str | None = None) -> Content:
@@ -52,10 +49,12 @@ def open_tiff(path: Path, part: str | None = None) -> Content:
         attributes = tiff_attributes(tif, path) | channel_names(tif) | _others(images, name)
         levels = _levels(path, tif, series)
         pages = [page for one in series for page in one.pages if page is not None]
-        if not (is_whole and _is_whole(pages[-1])):
+        if levels[0].shape != _shape(series):
+            remarks[:] = [MISSING.format(f"{levels[0].shape[0]} whole planes")]
+        elif not (is_whole and _is_whole(pages[-1])):
             if len(pages) == 1:
                 raise FlawError("it ends too early: a part of it is missing")
-            remarks[:] = [MISSING.format(f"{len(pages)} pages")]
+            remarks[:] = [MISSING.format(f"{len(pages)} planes, the last of which may be cut off")]
     return levels, attributes | ({"remarks": remarks} if remarks else {})
 
 
@@ -139,18 +138,23 @@ def _levels(path: Path, tif: tifffile.TiffFile, series: Sequence[tifffile.TiffPa
 
 def _full(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, axes: tuple[str, ...]) -> Stored:
     if series.dataoffset is not None:
-        return Stored(series.shape, series.dtype, _mapped(path, tif, series), axes)
+        pixels = _mapped(path, tif, series)
+        return Stored(pixels.shape, series.dtype, lambda key: np.array(pixels[key]), axes)
     numbers = _page_numbers(tif, series)
     if numbers:
         return _paged(path, series.dtype, series.shape, numbers, axes=axes)
     return _smaller(path, series, (tif.series.index(series), 0), axes)
 
 
-def _mapped(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Callable[[Key], NDArray[Any]]:
+def _mapped(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> np.memmap[Any, Any]:
+    """Return the pixels of a series in their file; of a stack that was cut off, its whole planes."""
     offset, dtype = series.dataoffset or 0, series.dtype.newbyteorder(tif.byteorder)
-    check_length(path, offset + math.prod(series.shape) * dtype.itemsize)
-    pixels = np.memmap(path, dtype, mode="r", offset=offset, shape=series.shape)
-    return lambda key: np.array(pixels[key])
+    shape, n_bytes = series.shape, path.stat().st_size - offset
+    n_whole = n_bytes // (math.prod(shape[1:]) * dtype.itemsize)
+    if series.ndim == 3 and "S" not in series.axes and 0 < n_whole < shape[0]:
+        shape = (n_whole, *shape[1:])
+    check_length(path, offset + math.prod(shape) * dtype.itemsize)
+    return np.memmap(path, dtype, mode="r", offset=offset, shape=shape)
 
 
 def _page_numbers(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> list[int]:

@@ -41,7 +41,7 @@ class Checkpoint:
         """
         path = Path(weights).expanduser()
         if not path.is_file():
-            raise SegmenterError(f"There is no checkpoint '{path}'. Give the path of a SAM 2.1 file ending in .pt.")
+            raise SegmenterError(f"There is no checkpoint '{path}'. CHECKPOINT_PATH must lead to a SAM 2.1 .pt file.")
         return cls(path, str(config) if config else _config_of(path))
 
     @classmethod

@@ -61,7 +61,9 @@ def connect_sam(
     scheme = scheme_of(address.uri)
     if scheme not in ENGINES:
         known = ", ".join(f"'{name}:'" for name in ENGINES)
-        raise SegmenterError(f"Cannot connect to '{uri}'. Known addresses begin with {known}, or are a path.")
+        raise SegmenterError(
+            f"Cannot connect to '{uri}'. Addresses, as BACKEND_URL, begin with {known}, or are a path."
+        )
     return ENGINES[scheme](address)
 
 

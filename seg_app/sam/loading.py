@@ -51,7 +51,7 @@ def device_of(name: str) -> torch.device:
     kind, mark, number = name.partition(":")
     if not has.get(kind) or (mark and number not in _numbers_of(kind)):
         there = ", ".join(kind for kind, is_there in has.items() if is_there)
-        raise SegmenterError(f"There is no device '{name}' here. Use 'auto' or one of: {there}.")
+        raise SegmenterError(f"There is no device '{name}' here. Set SEG_APP_DEVICE to 'auto' or one of: {there}.")
     return torch.device(name)
 
 
