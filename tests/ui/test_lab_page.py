@@ -96,12 +96,11 @@ def test_without_the_model_images_are_there_and_the_page_says_what_to_do(tab):
 
 def test_the_slider_goes_to_planes_that_have_come_and_follows_the_last_one(tab, scan):
     tab.go_to_plane(3)
-    expect(tab.page.get_by_text("Follow")).to_be_hidden()
+    expect(tab.page.get_by_text("Follow", exact=True)).to_be_hidden()
     scan.patch(PLANES[3:4], offset=(3, 0, 0), extend=True)
     tab.wait_until(tab.page.get_by_text("Plane: 3 of 4").count, timeout_s=40)
     tab.wait_for_text("96 × 64 × 4")
-    tab.wait_for_text("Follow")
-    tab.page.get_by_text("Follow").click()
+    tab.page.get_by_text("Follow", exact=True).click()
     tab.wait_for_text("Plane: 4 of 4")
     scan.patch(PLANES[4:], offset=(4, 0, 0), extend=True)
     tab.wait_until(tab.page.get_by_text("Plane: 5 of 5").count, timeout_s=40)
