@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from seg_app.errors import SourceError
+from seg_app.errors import SegAppError, SourceError
 from seg_app.models import Latest, Worker
 
 
@@ -35,6 +35,14 @@ def test_what_is_going_on_is_said_while_it_goes_on(worker):
 def test_an_error_of_ours_is_told_in_its_own_words(worker):
     assert worker.run("Opening", fail, SourceError("Start the server.")).result(5) is None
     assert worker.trouble == "Start the server."
+
+
+@pytest.mark.parametrize(("error", "left"), [(SegAppError("Select two."), ""), (SourceError("Gone."), "Gone.")])
+def test_what_made_no_sense_is_forgotten_when_the_user_goes_on_and_what_failed_is_not(worker, error, left):
+    worker.run("Joining", fail, error).result(5)
+    assert worker.trouble == str(error)
+    worker.run("Outlining", lambda: None).result(5)
+    assert worker.trouble == left
 
 
 def test_an_unforeseen_error_is_told_without_its_insides(worker):

@@ -13,4 +13,4 @@ def until(is_so: Callable[[], object]) -> None:
 
 def finish(view: Any) -> None:
     """Wait for all that a page or a bench has asked its worker for so far."""
-    view.worker.run("Waiting", lambda: None).result(30)
+    view.worker._pool.submit(lambda: None).result(30)  # no verb of the user, who would have gone on

@@ -44,7 +44,9 @@ class Worker(param.Parameterized):
     def _do(self, title: str, verb: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         self.doing = title
         try:
-            return verb(*args)
+            result = verb(*args)
+            self._forget_refusal()
+            return result
         except SegAppError as error:
             log.info("%s: %s", title, error)
             self.complain(str(error), cause=error)
@@ -54,6 +56,11 @@ class Worker(param.Parameterized):
         finally:
             self.doing = ""
         return None
+
+    def _forget_refusal(self) -> None:
+        """Say no longer that something made no sense: the user has gone on. What failed stays until it is closed."""
+        if type(self.cause) is SegAppError:
+            self.trouble, self.cause = "", None
 
     def complain(self, message: str, *, cause: SegAppError | None = None) -> None:
         """Tell the user what went wrong and what can be done."""

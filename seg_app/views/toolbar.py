@@ -76,7 +76,8 @@ def _is_here(session: Session) -> bool:
 
 
 def _can_join(session: Session) -> bool:
-    return len({mask.number for mask in session.masks.chosen}) > 1
+    chosen = session.masks.chosen
+    return len({mask.number for mask in chosen}) > 1 and len({mask.z for mask in chosen}) == len(chosen)
 
 
 def _can_split(session: Session) -> bool:
@@ -104,7 +105,7 @@ TOOLS = (
     Tool("carry", "Follow the selected objects through the planes", lambda b: b.carry(), ("p",), ready=_can_carry,
          missing="select some that are on this plane", words="Follow through planes"),
     Tool("join", "Make the selected outlines one object through the planes", lambda b: b.join(), ("j",),
-         ready=_can_join, missing="select two on different planes, in the list with Ctrl", words="Join"),
+         ready=_can_join, missing="select some on different planes, in the list with Ctrl", words="Join"),
     Tool("split", "Make the selected object another one from this plane on", lambda b: b.split(), ("k",),
          ready=_can_split, missing="select one that was also on a plane before this one", words="Split here"),
     Tool("delete_here", "Delete the selected objects on this plane alone", lambda b: b.delete_here(), ("shift+Delete",),
