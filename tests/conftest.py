@@ -14,8 +14,8 @@ from seg_app.io.tiled_server import EmbeddedTiled
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "data"))
 
-# The first example of a property imports much, and the machine may be busy.
-settings.register_profile("seg_app", deadline=None)
+# The first example of a property imports much, and the machine may be busy. All tests together have fifteen minutes.
+settings.register_profile("seg_app", deadline=None, max_examples=60)
 settings.load_profile("seg_app")
 
 PHASE_S = 150
