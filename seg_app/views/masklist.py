@@ -41,6 +41,7 @@ THREE_DIGITS = "<%= value < 100 ? value.toPrecision(3) : value.toFixed(0) %>"
 """For areas in µm², which go from pores to the whole plane; the table sorts by the values themselves."""
 WHOLE = "<%= value.toFixed(0) %>"
 SCORE = "<%= isNaN(value) ? '' : value.toFixed(2) %>"
+RIGHT: Any = {"#": "right", "area": "right", "score": "right", "plane": "right"}
 TOOLTIPS = {
     "area": "That of the largest outline of the object",
     "score": "The lowest of its outlines",
@@ -141,7 +142,8 @@ class MaskList(Viewer):
             header_tooltips=TOOLTIPS if self._session.volume.n_planes > 1 else {},
             titles=titles(self._pixel_area_um2),
             formatters=formatters(self._pixel_area_um2),
-            text_align={"#": "right", "area": "right", "score": "right", "plane": "right"},
+            text_align=RIGHT,
+            header_align=RIGHT,
             editors={column: None for column in COLUMNS if column != "class"} | {"class": {"type": "input"}},
             header_filters=False,
             stylesheets=[theme.TABLE_CSS],
