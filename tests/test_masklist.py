@@ -314,3 +314,19 @@ def test_what_a_format_cannot_keep_is_said_before_one_is_chosen(listed, bench):
     said = {item["label"]: item["secondary"] for item in export._formats.items}
     assert said[".npz"] == "seg_app's own"
     assert said[".tif"].startswith("label TIFF · In 1 mask ")
+
+
+def test_export_opens_with_what_each_format_cannot_keep_or_without_where_that_would_wait(listed, bench):
+    export = listed._saved.export
+
+    def told():
+        assert export.dialog.open
+        return next(item["secondary"] for item in export._formats.items if item["label"] == ".csv")
+
+    export._open()
+    finish(bench)
+    with_losses = told()
+    export.dialog.open = False
+    bench.worker.doing = "Outlining"
+    export._open()
+    assert with_losses.startswith(f"{told()} · Outlines and clicks are in no table")

@@ -50,13 +50,20 @@ class Export(Viewer):
         self._button.disabled = not self._bench.session.masks.masks
 
     def _open(self) -> None:
-        self._note.text = ""
-        self.dialog.open = True
-        session = self._bench.session
-        self._bench.do("Looking what each format keeps", lambda: losses_of(session.file), then=self._tell)
+        """Open with what each format cannot keep; without it where that would have to wait for something else.
 
-    def _tell(self, losses: dict[str, list[str]] | None) -> None:
+        It is there from the beginning or not at all: the formats must not move away from under the pointer.
+        """
+        if self._bench.worker.doing:
+            self._show({})
+        else:
+            session = self._bench.session
+            self._bench.do("Looking what each format keeps", lambda: losses_of(session.file), then=self._show)
+
+    def _show(self, losses: dict[str, list[str]] | None) -> None:
+        self._note.text = ""
         self._formats.items = [_item(suffix, *(losses or {}).get(suffix, [])) for suffix in OFFERED]
+        self.dialog.open = True
 
     def _on_choice(self, item: Any) -> None:
         self._note.text = f"Making the {item['label']} file …"
