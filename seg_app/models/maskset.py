@@ -16,7 +16,7 @@ from seg_app.geometry import contains
 from seg_app.labels import by_object
 from seg_app.models.history import History, Saved
 from seg_app.models.journal import Change, Journal, Saving
-from seg_app.models.numbering import Masks, extending, joined, numbered, objects_of, split
+from seg_app.models.numbering import Masks, extending, joined, numbered, split
 from seg_app.records import Mask, MaskFile
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class MaskSet(param.Parameterized):
 
     def classify(self, ids: Iterable[str], class_name: str) -> None:
         """Give the objects of masks a class, on all their planes. Raises StorageError."""
-        masks = [mask for id_ in self._whole(ids) if (mask := self.get(id_)) and mask.class_name != class_name]
+        masks = [mask for parts in self._objects_of(ids) for mask in parts if mask.class_name != class_name]
         if masks:
             new = tuple(replace(mask, class_name=class_name) for mask in masks)
             self._commit(lambda _: Change("edit", masks=new))
@@ -98,14 +98,14 @@ class MaskSet(param.Parameterized):
 
         Raises SegAppError when two of them are on one plane, or there are no two; StorageError.
         """
-        self._edit(lambda: joined(objects_of(self._history.masks, ids)))
+        self._edit(lambda: joined(self._objects_of(ids)))
 
     def split(self, ids: Iterable[str], z: int) -> None:
         """Make what objects have from plane z on objects of their own, where they are before it, too; select these.
 
         ids: of masks of these objects. Raises SegAppError when none is on both sides; StorageError.
         """
-        new = self._edit(lambda: split(objects_of(self._history.masks, ids), z, after=self._history.top))
+        new = self._edit(lambda: split(self._objects_of(ids), z, after=self._history.top))
         self.select(mask.id for mask in new)
 
     def _edit(self, make: Callable[[], Masks]) -> Masks:
@@ -192,11 +192,14 @@ class MaskSet(param.Parameterized):
             self._grouped = masks, objects
         return objects
 
+    def _objects_of(self, ids: Iterable[str]) -> list[Masks]:
+        """Return all masks of each object that one of these ids belongs to."""
+        wanted = set(ids)
+        return [parts for parts in self.objects if any(mask.id in wanted for mask in parts)] if wanted else []
+
     def _whole(self, ids: Iterable[str]) -> tuple[str, ...]:
         """Return the ids of all masks of the objects of some."""
-        wanted = set(ids)
-        chosen = (parts for parts in self.objects if any(mask.id in wanted for mask in parts)) if wanted else ()
-        return tuple(mask.id for parts in chosen for mask in parts)
+        return tuple(mask.id for parts in self._objects_of(ids) for mask in parts)
 
     def _commit(self, decide: Callable[[bool], Change | None]) -> Change | None:
         """Read what others did, decide on a change, write it, then show all of it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from seg_app.errors import SegAppError
-from seg_app.labels import by_object, label_values
+from seg_app.labels import label_values
 from seg_app.records import Mask
 
 Masks = tuple[Mask, ...]
@@ -62,21 +62,11 @@ def split(objects: Iterable[Masks], z: int, *, after: int) -> Masks:
 
     Raises SegAppError when no object is on both sides.
     """
-    ahead = [mask for parts in objects if parts_before(parts, z) for mask in parts if mask.z >= z]
+    both = (parts for parts in objects if any(mask.z < z for mask in parts))
+    ahead = [mask for parts in both for mask in parts if mask.z >= z]
     if not ahead:
         raise SegAppError(
             f"No selected object is both before plane {z + 1} and from there on. "
             "Go to the first plane on which it is another object, then split it there."
         )
     return numbered(tuple(ahead), after=after)
-
-
-def parts_before(masks: Masks, z: int) -> Masks:
-    """Return the masks on planes before z."""
-    return tuple(mask for mask in masks if mask.z < z)
-
-
-def objects_of(masks: Masks, ids: Iterable[str]) -> list[Masks]:
-    """Return all masks of each object that one of these ids belongs to."""
-    wanted = set(ids)
-    return [parts for parts in by_object(masks) if any(mask.id in wanted for mask in parts)]

@@ -204,9 +204,9 @@ class Session(param.Parameterized):
         self.masks.select(mask.id for mask in hits[:1])
         return hits[0] if hits else None
 
-    def delete_selected(self, z: int | None = None) -> None:
-        """Take the selected objects out of the set, on all their planes or on plane z alone."""
-        self.masks.remove(mask.id for mask in self.masks.chosen if z is None or mask.z == z)
+    def delete_selected(self) -> None:
+        """Take the selected objects out of the set, on all their planes."""
+        self.masks.remove(self.masks.selected)
 
     def undo(self) -> None:
         """Return to the masks before the last change."""
