@@ -67,6 +67,15 @@ def test_the_warning_goes_with_the_choice_of_a_model_that_answers(chooser):
     assert [item["icon"] for item in chooser._list.items][1] == "check_circle"
 
 
+def test_it_is_told_when_it_is_known_what_the_model_can_do(chooser):
+    told, other = [], Chooser(chooser._worker, Courier())
+    other.on_loaded = lambda: told.append(chooser._desk.segmenter.name)
+    other.begin(chooser._desk)
+    settle(other)
+    other.close()
+    assert told == ["No model"]
+
+
 def test_what_is_here_is_said_as_people_do():
     assert here([]) == ""
     assert here([CLASSICAL]) == "The classical segmenter is here."

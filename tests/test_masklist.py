@@ -12,7 +12,8 @@ from threads import finish
 from seg_app.errors import StorageError
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import MaskSet, Session, Volume
-from seg_app.sam import connect_sam
+from seg_app.sam import OnDemand, connect_sam, get_ready
+from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.views import Workbench, load_extensions
 from seg_app.views.masklist import ROWS_PER_PAGE, swatch, table_of
 from seg_app.views.theme import OBJECTS
@@ -185,6 +186,29 @@ def test_two_objects_become_one_and_part_again(listed, bench):
     assert listed._title.text == "Objects · 3 · 1 selected"  # the new one, which may be the one to delete
     assert bench.session.masks.chosen[0].z == 2
     assert listed._table.value[["#", "plane", "last"]].to_numpy().tolist() == [[1, 1, 1], [2, 1, 1], [4, 3, 3]]
+
+
+class Follows(ClassicalSegmenter):
+    """A segmenter that says that it follows objects."""
+
+    def propagate(self, planes, start, masks):
+        yield planes, start, masks
+
+
+@pytest.mark.parametrize("connect", [ClassicalSegmenter, lambda: OnDemand(ClassicalSegmenter)])
+def test_what_the_model_cannot_follow_is_greyed_and_refused_in_the_same_words_until_one_can(listed, bench, connect):
+    bench.session.use(connect())
+    get_ready(bench.session.segmenter)
+    listed._table.selection = [0]
+    button, refused = listed._through._buttons["carry"], "cannot follow objects through planes. Choose a SAM 2.1 model."
+    assert button.disabled
+    assert button.description.endswith(refused)
+    press(bench, "p")
+    bench._carrying._worker.run("Waiting", lambda: None).result(30)
+    assert bench.worker.trouble.endswith(refused)
+    bench.do("Outlining with the other model", bench.session.use, Follows())
+    finish(bench)
+    assert (button.disabled, bench.worker.trouble) == (False, "")
 
 
 def test_ticking_a_row_drops_no_points_but_leaves_them_on_their_plane(listed, bench):

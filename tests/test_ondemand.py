@@ -53,6 +53,9 @@ def test_objects_are_followed_by_what_it_stands_for():
     assert list(OnDemand(lambda: OnDemand(Inner)).propagate([], 2, {})) == [([], 2, {})]
 
 
-def test_what_cannot_follow_objects_says_so():
+def test_what_cannot_follow_objects_says_so_as_soon_as_it_is_known():
+    segmenter = OnDemand(lambda: connect_sam("classical:"))
+    assert segmenter.can_follow
     with pytest.raises(SegmenterError, match="'Classical · no weights' cannot follow"):
-        OnDemand(lambda: connect_sam("classical:")).propagate([], 0, {})
+        segmenter.propagate([], 0, {})
+    assert not segmenter.can_follow

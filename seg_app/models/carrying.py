@@ -11,7 +11,7 @@ from seg_app.geometry import Neighbourhood, paste
 from seg_app.models.finding import Ending, Finding, is_known
 from seg_app.records import Mask, Provenance, Window
 from seg_app.sam import windows
-from seg_app.sam.followed import follower
+from seg_app.sam.followed import can_follow, follower, refusal
 from seg_app.sam.protocol import Candidate
 from seg_app.sam.sharing import shared_windows
 
@@ -93,6 +93,12 @@ class Carrying(Finding):
     """Planes that could not be read the last time, on which nothing can be found."""
 
     @property
+    def obstacle(self) -> str:
+        """Why the present segmenter cannot follow objects, and the way out; empty: it can, as far as is known."""
+        segmenter = self._session.segmenter
+        return "" if can_follow(segmenter) else refusal(segmenter)
+
+    @property
     def starting(self) -> Masks:
         """What of the selected objects is followed: their masks on the plane on view, else those of one other plane."""
         chosen, z = self._session.masks.chosen, self._session.z
@@ -108,6 +114,8 @@ class Carrying(Finding):
         session = self._session
         with self._running():
             place, given = session.index, self.starting if masks is None else masks
+            if session.volume.n_planes > 1 and self.obstacle:  # else no other model helps
+                raise SegAppError(self.obstacle)
             if not given:
                 raise SegAppError("No object of this plane is selected. Click on one, then follow it.")
             if session.volume.n_planes == 1:

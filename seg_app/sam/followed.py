@@ -73,8 +73,28 @@ class Follower(Protocol):
         ...
 
 
+@runtime_checkable
+class StandIn(Protocol):
+    """A segmenter that stands for another one, which may or may not follow objects."""
+
+    @property
+    def can_follow(self) -> bool:
+        """Whether the other one can, as far as is known."""
+        ...
+
+
+def can_follow(segmenter: Segmenter) -> bool:
+    """Say whether a segmenter follows objects, as far as is known: one that is not there yet may."""
+    return segmenter.can_follow if isinstance(segmenter, StandIn) else isinstance(segmenter, Follower)
+
+
 def follower(segmenter: Segmenter) -> Follower:
     """Return a segmenter as one that follows objects. Raises SegmenterError when it cannot."""
-    if not isinstance(segmenter, Follower):
-        raise SegmenterError(f"'{segmenter.name}' cannot follow objects through planes. Use SAM 2.1.")
+    if not (isinstance(segmenter, Follower) and can_follow(segmenter)):
+        raise SegmenterError(refusal(segmenter))
     return segmenter
+
+
+def refusal(segmenter: Segmenter) -> str:
+    """Return in words that a segmenter cannot follow objects, and the way out."""
+    return f"'{segmenter.name}' cannot follow objects through planes. Choose a SAM 2.1 model."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seg_app.errors import SegmenterError
-from seg_app.sam.followed import follower
+from seg_app.sam.followed import can_follow, follower
 from seg_app.sam.protocol import EVERYTHING, Distant
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class OnDemand:
     def automask(self, image: NDArray[np.uint8], options: AutoOptions = EVERYTHING) -> Search:
         """Return the search of the segmenter for all objects, see `Segmenter`. Raises SegmenterError."""
         return self._loaded().automask(image, options)
+
+    @property
+    def can_follow(self) -> bool:
+        """Whether the segmenter follows objects; before it is loaded nobody knows, and it may be asked."""
+        return self._segmenter is None or can_follow(self._segmenter)
 
     def propagate(self, planes: Planes, start: int, masks: Mapping[int, NDArray[np.bool_]]) -> Propagation:
         """Return what becomes of objects on other planes, see `Follower`. Raises SegmenterError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import panel as pn
@@ -50,6 +50,8 @@ class Chooser(Viewer):
             margin=(8, 8, 0, 8), sizing_mode="stretch_width", sx=theme.NOTICE,
         )  # fmt: skip
         """What to do where no SAM answers. Both are to be placed outside of the bar on top, with its own colours."""
+        self.on_loaded: Callable[[], object] = lambda: None
+        """Called, in the page's thread, when it is known what the first model can do."""
 
     def begin(self, desk: Desk) -> None:
         """Load the model of a desk, and say from now on which it is; once."""
@@ -61,7 +63,7 @@ class Chooser(Viewer):
             worker.param.watch(show, "doing")
         desk.param.watch(show, "segmenter")
         self._show()
-        self._loader.run("Loading the model", get_ready, desk.segmenter)
+        self._then(self._loader.run("Loading the model", get_ready, desk.segmenter), lambda _: self.on_loaded())
         self._then(self._loader.run("Looking for models", desk.models), self._note)
 
     def _note(self, stock: Stock | None) -> None:

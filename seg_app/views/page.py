@@ -48,6 +48,7 @@ class Page(Viewer):
         self._desk: Desk | None = None
         self._wanted: dict[str, int] = {}
         self._chooser = Chooser(self.worker, courier)
+        self._chooser.on_loaded = lambda: self.bench and self.bench.refresh()
         self._about, self._curtain, self._address = About(), Curtain(), Address()
         self._asked = self._address.asked()
         self._is_opening = False

@@ -43,13 +43,16 @@ class Progress(Viewer):
         )  # fmt: skip
         bench.watches.add(finding, ["is_running", "done", "found"], lambda *_: bench.courier(self._show))
         bench.watches.add(bench.session.masks, "masks", lambda _: bench.courier(self._on_masks))
-        bench.watches.add(self._worker, "trouble", lambda event: event.new and bench.worker.complain(event.new))
+        bench.watches.add(self._worker, "trouble", lambda event: event.new and self._complain(event.new))
 
     def _button(self, label: str, ending: Ending, description: str) -> pmui.Button:
         return pmui.Button(
             label=label, variant="text", size="small", description=description, margin=4,
             on_click=lambda _: self._finding.end(ending),
         )  # fmt: skip
+
+    def _complain(self, trouble: str) -> None:
+        self._bench.worker.complain(trouble, cause=self._worker.cause)
 
     def start(self, *what: Any) -> None:
         """Find what is wanted, in a thread of its own: clicks are answered meanwhile."""

@@ -38,7 +38,7 @@ class Tool:
     """Whether a held key repeats it."""
     is_on: Callable[[Session], bool] | None = None
     """Of a switch, whether it is on; None where it is none."""
-    missing: str = ""
+    missing: str | Callable[[Session], str] = ""
     """What the verb would need, said where it is not ready."""
     words: str = ""
     """What its button by the list of objects says, for what is done with them through the planes of a volume."""
@@ -50,7 +50,9 @@ class Tool:
 
     def tip(self, session: Session) -> str:
         """Return the label and, where the verb makes no sense now, why."""
-        return self.label if self.ready(session) else f"{self.label}: {self.missing}"
+        if self.ready(session):
+            return self.label
+        return f"{self.label}: {self.missing(session) if callable(self.missing) else self.missing}"
 
 
 def spoken(key: str) -> str:
@@ -68,7 +70,9 @@ def _has_draft(session: Session) -> bool:
 
 
 def _can_carry(session: Session) -> bool:
-    return session.volume.n_planes > 1 and bool(session.carrying.starting) and not session.carrying.is_running
+    carrying = session.carrying
+    is_asked = session.volume.n_planes > 1 and bool(carrying.starting)
+    return is_asked and not (carrying.obstacle or carrying.is_running)
 
 
 def _is_here(session: Session) -> bool:
@@ -103,7 +107,7 @@ TOOLS = (
     Tool("find", "Find all objects", lambda b: b.show_search(), ("a",), "auto_awesome",
          lambda s: not s.search.is_running, missing="a search is on its way"),
     Tool("carry", "Follow the selected objects through the planes", lambda b: b.carry(), ("p",), ready=_can_carry,
-         missing="select some that are on this plane", words="Follow through planes"),
+         missing=lambda s: s.carrying.obstacle or "select some that are on this plane", words="Follow through planes"),
     Tool("join", "Make the selected outlines one object through the planes", lambda b: b.join(), ("j",),
          ready=_can_join, missing="select some on different planes, in the list with Ctrl", words="Join"),
     Tool("split", "Make the selected object another one from this plane on", lambda b: b.split(), ("k",),

@@ -65,11 +65,11 @@ class Workbench(Viewer):
 
     def _watch(self) -> None:
         session = self.session
-        refresh = lambda *_: self.courier.soon(self._refresh)  # noqa: E731 - one name for all the watchers
+        refresh = lambda *_: self.courier.soon(self.refresh)  # noqa: E731 - one name for all the watchers
         self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo", "saved"], refresh)
         self.watches.add(session.draft, ["prompts", "mask", "include", "drawing", "is_waiting"], refresh)
         self.watches.add(session.draft, ["mask", "is_waiting"], lambda *_: self._on_answer())
-        self.watches.add(session, ["z", "limits", "set_title"], refresh)
+        self.watches.add(session, ["z", "limits", "set_title", "segmenter"], refresh)
         self.watches.add(session, "index", lambda _: self.courier(self._on_place))
         for finding in session.findings:
             self.watches.add(finding, "is_running", refresh)
@@ -82,7 +82,8 @@ class Workbench(Viewer):
     def _watch_dialog(self, dialog: pmui.Dialog) -> None:
         self.watches.add(dialog, "open", lambda _: self._status.give_way(to_dialog=any(d.open for d in self._dialogs)))
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Show what makes sense now."""
         for view in (self._toolbar, self._masklist, self._plane, self._contrast, self._scale, self._status):
             view.refresh()
 
@@ -99,7 +100,7 @@ class Workbench(Viewer):
         self._contrast.turn()
         for progress in (self._searching, self._carrying):
             progress.hide()
-        self._refresh()
+        self.refresh()
 
     # Verbs
 
