@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import param
 
-from seg_app.errors import SegAppError
+from seg_app.errors import SegAppError, UnreadableError
 from seg_app.records import Box, Mask, Point, Prompts
 
 
@@ -133,6 +134,21 @@ class Draft(param.Parameterized):
             else:
                 self._set(rest)
             return rest
+
+    @contextmanager
+    def withdrawing(self, prompts: Prompts) -> Iterator[None]:
+        """Answer prompts in the block; those that cannot be, as their plane cannot be read, are taken back.
+
+        Not those that a model of before has answered: they are the user's work.
+        """
+        try:
+            yield
+        except UnreadableError:
+            with self._lock:
+                was_answered = self.mask and not self._choices  # see `ask_again`
+                if prompts is self.prompts and not was_answered:
+                    self.take_back()
+            raise
 
     def clear(self) -> None:
         """Drop everything."""

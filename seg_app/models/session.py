@@ -84,7 +84,8 @@ class Session(param.Parameterized):
     def click(self, x: float, y: float, *, include: bool = True) -> Mask | None:
         """Add a point at pixel (x, y) and return the mask of all points so far; None when there is no object.
 
-        Raises SegAppError when the point is off the plane, or the image or the model cannot be reached.
+        Raises SegAppError when the point is off the plane, or the image or the model cannot be reached;
+        UnreadableError, with the point taken back, where it is damaged.
         """
         self.add_point(x, y, include=include)
         return self.outline()
@@ -120,7 +121,8 @@ class Session(param.Parameterized):
     def outline(self) -> Mask | None:
         """Ask the model for the mask of the prompts; an answer that the prompts have outrun is dropped."""
         if question := self.draft.question:
-            self.draft.answer(question[0], self.outliner.outlines(*question))
+            with self.draft.withdrawing(question[0]):
+                self.draft.answer(question[0], self.outliner.outlines(*question))
         return self.draft.mask
 
     def next_size(self) -> None:
@@ -158,13 +160,14 @@ class Session(param.Parameterized):
         Raises SegAppError, and returns the object to the draft of its plane if that is free, like `accept`.
         """
         accepted: tuple[Mask, ...] = ()
-        try:
-            mask = taken.mask or next(iter(self.outliner.outlines(taken.prompts, taken.z)), None)
-            accepted = self.masks.add([self._signed(mask, taken.class_name)]) if mask else ()
-        finally:
-            if not accepted:
-                self.draft.put_back(taken)
-            self.draft.let_go(taken)  # the last: from now on the session may go to another place
+        with self.draft.withdrawing(taken.prompts):
+            try:
+                mask = taken.mask or next(iter(self.outliner.outlines(taken.prompts, taken.z)), None)
+                accepted = self.masks.add([self._signed(mask, taken.class_name)]) if mask else ()
+            finally:
+                if not accepted:
+                    self.draft.put_back(taken)
+                self.draft.let_go(taken)  # the last: from now on the session may go to another place
         if mask is None:
             self.draft.answer(taken.prompts, ())  # which is said, and the next click begins anew
         return accepted[0] if accepted else None

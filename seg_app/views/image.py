@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import weakref
 from collections.abc import Callable
@@ -35,16 +34,14 @@ from seg_app.views.render import (
     Viewport,
     canvas_options,
     element,
-    make_frame,
     make_overlay,
     needs_new_codes,
 )
 from seg_app.views.rest import AtRest
 from seg_app.views.square import keep_square, show_whole
 from seg_app.views.toolbar import keys_by_use
+from seg_app.views.unseen import Unseen, read_frame
 
-log = logging.getLogger(__name__)
-UNFORESEEN = "The plane cannot be shown for a reason that was not foreseen. The log of the server has the details."
 SETTLING_S = 0.05
 """Width and height change one after the other, then the edges of what is shown: one picture is enough for all."""
 
@@ -77,7 +74,7 @@ class ImageView(Viewer):
         self._on_key = on_key
         self.on_picture: Callable[[], None] = lambda: None
         """Called, in the page's thread, with every picture of the plane."""
-        self._objects = ObjectsLayer()
+        self._objects, self._unseen = ObjectsLayer(), Unseen(session)
         self._make_pane()
         self._watch()
         self._draft = DraftLayer(session, courier, self._watches)
@@ -128,6 +125,7 @@ class ImageView(Viewer):
         self._objects.furnish(figure)
         self._draft.furnish(figure)
         self.measures.add_to(figure)
+        self._unseen.add_to(figure)
 
     def fit(self) -> None:
         """Show the whole plane."""
@@ -177,27 +175,25 @@ class ImageView(Viewer):
         session, viewport, z, index = self.session, self._viewport, self.session.z, self.session.index
         assert viewport is not None  # noqa: S101 - for the type checker: `_redraw` has seen it
         is_due = "frame" in stale or not self.shows_what_is_there
-        frame = replace(self._read_frame(viewport, z), index=index) if is_due else None
+        frame = replace(read_frame(session, z, viewport), index=index) if is_due else None
+        if frame and frame.trouble:
+            self._worker.complain(frame.trouble)
         found = [mask for finding in session.findings for mask in finding.found if mask.z == z]
         masks = [*session.masks.on_plane(z), *found]
         overlay = make_overlay(masks, session.masks.selected, viewport, session.volume.shape[1:])
         self._courier(lambda: self._show(frame, overlay, index))
 
-    def _read_frame(self, viewport: Viewport, z: int) -> Frame:
-        session = self.session
-        try:
-            return make_frame(session.volume, z, viewport, session.limits)
-        except SegAppError as error:
-            self._worker.complain(str(error))
-        except Exception:  # the edge of the thread: the page would wait for its picture for ever
-            log.exception("A plane could not be read")
-            self._worker.complain(UNFORESEEN)
-        return BLANK
-
     @property
     def shows_what_is_there(self) -> bool:
         """Whether the picture is of the time and channel where the session is; else that is on its way."""
         return self._frame.index in (None, self.session.index)
+
+    def _is_unseen(self) -> bool:
+        """Say whether there is no picture to click on; to show one is tried again then, and said again why not."""
+        is_unseen = bool(self._frame.trouble) and self._frame.z == self.session.z
+        if is_unseen:
+            self._redraw("frame")
+        return is_unseen
 
     def _show(self, frame: Frame | None, overlay: Overlay | None, index: dict[str, int]) -> None:
         if index != self.session.index:
@@ -206,6 +202,7 @@ class ImageView(Viewer):
             has_come = not self.shows_what_is_there
             self._frame = frame
             self._pipe.send(frame)
+            self._unseen.show(frame)
             self.on_picture()
             self.readout.refresh()
             self._rest.moved()
@@ -253,6 +250,8 @@ class ImageView(Viewer):
                 self.session.draft.clear()
 
     def _on_box(self, box: Box) -> None:
+        if self._is_unseen():
+            return
         try:
             self.session.add_box(box)
         except SegAppError as error:
@@ -268,6 +267,8 @@ class ImageView(Viewer):
         is_free = not session.draft.prompts or session.draft.is_useless
         if plain and is_free and session.select_at(gesture.x, gesture.y):
             session.draft.drop_useless()
+            return
+        if self._is_unseen():
             return
         exclude = gesture.kind == "right-click" or gesture.ctrl or (plain and not session.draft.include)
         session.add_point(gesture.x, gesture.y, include=not exclude)

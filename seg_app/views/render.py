@@ -91,6 +91,8 @@ class Frame:
     """(256, 3) the colours of a picture in colour: a quarter of what is sent otherwise. None: black to white."""
     index: Mapping[str, int] | None = None
     """Where it is along the further axes of the image; None: there is no picture of it yet."""
+    trouble: str = ""
+    """Why it is blank, in words; empty: it is not, or nothing was tried yet."""
 
     @property
     def colours(self) -> list[str]:

@@ -180,6 +180,12 @@ SCALE_STYLE = {
     "background_fill_color": "#000000", "background_fill_alpha": 0.55, "border_line_color": None,
 }  # fmt: skip
 """White on a veil of its own: images are black, white and all between. What is below it is seen through it."""
+UNSEEN_STYLE = {
+    "anchor": "center", "text_align": "center", "text_color": "#ffffff", "text_font": "Roboto, sans-serif",
+    "text_font_size": "15px", "text_line_height": 1.5, "padding": 16, "border_radius": 8,
+    "background_fill_color": "#000000", "background_fill_alpha": 0.8,
+}  # fmt: skip
+"""Words in place of a picture, over outlines that there may be."""
 RULER_STYLE = {"line_color": SELECTED, "line_width": 2.5}
 DATABAR_LINE = {"line_color": "#ffb020", "line_width": 1.5, "line_dash": [8, 5]}
 DATABAR_EDGE = {"fill_alpha": 0.0, "hover_fill_alpha": 0.0, "line_alpha": 0.0, "line_width": 10}

@@ -5,7 +5,7 @@ import pytest
 from builders import Nested
 from discs import DISCS, is_disc
 
-from seg_app.errors import SegAppError, SegmenterError
+from seg_app.errors import SegAppError, SegmenterError, UnreadableError
 from seg_app.models import Session
 from seg_app.records import Box, Point, Prompts
 from seg_app.sam import connect_sam
@@ -216,3 +216,51 @@ def test_what_was_seen_in_another_contrast_is_not_corrected(session):
     session.limits = (0.0, 100.0)
     session.click(62, 50)
     assert session.segmenter.corrected == [None, None]
+
+
+@pytest.fixture
+def damage(session, monkeypatch):
+    """Makes a session read nothing more of its volume: call it."""
+
+    def fail(*_):
+        raise UnreadableError("Cannot read it.")
+
+    def begin():
+        session.outliner.forget()
+        monkeypatch.setattr(session.volume, "read", fail)
+
+    return begin
+
+
+def test_a_point_on_what_cannot_be_read_is_taken_back_and_the_draft_is_as_before(session, damage):
+    session.click(60, 50)
+    before = (session.draft.prompts, session.draft.mask)
+    damage()
+    with pytest.raises(UnreadableError):
+        session.click(62, 50)
+    assert (session.draft.prompts, session.draft.mask, session.draft.answered) == (*before, True)
+
+
+def test_a_first_point_or_box_on_what_cannot_be_read_leaves_an_empty_draft(session, damage):
+    damage()
+    for prompt in (lambda: session.click(60, 50), lambda: session.draw_box(Box(30, 30, 80, 80))):
+        with pytest.raises(UnreadableError):
+            prompt()
+        assert session.draft.prompts == Prompts()
+
+
+def test_a_point_on_what_cannot_be_read_that_was_to_be_accepted_at_once_does_not_come_back(session, damage):
+    damage()
+    session.add_point(60, 50)
+    with pytest.raises(UnreadableError):
+        session.accept()
+    assert session.draft.prompts == Prompts()
+
+
+def test_what_another_model_cannot_outline_as_its_plane_cannot_be_read_any_more_stays(session, damage):
+    session.click(60, 50)
+    before = session.draft.prompts
+    damage()
+    with pytest.raises(UnreadableError):
+        session.use(Nested())
+    assert session.draft.prompts == before

@@ -112,6 +112,10 @@ def test_a_damaged_plane_is_said_and_the_others_work(odd_tab):
     odd_tab.show("Broken")
     odd_tab.press("f")
     odd_tab.wait_for_text("Cannot read broken.zarr")
+    odd_tab.page.get_by_role("button", name="Close", exact=True).click()
+    odd_tab.click(91, 38)
+    odd_tab.wait_for_text("Cannot read broken.zarr")  # said again, and no point is left
+    assert odd_tab.points() == []
     odd_tab.press("d")
     odd_tab.wait_for_text("Plane: 3")
     odd_tab.wait_for_picture()
