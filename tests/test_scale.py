@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from benches import bench_of, press_enter
+from benches import bench_of, press, press_enter
 from bokeh.models import BoxAnnotation, ScaleBar, Segment
 from bokeh.plotting import figure as make_figure
 
@@ -93,6 +93,19 @@ def test_the_dialog_shows_what_was_set_and_takes_it_back(bench, form, volume):
     form._forget()
     done(bench)
     assert volume.pixel_size_nm is None
+
+
+def test_what_was_set_is_taken_back_and_set_again_by_the_keys(bench, form, volume):
+    undo, redo = (bench._toolbar._buttons[name] for name in ("undo", "redo"))
+    press_enter(form._x, "2.5")
+    done(bench)
+    assert (undo.disabled, redo.disabled) == (False, True)
+    press(bench, "ctrl+z")
+    done(bench)
+    assert (volume.pixel_size_nm, undo.disabled, redo.disabled) == (None, True, False)
+    press(bench, "ctrl+y")
+    done(bench)
+    assert volume.pixel_size_nm == (None, 2.5, 2.5)
 
 
 def test_what_is_wrong_is_said_at_its_field_until_it_is_right(bench, form, volume):

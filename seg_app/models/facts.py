@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import xarray as xr
 
 from seg_app.errors import SegAppError, SourceError
 from seg_app.io.databar import find_databar
-from seg_app.models.notes import Said
+from seg_app.models.notes import Said, Saying
 from seg_app.models.unreadable import Unreadable
 from seg_app.records import Calibration, ImageId
 
@@ -49,6 +50,7 @@ class ImageFacts(param.Parameterized):
     said_databar = param.Integer(
         default=None, allow_None=True, bounds=(0, None), doc="Rows of the databar as the user says; None: says nothing."
     )
+    saying = param.ClassSelector(class_=Saying, default=None, allow_None=True, doc="What the user has said here last.")
 
     def __init__(self, **params: Any):
         super().__init__(**params)
@@ -76,12 +78,24 @@ class ImageFacts(param.Parameterized):
         self.param.update(calibration=calibration, said_databar=rows)
 
     def _say(self, **fields: Any) -> None:
-        """Keep what the user says, then show it. Raises SegAppError, and then nothing has changed."""
-        if self._notes:
-            self._take_over(self._notes.change(**fields))
-        else:
-            own = self.pixel_size_nm if self.calibration.source == USER else None
-            self._take_over(Said(**{"pixel_size_nm": own, "databar_rows": self.said_databar, **fields}))
+        """Keep what the user says, then show it, and tell of it. Raises SegAppError, and then nothing has changed."""
+        said = self._said
+        before = {name: getattr(said, name) for name in fields}
+        self.keep(fields)
+        if before != fields:
+            self.saying = Saying(before, fields)
+
+    def keep(self, fields: dict[str, Any]) -> None:
+        """Keep what was said once, by the names of `Said`, then show it. Raises SegAppError likewise."""
+        self._take_over(self._notes.change(**fields) if self._notes else replace(self._said, **fields))
+
+    def says(self, fields: dict[str, Any]) -> bool:
+        """Say whether this is what the user says, by the names of `Said`."""
+        return replace(self._said, **fields) == self._said
+
+    @property
+    def _said(self) -> Said:
+        return Said(self.pixel_size_nm if self.calibration.source == USER else None, self.said_databar)
 
     # The size of a pixel
 

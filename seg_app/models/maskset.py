@@ -165,6 +165,11 @@ class MaskSet(param.Parameterized):
         """Take the last undo back. Raises StorageError."""
         self._commit(lambda has_news: Change("redo") if self._history.future and not has_news else None)
 
+    @property
+    def history(self) -> History:
+        """The masks now, and those that undo and redo return to."""
+        return self._history
+
     def get(self, id_: str) -> Mask | None:
         """Return the mask of an id, or None."""
         return next((mask for mask in self.masks if mask.id == id_), None)

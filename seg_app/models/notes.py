@@ -28,6 +28,14 @@ class Said:
     """0: there is no databar."""
 
 
+@dataclass(frozen=True)
+class Saying:
+    """What a user has said in one go, by the names of `Said`, and what was said of the same before."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
 _SAID = TypeAdapter(Said)
 
 

@@ -22,6 +22,7 @@ from seg_app.models.outliner import Outliner
 from seg_app.models.preview import Preview
 from seg_app.models.prompts import Draft, Taken, box_on_plane
 from seg_app.models.search import Search
+from seg_app.models.timeline import Timeline
 from seg_app.models.volume import Volume
 from seg_app.records import Box, Mask, MaskFile, Point, Provenance
 
@@ -70,6 +71,7 @@ class Session(param.Parameterized):
         self.staying = threading.RLock()
         """Held by who keeps something of the place of now, beside the user's verbs, and by who goes to another."""
         self.masks = masks or MaskSet()
+        self.timeline = Timeline(volume, self.masks)
         self.draft = Draft(self.z, volume.image.path)
         self.user = user or getpass.getuser()
         self.outliner = Outliner(self)
@@ -212,12 +214,12 @@ class Session(param.Parameterized):
         self.masks.remove(self.masks.selected)
 
     def undo(self) -> None:
-        """Return to the masks before the last change."""
-        self.masks.undo()
+        """Return to the masks, or the scale and databar, before the last change."""
+        self.timeline.undo()
 
     def redo(self) -> None:
         """Take the last undo back."""
-        self.masks.redo()
+        self.timeline.redo()
 
     def go_to(self, z: int) -> None:
         """Show another plane, the nearest that exists; prompts stay on theirs, and are there again on coming back."""

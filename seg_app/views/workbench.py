@@ -67,6 +67,7 @@ class Workbench(Viewer):
         session = self.session
         refresh = lambda *_: self.courier.soon(self.refresh)  # noqa: E731 - one name for all the watchers
         self.watches.add(session.masks, ["masks", "selected", "can_undo", "can_redo", "saved"], refresh)
+        self.watches.add(session.timeline, ["past", "future"], refresh)
         self.watches.add(session.draft, ["prompts", "mask", "include", "drawing", "is_waiting"], refresh)
         self.watches.add(session.draft, ["mask", "is_waiting"], lambda *_: self._on_answer())
         self.watches.add(session, ["z", "limits", "set_title", "segmenter"], refresh)
