@@ -151,6 +151,29 @@ def test_an_image_that_cannot_be_read_is_not_the_first(desk, source):
     assert "broken" not in desk.path
 
 
+@pytest.fixture
+def opened(desk, monkeypatch):
+    """The paths that a desk tries to open, which has a damaged image, a whole one, and a third."""
+    samples = {entry.path: entry for entry in desk.browse("samples")}
+    listed = [samples[f"samples/{name}"] for name in ("c_damaged", "a_micrograph", "b_volume")]
+    monkeypatch.setattr(desk, "browse", lambda _: [replace(entry, shape=None) for entry in listed])
+    opened, open_ = [], desk.open
+    monkeypatch.setattr(desk, "open", lambda path: (opened.append(path), open_(path))[1])
+    return opened
+
+
+def test_a_damaged_image_is_not_the_first_and_those_after_the_first_are_not_looked_at(desk, opened):
+    desk.open_first()
+    assert (desk.path, opened) == ("samples/a_micrograph", ["samples/c_damaged", "samples/a_micrograph"])
+
+
+def test_where_all_are_damaged_it_is_said_of_the_first(desk, opened, monkeypatch):
+    monkeypatch.setattr("seg_app.models.first.MOST_TRIED", 1)
+    with pytest.raises(UnreadableError, match="c_damaged"):
+        desk.open_first()
+    assert (opened, desk.path) == (["samples/c_damaged"], None)
+
+
 def test_nothing_is_opened_where_nothing_is(desk):
     assert below(desk, "empty").open_first() is None
     assert (desk.session, desk.path) == (None, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING
 import param
 
 from seg_app.errors import BusyError, MissingError, SegAppError, SettingsError
-from seg_app.io.beside import HERE, here_of
+from seg_app.io.beside import here_of
 from seg_app.io.copies import Tell, unheard
 from seg_app.io.folders import name_on_server
 from seg_app.io.inbox import Inbox
 from seg_app.io.live import Growth
 from seg_app.io.maskstore import encoded
 from seg_app.io.tiled_folders import register_inbox
+from seg_app.models.first import images_in, in_order, open_first
 from seg_app.models.journal import Journal
 from seg_app.models.maskset import MaskSet
 from seg_app.models.neighbours import grow, move
@@ -107,12 +107,12 @@ class Desk(param.Parameterized):
             register_inbox(here_of(self.source)[0], self.inbox, title=title)
 
     def open_delivered(self, folder: Path) -> Session:
-        """Open the first image in a folder of the inbox. Raises SegAppError."""
+        """Open the first image in a folder of the inbox, of damaged ones the next. Raises SegAppError."""
         self.show_inbox()
-        first = next(self._images(f"{self.inbox_path}/{name_on_server(folder.name)}", depth=1), None)
-        if first is None:
+        session = open_first(images_in(self.browse, f"{self.inbox_path}/{name_on_server(folder.name)}"), self.open)
+        if session is None:
             raise MissingError(f"There is no image in '{folder.name}'. Open it again.")
-        return self.open(first.path)
+        return session
 
     def is_own(self, path: str) -> bool:
         """Say whether a path is that of files which the user has handed over together."""
@@ -267,28 +267,11 @@ class Desk(param.Parameterized):
         return self.open(link.image, at=link.at) if link.image else self.open_first()
 
     def open_first(self) -> Session | None:
-        """Open the first volume of the first folder with images, else its first image. Raises SegAppError."""
-        for images in self._groups():
-            volumes = [entry for entry in images if _is_volume(entry)]
-            if first := next(iter(volumes or images), None):
-                return self.open(first.path)
-        return None
+        """Open the first volume of the first folder with images, else its first image, of damaged ones the next.
 
-    def _groups(self) -> Iterator[list[Entry]]:
-        entries = self.browse("")
-        folders = [entry.path for entry in entries if entry.kind == "folder" and not entry.problem]
-        if entries and entries[0].path == HERE:  # above all, for somebody has named files there
-            yield list(self._images(folders.pop(0), depth=1))
-        yield [entry for entry in entries if entry.kind == "image" and not entry.problem]
-        for folder in folders:
-            yield list(self._images(folder, depth=1))
-
-    def _images(self, folder: str, depth: int) -> Iterator[Entry]:
-        entries = self.browse(folder)
-        yield from (entry for entry in entries if entry.kind == "image" and not entry.problem)
-        if depth:
-            for entry in (entry for entry in entries if entry.kind == "folder"):
-                yield from self._images(entry.path, depth - 1)
+        Raises SegAppError.
+        """
+        return open_first(in_order(self.browse), self.open)
 
 
 def _whole(volume: Volume) -> ImageId:
@@ -299,10 +282,3 @@ def _whole(volume: Volume) -> ImageId:
 def _is_plain(path: str) -> bool:
     """Say whether a path is the only one of its image: masks belong to it."""
     return not path or not {"", ".", ".."}.intersection(path.split("/"))
-
-
-def _is_volume(entry: Entry) -> bool:
-    shape = entry.shape or ()
-    if entry.dtype == "uint8" and shape[-1:] in ((3,), (4,)):  # its colours
-        shape = shape[:-1]
-    return len(shape) > 2 and shape[0] > 1

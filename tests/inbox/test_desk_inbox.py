@@ -6,6 +6,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+import tifffile
 from builders import square
 
 from seg_app.errors import BusyError, MissingError, UnreachableError
@@ -45,6 +46,20 @@ def test_a_file_is_opened_from_the_embedded_server(desk_of):
     session = desk.open_delivered(hand_over(desk))
     assert (session.volume.shape, session.volume.image.source) == ((3, 20, 30), "embedded")
     assert desk.path == f"{desk.inbox.key}/grain/grain.npy"
+
+
+def test_of_files_of_which_the_first_is_damaged_behind_its_first_pixel_the_next_is_opened(desk_of):
+    tif = io.BytesIO()
+    tifffile.imwrite(tif, STACK[1], photometric="minisblack", compression="zlib", rowsperstrip=5)
+    whole = tif.getvalue()
+    with tifffile.TiffFile(io.BytesIO(whole)) as file:
+        last = file.pages[0].dataoffsets[-1]
+    damaged = whole[:last] + b"\xff" * 8 + whole[last + 8 :]
+    desk = desk_of()
+    delivery = desk.inbox.receive([("a.tif", len(damaged)), ("b.tif", len(whole))])
+    delivery.write(0, damaged + whole)
+    desk.open_delivered(delivery.finish()[0])
+    assert desk.path == f"{desk.inbox.key}/a/b.tif"
 
 
 @pytest.mark.parametrize("name", ["cells.ome.zarr", "cells 1"])
