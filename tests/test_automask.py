@@ -6,7 +6,8 @@ from seg_app.records import Box, Window
 from seg_app.sam.automask import Answers, search
 from seg_app.sam.autooptions import AutoOptions
 from seg_app.sam.crops import Crop, area_of, crops_of
-from seg_app.sam.lowres import box_of, enlarged, outline_of, places, stability, without_specks
+from seg_app.sam.lowres import box_of, stability, without_specks
+from seg_app.sam.outline import enlarged, outline_of, places
 
 SIZE = 128
 """Edge of the input of the model that the tests make up."""

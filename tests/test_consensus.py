@@ -5,7 +5,8 @@ from seg_app.records import Window
 from seg_app.sam.caught import Caught
 from seg_app.sam.consensus import agreed
 from seg_app.sam.crops import Crop
-from seg_app.sam.lowres import box_of, outline_of
+from seg_app.sam.lowres import box_of
+from seg_app.sam.outline import outline_of
 
 EDGE, GRID = 64, 32
 ASKED = {0: np.stack(np.meshgrid(np.arange(4.0, 128, 8), np.arange(4.0, 128, 8)), axis=-1).reshape(-1, 2)}

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from seg_app.sam import measuring
-from seg_app.sam.lowres import box_of, enlarged, places
+from seg_app.sam.lowres import box_of
 from seg_app.sam.measuring import measured
+from seg_app.sam.outline import enlarged, places
 
 OFFSET = 0.5
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from seg_app.records import Box, Point, Prompts
+from seg_app.sam.outline import outline_of
 from seg_app.sam.pieces import clicked
-from seg_app.sam.protocol import Candidate
 
 ROWS = ("##..#", "##..#", ".....", "###..")
 
@@ -13,12 +13,13 @@ ROWS = ("##..#", "##..#", ".....", "###..")
 @pytest.fixture
 def answer():
     inside = np.array([[letter == "#" for letter in row] for row in ROWS])
-    return Candidate(np.where(inside, 2.0, -3.0).astype(np.float32), 0.8, "trace")
+    return outline_of(np.where(np.pad(inside, ((2, 3), (3, 2))), 2.0, -3.0).astype(np.float32))
 
 
 def kept(answer, *points, box=None):
-    found = clicked(answer, Prompts(tuple(Point(*point) for point in points), box))
-    return tuple("".join("#" if value > 0 else "." for value in row) for row in found.logits)
+    """Return what is kept of an answer whose top left piece begins at (3, 2) of the window."""
+    found = clicked(answer, Prompts(tuple(Point(*point) for point in points), box).moved(dx=3, dy=2))
+    return tuple("".join("#" if value > 0 else "." for value in row) for row in found.logits[1:-1, 1:-1])
 
 
 def test_crumbs_away_from_the_click_are_dropped(answer):
@@ -49,7 +50,7 @@ def test_a_box_beside_all_pieces_keeps_them_all(answer):
 
 
 def test_the_rest_of_the_answer_stays(answer):
-    found = clicked(answer, Prompts((Point(0, 0),)))
-    assert (found.score, found.trace, found.logits.dtype) == (0.8, "trace", np.float32)
-    assert np.array_equal(found.logits[:2, :2], answer.logits[:2, :2])
-    assert answer.logits[0, 4] == 2
+    found = clicked(answer, Prompts((Point(3, 2),)))
+    assert (found.y0, found.x0, found.grid, found.logits.dtype) == (1, 2, (9, 10), np.float32)
+    assert np.array_equal(found.logits[:3, :3], answer.logits[:3, :3])
+    assert answer.logits[1, 5] == 2

@@ -12,6 +12,7 @@ from serving import running
 from seg_app.errors import AwayError, SegmenterError
 from seg_app.records import Point, Prompts
 from seg_app.sam import connect_sam
+from seg_app.sam.cache import content_key
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.classical import ClassicalSegmenter
 from seg_app.sam.remote import RemoteSegmenter
@@ -70,6 +71,17 @@ class TestRemoteSam(SegmenterContract):
     @pytest.fixture
     def segmenter(self, remote_sam):
         return remote_sam
+
+
+@pytest.mark.parametrize("coloured", [False, True])
+def test_the_window_of_a_second_click_is_hashed_neither_here_nor_there(remote, coloured, monkeypatch) -> None:
+    image = disc_on_noise() // np.array([1, 1, 2 if coloured else 1], np.uint8)
+    image.flags.writeable = False
+    remote.predict(image, CLICK)
+    seen = []
+    monkeypatch.setattr("seg_app.sam.cache.content_key", lambda image: seen.append(image) or content_key(image))
+    remote.predict(image, CLICK)
+    assert not seen
 
 
 def test_answers_like_the_segmenter_on_the_server(remote) -> None:

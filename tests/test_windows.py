@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seg_app.geometry import bits_of
 from seg_app.records import Box, Point, Prompts, Window
 from seg_app.sam import windows
-from seg_app.sam.protocol import Candidate
+from seg_app.sam.outline import outline_of
 
 PLANE = (4096, 6144)
 
@@ -114,17 +114,17 @@ def test_there_is_nothing_coarser_than_the_whole_plane():
 def test_an_object_on_an_inner_edge_is_cut():
     logits = np.full((8, 8), -1.0, np.float32)
     logits[3, 7] = 1
-    assert windows.is_cut(logits, Window(0, 0, 0, 8, 8), (8, 16))
-    assert not windows.is_cut(logits, Window(0, 0, 8, 8, 16), (8, 16))
+    assert windows.is_cut(outline_of(logits), Window(0, 0, 0, 8, 8), (8, 16))
+    assert not windows.is_cut(outline_of(logits), Window(0, 0, 8, 8, 16), (8, 16))
 
 
 def test_an_empty_answer_is_no_mask():
-    assert windows.to_mask(Candidate(np.full((8, 8), -1.0, np.float32), 0.9), Window(0, 0, 0, 8, 8), (8, 8)) is None
+    assert windows.to_mask(outline_of(np.full((8, 8), -1.0, np.float32)), Window(0, 0, 0, 8, 8), (8, 8)) is None
 
 
 def test_a_full_resolution_answer_keeps_every_pixel():
     logits = np.random.default_rng(1).normal(size=(8, 8)).astype(np.float32)
-    mask = windows.to_mask(Candidate(logits, 0.9), Window(0, 8, 16, 16, 24), (64, 64))
+    mask = windows.to_mask(outline_of(logits), Window(0, 8, 16, 16, 24), (64, 64))
     expected = np.zeros((64, 64), bool)
     expected[8:16, 16:24] = logits > 0
     assert np.array_equal(bits_of(mask), expected[mask.y0 : mask.y1, mask.x0 : mask.x1])
@@ -136,7 +136,7 @@ def test_a_disc_found_on_a_coarse_level_is_the_disc_at_full_resolution(level):
     centre = np.arange(512 // f) * f + (f - 1) / 2
     distance = np.hypot(centre[:, None] - 250, centre[None, :] - 230)
     mask = windows.to_mask(
-        Candidate((100 - distance).astype(np.float32), 1), Window(level, 0, 0, 512 // f, 512 // f), plane
+        outline_of((100 - distance).astype(np.float32)), Window(level, 0, 0, 512 // f, 512 // f), plane
     )
     y, x = np.mgrid[mask.y0 : mask.y1, mask.x0 : mask.x1]
     truth = np.hypot(y - 250, x - 230) < 100
@@ -144,7 +144,7 @@ def test_a_disc_found_on_a_coarse_level_is_the_disc_at_full_resolution(level):
 
 
 def test_the_last_rows_of_an_odd_plane_are_not_exceeded():
-    mask = windows.to_mask(Candidate(np.ones((3, 3), np.float32), 1), Window(1, 0, 0, 3, 3), (5, 5))
+    mask = windows.to_mask(outline_of(np.ones((3, 3), np.float32)), Window(1, 0, 0, 3, 3), (5, 5))
     assert (mask.height, mask.width) == (5, 5)
 
 
@@ -157,7 +157,7 @@ def closer(x, y, radius, *, level=0, size=256, prompts=None):
     logits = np.full(window.shape, -1.0, np.float32)
     row, column = y // window.factor - window.y0, x // window.factor - window.x0
     logits[row - radius : row + radius + 1, column - radius : column + radius + 1] = 1.0
-    return windows.closer(window, logits, prompts or at(x, y), PLANE, size)
+    return windows.closer(window, outline_of(logits), prompts or at(x, y), PLANE, size)
 
 
 def test_a_small_object_gets_a_window_of_half_the_size_around_it():
@@ -189,12 +189,12 @@ def test_other_objects_are_not_looked_at_again(case):
 def test_what_is_tiny_is_looked_at_a_third_time(radius, edge):
     window, inside = Window(0, 1920, 2944, 2048, 3072), np.full((128, 128), -1.0, np.float32)
     inside[80 - radius : 81 + radius, 56 - radius : 57 + radius] = 1.0
-    finest = windows.closer(window, inside, at(3000, 2000), PLANE, 256)
+    finest = windows.closer(window, outline_of(inside), at(3000, 2000), PLANE, 256)
     assert (finest and finest.shape) == (edge and (edge, edge))
     if finest:
-        assert windows.closer(finest, np.ones((64, 64), np.float32), at(3000, 2000), PLANE, 256) is None
+        assert windows.closer(finest, outline_of(np.ones((64, 64), np.float32)), at(3000, 2000), PLANE, 256) is None
 
 
 def test_an_empty_answer_is_not_looked_at_again():
     empty = np.full((256, 256), -1.0, np.float32)
-    assert windows.closer(Window(0, 0, 0, 256, 256), empty, at(9, 9), PLANE, 256) is None
+    assert windows.closer(Window(0, 0, 0, 256, 256), outline_of(empty), at(9, 9), PLANE, 256) is None

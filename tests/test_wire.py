@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from seg_app.errors import SegmenterError
 from seg_app.records import Box, Point, Prompts
 from seg_app.sam import Candidate, wire
-from seg_app.sam.lowres import enlarged, places
+from seg_app.sam.outline import enlarged, places
 from tests.segmenter_contract import disc_on_noise
 
 
@@ -42,7 +42,7 @@ def test_candidates_survive_the_journey(logits, score) -> None:
 )
 def test_of_enlarged_logits_the_grid_travels(grid, shape) -> None:
     logits = enlarged(grid, places(shape[0], grid.shape[0]), places(shape[1], grid.shape[1]))
-    message = wire.pack_candidates([Candidate(logits, 0.5, grid=grid)])
+    message = wire.pack_candidates([Candidate(grid, 0.5, over=shape)])
     _, (part,) = wire.unpack(message)
     (arrived,) = wire.unpack_candidates(message)
     assert part.size <= grid.size

@@ -12,7 +12,7 @@ from seg_app.models.finding import Ending, Finding, is_known
 from seg_app.records import Mask, Provenance, Window
 from seg_app.sam import windows
 from seg_app.sam.followed import can_follow, follower, refusal
-from seg_app.sam.protocol import Candidate
+from seg_app.sam.outline import outline_of
 from seg_app.sam.sharing import shared_windows
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ class Carrier:
                         yield Carried(index, mask)
 
     def _mask(self, found: Followed, window: Window, z: int) -> Mask | None:
-        answer, image = Candidate(found.logits, found.score), self._session.volume.image_shape
-        return windows.to_mask(answer, window, image, z=z, provenance=Provenance(self._asked.name))
+        made = {"z": z, "score": found.score, "provenance": Provenance(self._asked.name)}
+        return windows.to_mask(outline_of(found.logits), window, self._session.volume.image_shape, **made)
 
 
 class Carrying(Finding):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from seg_app.errors import AwayError
 from seg_app.geometry import distinct
@@ -19,10 +19,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seg_app.models.session import Session
-    from seg_app.sam.protocol import Candidate
+    from seg_app.sam.outline import Outline
+    from seg_app.sam.protocol import Trace
 
 SEEN_BYTES = 64 * 2**20
 """Of windows that are kept as the model sees them."""
+
+
+class _Answer(NamedTuple):
+    """What prompts can mean, on the window that was asked about."""
+
+    outline: Outline
+    score: float
+    trace: Trace | None
 
 
 class Outliner:
@@ -47,13 +56,12 @@ class Outliner:
             raise
         draft.is_waiting = False
         # what else is cut may be anything beyond the window
-        whole = [candidate for candidate in found[1:] if not windows.is_cut(candidate.logits, window, plane)]
+        meant = [found[0], *(each for each in found[1:] if not windows.is_cut(each.outline, window, plane))]
         made = {"z": z, "prompts": prompts, "provenance": Provenance(self._session.segmenter.name)}
         image = self._session.volume.image_shape  # nothing is outlined on the databar
-        masks = [windows.to_mask(c, window, image, **made) for c in (found[0], *whole)]
-        traces = {
-            mask.id: c.trace for mask, c in zip(masks, (found[0], *whole), strict=True) if mask and c.trace is not None
-        }
+        masks = [windows.to_mask(each.outline, window, image, score=each.score, **made) for each in meant]
+        pairs = zip(masks, meant, strict=True)
+        traces = {mask.id: each.trace for mask, each in pairs if mask and each.trace is not None}
         self._corrections.keep(prompts, (z, window, self._session.limits), traces)
         return distinct([mask for mask in masks if mask]) if masks[0] else []
 
@@ -67,28 +75,28 @@ class Outliner:
         self._seen = Recent(SEEN_BYTES, weigh=lambda image: image.nbytes)
         self.forget_answers()
 
-    def _answers(self, prompts: Prompts, z: int) -> tuple[Window, list[Candidate]]:
+    def _answers(self, prompts: Prompts, z: int) -> tuple[Window, list[_Answer]]:
         """Return the window that shows the object well, and the answers there, best first."""
         plane, size = self._session.volume.shape[1:], self._session.segmenter.input_size
         window = windows.locate(prompts, plane, scale=self._session.scale, size=size, view=self._session.view)
         found = self._ask(prompts, window, z)
-        while windows.is_cut(found[0].logits, window, plane) and (
+        while windows.is_cut(found[0].outline, window, plane) and (
             larger := windows.wider(window, prompts, plane, size)
         ):
             window, found = larger, self._ask(prompts, larger, z)
-        while smaller := windows.closer(window, found[0].logits, prompts, plane, size):
+        while smaller := windows.closer(window, found[0].outline, prompts, plane, size):
             closely = self._ask(prompts, smaller, z)
-            if not (closely[0].logits > 0).any() or windows.is_cut(closely[0].logits, smaller, plane):
+            if closely[0].outline.is_empty or windows.is_cut(closely[0].outline, smaller, plane):
                 break
             window, found = smaller, closely
         return window, found
 
-    def _ask(self, prompts: Prompts, window: Window, z: int) -> list[Candidate]:
+    def _ask(self, prompts: Prompts, window: Window, z: int) -> list[_Answer]:
         shown = self._session.draft.mask.id if self._session.draft.mask else ""
         previous = self._corrections.before(prompts, (z, window, self._session.limits), chosen=shown)
         placed = window.to_window(prompts)
         found = self._session.segmenter.predict(self.as_seen(window, z), placed, previous=previous)
-        return [clicked(candidate, placed) for candidate in found]
+        return [_Answer(clicked(each.outline, placed), each.score, each.trace) for each in found]
 
     def as_seen(self, window: Window, z: int) -> NDArray[np.uint8]:
         """Return a window as the segmenter sees it: (rows, columns, 3) uint8, at the contrast on view.

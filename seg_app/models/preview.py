@@ -88,4 +88,7 @@ class Preview(param.Parameterized):
         placed = window.to_window(prompts)
         found = segmenter.preview(session.outliner.as_seen(window, z), placed.points[0], client=self._client)
         image = session.volume.image_shape
-        return windows.to_mask(clicked(found[0], placed), window, image, z=z, prompts=prompts) if found else None
+        if not found:
+            return None
+        meant = clicked(found[0].outline, placed)
+        return windows.to_mask(meant, window, image, z=z, score=found[0].score, prompts=prompts)

@@ -15,7 +15,8 @@ from seg_app.geometry import Neighbourhood, bits_of, distinct, mask_from_bits
 from seg_app.models.finding import Ending, Finding, is_known
 from seg_app.models.numbering import Masks
 from seg_app.records import Mask, Provenance, Window
-from seg_app.sam import AutoOptions, Candidate, windows
+from seg_app.sam import AutoOptions, windows
+from seg_app.sam.outline import Outline, outline_of
 from seg_app.sam.pieces import clicked
 
 if TYPE_CHECKING:
@@ -212,9 +213,8 @@ class _Sieve:
         logits = softened(np.pad(bits_of(mask), ((above, ROOM_PX), (left, ROOM_PX))))
         y0, x0 = y0 - above, x0 - left
         place = Window(window.level, y0, x0, y0 + logits.shape[0], x0 + logits.shape[1])
-        candidate = Candidate(logits, mask.score or 0.0)
-        fields = {"z": self._z, "prompts": prompts, "provenance": self._made}
-        return windows.to_mask(candidate, place, self._image, **fields)
+        fields = {"z": self._z, "score": mask.score or 0.0, "prompts": prompts, "provenance": self._made}
+        return windows.to_mask(outline_of(logits), place, self._image, **fields)
 
 
 def softened(bits: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -229,11 +229,12 @@ def softened(bits: NDArray[np.bool_]) -> NDArray[np.float32]:
 def without_crumbs(mask: Mask) -> Mask:
     """Return a mask without the pieces that its point does not lie in, as a click there would outline it."""
     logits = np.where(bits_of(mask), 1.0, -1.0).astype(np.float32)
-    kept = clicked(Candidate(logits, 0.0), mask.prompts.moved(dx=-mask.x0, dy=-mask.y0)).logits
-    if kept is logits:
+    whole = Outline(logits, 0, 0, (mask.height, mask.width))
+    kept = clicked(whole, mask.prompts.moved(dx=-mask.x0, dy=-mask.y0))
+    if kept is whole:
         return mask
     made = {"score": mask.score, "prompts": mask.prompts}
-    return mask_from_bits(kept > 0, y0=mask.y0, x0=mask.x0, **made) or mask
+    return mask_from_bits(kept.logits > 0, y0=mask.y0, x0=mask.x0, **made) or mask
 
 
 def least_area_of(wanted: Wanted, window: Window) -> int:

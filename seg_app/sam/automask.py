@@ -16,7 +16,8 @@ from seg_app.sam.caught import Caught
 from seg_app.sam.consensus import agreed
 from seg_app.sam.crops import NEAR_PX
 from seg_app.sam.doubles import Doubles
-from seg_app.sam.lowres import box_of, outline_of, stability
+from seg_app.sam.lowres import box_of, stability
+from seg_app.sam.outline import outline_of
 from seg_app.sam.protocol import AutoMask, AutoProgress, Search
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class Catch:
             return None
         (x, y), (score, steady) = answer.point + corner, (answer.score, measure.stability)
         place, arrival = tuple(box.tolist()), len(self._answers)
-        return Caught(crop, score, steady, (float(x), float(y)), place, outline_of(logits), arrival)
+        return Caught(crop, score, steady, (float(x), float(y)), place, outline_of(logits).in_half(), arrival)
 
     def _measured(self, logits: NDArray[np.float32], shape: tuple[int, int]) -> Measure | None:
         """Return how a mask looks on a window of (rows, columns), None for one that is not stable or empty."""

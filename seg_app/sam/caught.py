@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seg_app.sam.crops import Crop
-    from seg_app.sam.lowres import Outline
+    from seg_app.sam.outline import Outline
 
 
 @dataclass(eq=False, frozen=True)

@@ -11,7 +11,7 @@ from skimage.filters import sobel
 from skimage.segmentation import watershed
 
 from seg_app.records import Box, Point, Prompts
-from seg_app.sam.cache import Recent, content_key
+from seg_app.sam.cache import ContentKeys, Recent
 from seg_app.sam.contours import star_patches
 from seg_app.sam.crops import area_of
 from seg_app.sam.harvest import harvest
@@ -47,7 +47,7 @@ class ClassicalSegmenter:
 
     def __init__(self) -> None:
         self._landscapes: Recent[Landscape] = Recent(KEPT_WINDOWS)
-        self._previewing = Lock()
+        self._previewing, self._keys = Lock(), ContentKeys()
 
     def embed(self, image: NDArray[np.uint8], *, client: str = "") -> None:  # noqa: ARG002 - nobody waits for a device
         """Smooth a (rows, columns, 3) uint8 image and keep that for the clicks to come. Raises SegmenterError."""
@@ -80,7 +80,7 @@ class ClassicalSegmenter:
         Of several that look at once one gets an answer: nothing here can wait for the clicks. Raises SegmenterError.
         """
         check_image(image)
-        if self._landscapes.find(content_key(image)) is None or not self._previewing.acquire(blocking=False):
+        if self._landscapes.find(self._keys.of(image)) is None or not self._previewing.acquire(blocking=False):
             return []
         try:
             return self.predict(image, Prompts((point,)))
@@ -107,7 +107,7 @@ class ClassicalSegmenter:
 
     def _landscape(self, image: NDArray[np.uint8]) -> Landscape:
         check_image(image)
-        return self._landscapes.get(content_key(image), lambda: survey(image))
+        return self._landscapes.get(self._keys.of(image), lambda: survey(image))
 
 
 def _within(prompts: Prompts, shape: tuple[int, int]) -> Prompts:

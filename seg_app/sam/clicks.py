@@ -127,18 +127,20 @@ def _meanings(
 
 def _candidates(coarse: Tensor, scores: Tensor, shape: tuple[int, int]) -> Callable[[], list[Candidate]]:
     """Return what returns the candidates of one question, best first."""
-    # one question after the other: the memory of a whole batch is not at hand, and costs more than the enlarging
-    enlarged = sent(functional.interpolate(coarse[None].float(), shape, mode="bilinear", align_corners=False)[0])
-    clipped, rating = sent(coarse.float().clamp(-TRACE_LOGITS, TRACE_LOGITS)), sent(scores.float())
+    arriving, rating = sent(coarse.float()), sent(scores.float())
 
     def candidates() -> list[Candidate]:
-        logits, traces, rated = enlarged(), clipped(), rating()
+        logits, rated = arriving(), rating()
         order = np.argsort(-rated, kind="stable")
-        # of their own, so that who keeps one does not keep them all
-        own = {i: traces[i].copy() for i in order}
-        return [Candidate(logits[i], float(np.clip(rated[i], 0.0, 1.0)), own[i], own[i]) for i in order]
+        return [_candidate(logits[i], float(rated[i]), shape) for i in order]
 
     return candidates
+
+
+def _candidate(logits: NDArray[np.float32], score: float, shape: tuple[int, int]) -> Candidate:
+    # in memory of their own, so that who keeps one does not keep them all
+    trace = logits.clip(-TRACE_LOGITS, TRACE_LOGITS)
+    return Candidate(logits.copy(), min(max(score, 0.0), 1.0), trace, over=shape)
 
 
 def fitted(mask: NDArray[np.floating], grid: tuple[int, int]) -> NDArray[np.float32]:

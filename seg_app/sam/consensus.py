@@ -13,7 +13,8 @@ import numpy as np
 from scipy.special import expit, logit
 
 from seg_app.sam.doubles import ious
-from seg_app.sam.lowres import box_of, outline_of, pixels_of
+from seg_app.sam.lowres import box_of
+from seg_app.sam.outline import outline_of, pixels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -89,7 +90,7 @@ def _mean(best: Caught, those: Sequence[Caught]) -> Caught:
         return best
     x0, y0, x1, y1 = box_of(logits, shape)
     box = (x0 + window.x0, y0 + window.y0, x1 + window.x0, y1 + window.y0)
-    return replace(best, outline=outline_of(logits), box=box)
+    return replace(best, outline=outline_of(logits).in_half(), box=box)
 
 
 def _between(grid: int, length: int, low: float, high: float) -> tuple[NDArray[np.float64], slice]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from seg_app.sam.lowres import enlarged, places
+from seg_app.sam.outline import enlarged, places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,34 +7,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seg_app.sam.question import on_image
-
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from seg_app.records import Box, Prompts
-    from seg_app.sam.protocol import Candidate
+    from seg_app.sam.outline import Logits, Outline
 
 OUTSIDE = -1.0
 """The logit of a piece that was dropped."""
 
 
-def clicked(candidate: Candidate, prompts: Prompts) -> Candidate:
-    """Return an answer without the pieces, apart from the rest, that no including point and nothing of the box lies in.
+def clicked(outline: Outline, prompts: Prompts) -> Outline:
+    """Return an object without the pieces, apart from the rest, that no including point and nothing of the box lies in.
 
     Models add crumbs elsewhere in the image that look like the object. Who means one of them clicks on it, too.
-    prompts: in pixels of the logits. Where none lies in any piece, all are kept: nobody knows which is meant.
+    prompts: in pixels of the outline. Where none lies in any piece, all are kept: nobody knows which is meant.
     """
-    pieces, count = _pieces(candidate.logits)
-    chosen = ({int(pieces[y, x]) for x, y in _places(prompts, pieces.shape)} | _boxed(prompts.box, pieces)) - {0}
+    pieces, count = _pieces(outline.logits)
+    here = prompts.moved(dx=-outline.x0, dy=-outline.y0)
+    chosen = ({int(pieces[y, x]) for x, y in _places(here, pieces.shape)} | _boxed(here.box, pieces)) - {0}
     if not chosen or len(chosen) == count:
-        return candidate
+        return outline
     crumbs = (pieces > 0) & ~np.isin(pieces, list(chosen))
-    return replace(candidate, logits=np.where(crumbs, np.float32(OUTSIDE), candidate.logits))
+    return replace(outline, logits=np.where(crumbs, np.float32(OUTSIDE), outline.logits))
 
 
-def _places(prompts: Prompts, shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    return [(round(p.x), round(p.y)) for p in prompts.points if p.include and on_image(p.x, p.y, shape)]
+def _places(prompts: Prompts, shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    for x, y in ((round(point.x), round(point.y)) for point in prompts.points if point.include):
+        if 0 <= y < shape[0] and 0 <= x < shape[1]:
+            yield x, y
 
 
 def _boxed(box: Box | None, pieces: NDArray[np.integer]) -> set[int]:
@@ -45,7 +48,7 @@ def _boxed(box: Box | None, pieces: NDArray[np.integer]) -> set[int]:
     return set(np.unique(inside).tolist())
 
 
-def _pieces(logits: NDArray[np.float32]) -> tuple[NDArray[np.integer], int]:
+def _pieces(logits: Logits) -> tuple[NDArray[np.integer], int]:
     from scipy.ndimage import label  # weight: only who has prompted needs it
 
     pieces = np.zeros(logits.shape, np.int32)

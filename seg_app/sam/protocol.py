@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from seg_app.sam.autooptions import AutoOptions
+from seg_app.sam.outline import Outline, outline_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,14 +28,29 @@ Trace: TypeAlias = "NDArray[np.float32] | str"
 class Candidate:
     """One answer to prompts."""
 
-    logits: NDArray[np.float32]
-    """(rows, columns) of the image that was asked about; above 0 is inside the object."""
+    grid: NDArray[np.float32]
+    """Logits (rows, columns) on any grid that lies over the whole image that was asked about; above 0 is inside."""
     score: float
     """The IoU with the true object that the segmenter predicts, 0 to 1."""
     trace: Trace | None = None
     """To be given back as `previous` with the next prompts for the same object; None where it would change nothing."""
-    grid: NDArray[np.float32] | None = None
-    """The coarse logits that `logits` are the bilinear enlargement of, where a model has made no more; less to send."""
+    over: tuple[int, int] | None = None
+    """(rows, columns) of the image, where the grid has not just a point for each of its pixels."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the image."""
+        return self.over or (self.grid.shape[0], self.grid.shape[1])
+
+    @cached_property
+    def outline(self) -> Outline:
+        """The object on the pixels of the image: only what is inside is enlarged, and once it is asked for."""
+        return outline_of(self.grid).on(self.shape)
+
+    @cached_property
+    def logits(self) -> NDArray[np.float32]:
+        """(rows, columns) of the image: the grid, enlarged (bilinear). Above 0 is inside the object."""
+        return Outline(self.grid, 0, 0, (self.grid.shape[0], self.grid.shape[1])).on(self.shape).logits
 
 
 @dataclass(frozen=True)

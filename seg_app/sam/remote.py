@@ -22,7 +22,7 @@ from seg_app.errors import AwayError, SegmenterError
 from seg_app.records import Prompts
 from seg_app.sam.autooptions import options_to_json
 from seg_app.sam.autowire import progress_of
-from seg_app.sam.cache import content_key
+from seg_app.sam.cache import ContentKeys
 from seg_app.sam.following import followed
 from seg_app.sam.protocol import EVERYTHING
 from seg_app.sam.question import check_image, check_masks, check_prompts
@@ -67,7 +67,7 @@ class RemoteSegmenter:
         Raises SegmenterError when none answers, or it does not accept the token.
         """
         self._url = _without_credentials(url)
-        self._patience_s = 0.0
+        self._patience_s, self._keys = 0.0, ContentKeys()
         self._http = httpx.Client(
             base_url=self._url,
             headers={"Authorization": f"Bearer {token}"} if token else {},
@@ -138,7 +138,7 @@ class RemoteSegmenter:
         """
         check_image(image)
         check_prompts(prompts := Prompts((point,)), image.shape)
-        question = {"key": content_key(image), "prompts": prompts_to_json(prompts), "client": client}
+        question = {"key": self._keys.of(image), "prompts": prompts_to_json(prompts), "client": client}
         try:
             answer = self._http.post("/preview", json=question, timeout=PREVIEW_TIMEOUT_S)
         except httpx.TransportError:  # nobody has asked for it: the next click says what is wrong
@@ -150,7 +150,7 @@ class RemoteSegmenter:
         return self._fitting(unpack_candidates(answer.content), image)
 
     def _fitting(self, candidates: list[Candidate], image: NDArray[np.uint8]) -> list[Candidate]:
-        if any(candidate.logits.shape != image.shape[:2] for candidate in candidates):
+        if any(candidate.shape != image.shape[:2] for candidate in candidates):
             raise SegmenterError(
                 f"The SAM server at {self._url} answers about an image of another size. "
                 "Use the same version of seg-app there and here."
@@ -163,7 +163,7 @@ class RemoteSegmenter:
         The image is sent at the first step. Raises SegmenterError, at once when the image is of the wrong kind.
         """
         check_image(image)
-        question = {"key": content_key(image), "options": options_to_json(options)}
+        question = {"key": self._keys.of(image), "options": options_to_json(options)}
         return self._searched(image, question)
 
     def propagate(self, planes: Planes, start: int, masks: Mapping[int, NDArray[np.bool_]]) -> Propagation:
@@ -206,7 +206,7 @@ class RemoteSegmenter:
         self, path: str, image: NDArray[np.uint8], question: dict[str, Any], *, is_streamed: bool = False
     ) -> httpx.Response:
         """Return the answer to a question about an image, which is sent if the server does not have it."""
-        asked = {"json": {"key": content_key(image), **question}, "is_streamed": is_streamed}
+        asked = {"json": {"key": self._keys.of(image), **question}, "is_streamed": is_streamed}
         for _ in range(UPLOADS):
             answer = self._sent("POST", path, may_miss=True, **asked)
             if answer.is_success:
@@ -216,7 +216,7 @@ class RemoteSegmenter:
         return self._sent("POST", path, **asked)
 
     def _put(self, image: NDArray[np.uint8]) -> None:
-        self._sent("PUT", f"/images/{content_key(image)}", content=pack_image(image))
+        self._sent("PUT", f"/images/{self._keys.of(image)}", content=pack_image(image))
 
     def _sent(self, method: str, path: str, *, may_miss: bool = False, **content: Any) -> httpx.Response:
         answer = self._delivered(method, path, **content)

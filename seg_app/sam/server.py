@@ -237,7 +237,9 @@ class _Service:
         return arrays["image"]
 
     def _keep_here(self, key: str, image: NDArray[np.uint8]) -> None:
-        image.flags.writeable = False  # so that the segmenter needs to hash it only once
+        # of its own and read-only, so that the segmenter needs to hash it only once
+        image = image if image.base is None else image.copy()
+        image.flags.writeable = False
         self._images.keep(key, image)
 
     def _embed(self, question: dict[str, Any]) -> None:

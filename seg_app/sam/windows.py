@@ -11,9 +11,7 @@ from seg_app.geometry import mask_from_bits
 from seg_app.records import Box, Mask, Point, Prompts, Window
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from seg_app.sam.protocol import Candidate
+    from seg_app.sam.outline import Outline
 
 Shape = tuple[int, int]
 Bounds = tuple[float, float, float, float]
@@ -87,17 +85,17 @@ def wider(window: Window, prompts: Prompts, plane: Shape, size: int) -> Window |
     return _around(prompts, window.level + 1, plane, size) if window.level < coarsest_level(plane, size) else None
 
 
-def closer(window: Window, logits: NDArray[np.float32], prompts: Prompts, plane: Shape, size: int) -> Window | None:
+def closer(window: Window, found: Outline, prompts: Prompts, plane: Shape, size: int) -> Window | None:
     """Return the window around a small object that the model sees twice as large; None where there is no need.
 
-    That is one of the next finer level or, on the finest one, of half the edge. logits: the answer on `window`.
+    That is one of the next finer level or, on the finest one, of half the edge. found: the answer on `window`.
     """
-    rows, columns = (np.flatnonzero((logits > 0).any(axis=axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero((found.logits > 0).any(axis=axis)) for axis in (1, 0))
     edge = max(window.shape)
     small = SMALL if edge > size // 2 else TINY
     if size > LARGEST_CHEAP or not rows.size or max(np.ptp(rows), np.ptp(columns)) >= small * edge:
         return None
-    y, x = (start + (n[0] + n[-1]) / 2 for start, n in ((window.y0, rows), (window.x0, columns)))
+    y, x = (start + (n[0] + n[-1]) / 2 for start, n in ((window.y0 + found.y0, rows), (window.x0 + found.x0, columns)))
     finer = size if window.level else size // 2 if edge > size // 2 else size // MOST_ENLARGED
     if not window.level and finer >= edge:
         return None
@@ -134,39 +132,28 @@ def _span(centre: float, length: int, size: int) -> tuple[int, int]:
     return start, start + size
 
 
-def is_cut(logits: NDArray[np.float32], window: Window, plane: Shape) -> bool:
-    """Say whether the object touches an edge of the window that is no edge of the plane."""
-    inside = logits > 0
+def is_cut(found: Outline, window: Window, plane: Shape) -> bool:
+    """Say whether an object on a window touches an edge of it that is no edge of the plane."""
+    inside = found.logits > 0
     rows, columns = (math.ceil(n / window.factor) for n in plane)
+    below, right = (start + n for start, n in zip((found.y0, found.x0), inside.shape, strict=True))
     edges = (
-        (window.y0 > 0, inside[0]),
-        (window.x0 > 0, inside[:, 0]),
-        (window.y1 < rows, inside[-1]),
-        (window.x1 < columns, inside[:, -1]),
+        (window.y0 > 0 and found.y0 == 0, inside[:1]),
+        (window.x0 > 0 and found.x0 == 0, inside[:, :1]),
+        (window.y1 < rows and below == window.shape[0], inside[-1:]),
+        (window.x1 < columns and right == window.shape[1], inside[:, -1:]),
     )
     return any(within and bool(edge.any()) for within, edge in edges)
 
 
-def to_mask(candidate: Candidate, window: Window, plane: Shape, **fields: Any) -> Mask | None:
-    """Return the full-resolution mask of an answer on a window, cut where the plane ends; None when it is empty.
+def to_mask(found: Outline, window: Window, plane: Shape, **fields: Any) -> Mask | None:
+    """Return the full-resolution mask of an object on a window, cut where the plane ends; None when it is empty.
 
     plane: (rows, columns), or fewer where the lowest of them are no image. The logits are resampled, not the bits, so
     that edges stay smooth at any level. `fields` are further fields of `Mask`.
     """
-    inside = candidate.logits > 0
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    if not rows.size:
-        return None
-    top, left = max(int(rows[0]) - 1, 0), max(int(columns[0]) - 1, 0)
-    logits = candidate.logits[top : int(rows[-1]) + 2, left : int(columns[-1]) + 2]
-    y0, x0 = (window.y0 + top) * window.factor, (window.x0 + left) * window.factor
-    bits = _enlarged(logits, window.factor)[: max(plane[0] - y0, 0), : max(plane[1] - x0, 0)] > 0
-    return mask_from_bits(bits, y0=y0, x0=x0, score=candidate.score, **fields)
-
-
-def _enlarged(logits: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    if factor == 1:
-        return logits
-    from scipy.ndimage import zoom  # weight: only zoomed-out prompts need it
-
-    return np.asarray(zoom(logits, factor, order=1, mode="nearest", grid_mode=True), np.float32)
+    rows, columns = (n * window.factor for n in window.shape)
+    top, left, bits = found.bits((rows, columns))
+    y0, x0 = window.y0 * window.factor + top, window.x0 * window.factor + left
+    within = bits[: max(plane[0] - y0, 0), : max(plane[1] - x0, 0)]
+    return mask_from_bits(within, y0=y0, x0=x0, **fields)

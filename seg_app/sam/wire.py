@@ -18,7 +18,6 @@ import numpy as np
 
 from seg_app.errors import SegmenterError
 from seg_app.records import Box, Point, Prompts
-from seg_app.sam.lowres import enlarged, near
 from seg_app.sam.protocol import Candidate
 
 if TYPE_CHECKING:
@@ -113,10 +112,10 @@ def unpack_image(message: bytes) -> NDArray[np.uint8]:
 def pack_candidates(candidates: list[Candidate]) -> bytes:
     """Return the message of candidates: their logits in half precision, where they are not far outside.
 
-    Where these are only enlarged, what they were enlarged from is sent, and enlarged by who receives it.
-    Their traces are names or None: what a server keeps does not travel.
+    Where a model has made no more than a coarse grid of them, that is sent. Their traces are names or None: what a
+    server keeps does not travel.
     """
-    crops = [crop(c.logits) if c.grid is None else crop(c.grid, room=1) for c in candidates]
+    crops = [crop(candidate.grid, room=1 if candidate.over else 0) for candidate in candidates]
     described = [
         {**_placed(candidate, place), "score": candidate.score, "trace": candidate.trace}
         for candidate, (place, _) in zip(candidates, crops, strict=True)
@@ -125,10 +124,7 @@ def pack_candidates(candidates: list[Candidate]) -> bytes:
 
 
 def _placed(candidate: Candidate, place: dict[str, Any]) -> dict[str, Any]:
-    if candidate.grid is None:
-        return place
-    # no `shape`: who only knows logits of the image must not take the grid for them
-    return {"y0": place["y0"], "x0": place["x0"], "grid": place["shape"], "image": list(candidate.logits.shape)}
+    return {**place, "image": list(candidate.over)} if candidate.over else place
 
 
 def crop(logits: NDArray[np.float32], *, room: int = 0) -> tuple[dict[str, Any], NDArray[np.float16]]:
@@ -157,20 +153,8 @@ def unpack_candidates(message: bytes) -> list[Candidate]:
 
 def _candidate(entry: dict[str, Any], part: NDArray[np.float16]) -> Candidate:
     trace = entry.get("trace")
-    logits = _uncropped_larger(entry, part) if "grid" in entry else uncropped(entry, part)
-    return Candidate(logits, float(entry["score"]), trace if isinstance(trace, str) else None)
-
-
-def _uncropped_larger(place: dict[str, Any], part: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Return the logits that a grid, of which a part is given, is enlarged to over the whole image."""
-    grid, image = _edges(place["grid"]), _edges(place["image"])
-    logits = np.full(image, FAR_OUTSIDE, dtype=np.float32)
-    if part.size:
-        rows, y = near(int(place["y0"]), part.shape[0], grid[0], image[0])
-        columns, x = near(int(place["x0"]), part.shape[1], grid[1], image[1])
-        if rows.size and columns.size:
-            logits[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = enlarged(part.astype(np.float32), y, x)
-    return logits
+    over = _edges(entry["image"]) if "image" in entry else None
+    return Candidate(uncropped(entry, part), float(entry["score"]), trace if isinstance(trace, str) else None, over)
 
 
 def uncropped(place: dict[str, Any], part: NDArray[np.float16]) -> NDArray[np.float32]:

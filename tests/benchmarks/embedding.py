@@ -8,8 +8,10 @@ a `seg-app sam` of its own process. The model is the bundled one, or has random 
 of the package's own configurations, which takes the time of the real ones. At last, many images are embedded: what
 a process holds then, beside what it keeps ready for the next image, must not be more than its cache may have.
 
-With CUDA both sides compute in half precision, as the package's examples do, or both in --single. Every answer ends as
-an array in main memory on both sides, so that nothing is left to wait for. --compiled is of our side only.
+With CUDA both sides compute in half precision, as the package's examples do, or both in --single. --compiled is of our
+side only. Every answer ends in main memory, at the resolution of the image, so that nothing is left to wait for: the
+package gives the logits of all pixels for each of its masks; ours are asked for each mask as the page takes it, which
+is the logits around the object, and once for those of all pixels, too.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ from seg_app.sam.checkpoints import Checkpoint  # noqa: E402
 from seg_app.sam.devices import Device  # noqa: E402
 from seg_app.sam.engine import Sam2Segmenter  # noqa: E402
 from seg_app.sam.precision import precision_of  # noqa: E402
-from seg_app.sam.protocol import Segmenter  # noqa: E402
+from seg_app.sam.protocol import Candidate, Segmenter  # noqa: E402
 from tests.benchmarks.loopback import served  # noqa: E402
 from tests.benchmarks.resident import give_back, taken_bytes  # noqa: E402
 from tests.tiny_sam import bare_model, bare_predictor, tiny_checkpoint  # noqa: E402
@@ -65,6 +67,12 @@ def ratio(title: str, ours: list[float], theirs: list[float], *, goal: str) -> N
     a, b = statistics.median(ours), statistics.median(theirs)
     spread = " to ".join(f"{part:.2f}" for part in np.percentile(np.divide(ours, theirs), [25, 75]))
     print(f"| {title} | {1000 * a:.1f} | {1000 * b:.1f} | {a / b:.2f} | {spread} | {goal} |", flush=True)
+
+
+def drawn(found: list[Candidate]) -> None:
+    """Let candidates have what the page draws of them."""
+    for candidate in found:
+        assert candidate.outline.grid == candidate.shape
 
 
 class Bench:
@@ -115,7 +123,7 @@ class Bench:
 
     def click_ours(self, view: tuple[int, int], engine: Sam2Segmenter | None = None) -> None:
         """Let the segmenter do the same; without the session, which makes more of an answer than the package does."""
-        (engine or self.engine).predict(self.window(view), Prompts((Point(self.middle, self.middle),)))
+        drawn((engine or self.engine).predict(self.window(view), Prompts((Point(self.middle, self.middle),))))
 
 
 def measure_first_clicks(bench: Bench, rounds: int) -> None:
@@ -141,16 +149,24 @@ def measure_warm_clicks(bench: Bench, rounds: int) -> None:
     with served(bench.checkpoint, bench.folder / "served", bench.device) as remote:
         for title, segmenter, goal in (("", bench.engine, "≤ 1.1"), (" over HTTP", remote, "≤ 1.3")):
             click_again(bench, segmenter, image, 0)  # sent, and embedded
-            ours, theirs = [], []
+            ours, in_full, theirs = [], [], []
             for i in range(1, 5 * rounds + 1):
                 theirs.append(seconds(bench.click_bare_again))
                 ours.append(seconds(lambda i=i, asked=segmenter: click_again(bench, asked, image, i)))
+                in_full.append(seconds(lambda i=i, asked=segmenter: click_for_all(bench, asked, image, i)))
             ratio(f"warm click{title}", ours, theirs, goal=goal)
+            ratio(f"warm click{title}, logits of all pixels", in_full, theirs, goal="–")
 
 
 def click_again(bench: Bench, segmenter: Segmenter, image: np.ndarray, i: int) -> None:
     """Click near the middle of an image; the answer is let go of, as that of the other side is."""
-    segmenter.predict(image, Prompts((Point(bench.middle + i, bench.middle),)))
+    drawn(segmenter.predict(image, Prompts((Point(bench.middle + i, bench.middle),))))
+
+
+def click_for_all(bench: Bench, segmenter: Segmenter, image: np.ndarray, i: int) -> None:
+    """Click, and have the logits of all pixels of all candidates."""
+    for candidate in segmenter.predict(image, Prompts((Point(bench.middle + i, bench.middle),))):
+        assert candidate.logits.shape == image.shape[:2]
 
 
 def measure_a_prepared_view(bench: Bench, rounds: int) -> None:
@@ -163,9 +179,7 @@ def measure_a_prepared_view(bench: Bench, rounds: int) -> None:
         session.outliner.prepare()
         theirs.append(seconds(lambda at=(y, x): bench.click_bare(at)))
         image = session.outliner.as_seen(session_window(session), 0)
-        ours.append(
-            seconds(lambda image=image: bench.engine.predict(image, Prompts((Point(bench.middle, bench.middle),))))
-        )
+        ours.append(seconds(lambda image=image: click_again(bench, bench.engine, image, 0)))
     ratio("first click on a view that was prepared", ours, theirs, goal="–")
 
 
@@ -205,7 +219,7 @@ def measure_many_on(
 
     def correct(i: int) -> None:
         prompts = Prompts((Point(middle, middle), Point(middle + i, middle)))
-        segmenter.predict(images[i % 2], prompts, previous=trace)
+        drawn(segmenter.predict(images[i % 2], prompts, previous=trace))
 
     for what, ask, arguments in (
         ("first clicks", click, first),
