@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from seg_app.sam import measuring
 from seg_app.sam.automask import Answers, Measure
-from seg_app.sam.measuring import measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,12 +130,13 @@ class WindowDecoder:
 
 def _measured(logits: Tensor, options: AutoOptions, shape: tuple[int, int]) -> tuple[Tensor, tuple[Measure, ...]]:
     """Return which of (n, rows, columns) logits are stable on a window and not empty, and how these look there."""
-    if not len(logits):
-        return torch.zeros(0, dtype=torch.bool, device=logits.device), ()
-    stability, boxes = measured(logits, options.stability_score_offset, shape)
-    stable = (stability >= options.stability_score_thresh) & (boxes[:, 0] >= 0)
-    rows = torch.cat([stability[stable, None], boxes[stable]], dim=1).tolist()
-    return stable, tuple(Measure(steady, (x0, y0, x1, y1)) for steady, x0, y0, x1, y1 in rows)
+    wanted = options.stability_score_thresh
+    steady = measuring.stability(logits, options.stability_score_offset, shape, doubt_at=wanted)
+    places = (steady >= wanted).nonzero()[:, 0]
+    boxes = measuring.boxes(logits[places], shape)
+    is_there = boxes[:, 0] >= 0
+    rows = torch.cat([steady[places, None], boxes], dim=1)[is_there].tolist()
+    return places[is_there], tuple(Measure(steady, (x0, y0, x1, y1)) for steady, x0, y0, x1, y1 in rows)
 
 
 class SharedImage:
