@@ -24,7 +24,10 @@ HALF = 1e4
 
 @dataclass(frozen=True)
 class Outline:
-    """The part of a grid of logits around an object, whose edge is where they are 0; of no object, no part."""
+    """The part of a grid of logits that an object and the points next to it take up; without an object, none of it.
+
+    Its edge is where the logits are 0.
+    """
 
     logits: Logits
     y0: int
@@ -54,13 +57,15 @@ class Outline:
 
     def bits(self, shape: tuple[int, int]) -> tuple[int, int, NDArray[np.bool_]]:
         """Return (y0, x0, bits) on an image of (rows, columns), with all that is inside."""
+        if shape == self.grid:
+            return self.y0, self.x0, self.logits > 0
         rows, y = near(self.y0, self.logits.shape[0], self.grid[0], shape[0])
         columns, x = near(self.x0, self.logits.shape[1], self.grid[1], shape[1])
-        logits = self.logits.astype(np.float32)
+        wide = _between(self.logits.astype(np.float32, copy=False), x, axis=1)
         bits = np.empty((len(rows), len(columns)), dtype=bool)
         step = max(1, BAND_PIXELS // max(len(columns), 1))
         for start in range(0, len(rows), step):
-            np.greater(enlarged(logits, y[start : start + step], x), 0, out=bits[start : start + step])
+            np.greater(_between(wide, y[start : start + step], axis=0), 0, out=bits[start : start + step])
         return int(rows[0]) if rows.size else 0, int(columns[0]) if columns.size else 0, bits
 
     def at(

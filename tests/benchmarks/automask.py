@@ -14,8 +14,8 @@ each other, so that a quarter moves them most.
 
 With CUDA the memory is that of the graphics card, both sides have searched a corner of the image before, and both
 compute in half precision, as the package's examples do, or both in --single. Which masks are the same is to be asked
-in --single: with the bundled weights on 1024² pixels and thresholds that 540 masks pass, the package finds 97% of its own
-masks in half precision, we find 98% of those that it finds in half, and all in single precision.
+in --single: with the bundled weights on 1024² pixels and thresholds that 540 masks pass, the package finds 97% of its
+own masks in half precision, we find 98% of those that it finds in half, and all in single precision.
 """
 
 from __future__ import annotations
