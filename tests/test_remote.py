@@ -15,6 +15,7 @@ from seg_app.sam import connect_sam
 from seg_app.sam.cache import content_key
 from seg_app.sam.checkpoints import Checkpoint
 from seg_app.sam.classical import ClassicalSegmenter
+from seg_app.sam.followed import can_follow
 from seg_app.sam.remote import RemoteSegmenter
 from seg_app.sam.server import create_app
 
@@ -91,6 +92,10 @@ def test_answers_like_the_segmenter_on_the_server(remote) -> None:
     for ours, theirs in zip(here, there, strict=True):
         np.testing.assert_array_equal(theirs.logits > 0, ours.logits > 0)
         np.testing.assert_allclose(theirs.logits, ours.logits, atol=0.01)
+
+
+def test_says_whether_the_segmenter_on_the_server_follows_objects(remote, remote_sam) -> None:
+    assert (can_follow(remote), can_follow(remote_sam)) == (False, True)
 
 
 def test_an_image_travels_once(remote, served) -> None:

@@ -56,7 +56,7 @@ def test_a_tool_can_be_reached_and_says_what_it_does(tool):
 
 MISSING = (
     "There is nothing to save yet. Accept an object first.",
-    "No object of this plane is selected. Click on one, then follow it.",
+    "'Classical · no weights' cannot follow objects through planes. Choose a SAM 2.1 model.",
     "Select two objects or more to make them one: in the list, with Ctrl.",
     "No selected object is both before plane 16 and from there on. "
     "Go to the first plane on which it is another object, then split it there.",
@@ -134,7 +134,7 @@ def test_the_hint_tells_the_score_of_an_outline_and_how_many_sizes_there_are(ses
 def test_the_hint_says_that_nothing_was_found(session):
     class Blind(Nested):
         def predict(self, image, prompts, *, previous=None):
-            return [replace(one, logits=-abs(one.logits)) for one in super().predict(image, prompts, previous=previous)]
+            return [replace(one, grid=-abs(one.grid)) for one in super().predict(image, prompts, previous=previous)]
 
     session.segmenter = Blind()
     said = []

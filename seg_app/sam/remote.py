@@ -92,6 +92,11 @@ class RemoteSegmenter:
         """Edge in pixels of the square image that suits the server's segmenter best."""
         return int(self._health["input_size"])
 
+    @property
+    def can_follow(self) -> bool:
+        """Whether the server's segmenter follows objects through planes, as far as it says."""
+        return bool(self._health["follows"])
+
     def is_there(self) -> bool:
         """Say whether the server answers now; hear anew what it has, as somebody may have started another model."""
         try:
@@ -195,7 +200,8 @@ class RemoteSegmenter:
     def _read_health(self, answer: httpx.Response) -> dict[str, Any]:
         try:
             health = answer.json()
-            return {"name": str(health["name"]), "input_size": int(health["input_size"])}
+            told = {"name": str(health["name"]), "input_size": int(health["input_size"])}
+            return {**told, "follows": health.get("follows", True)}
         except (ValueError, KeyError, TypeError) as error:
             raise SegmenterError(f"What answers at {self._url} is no SAM server. Check BACKEND_URL.") from error
 

@@ -2,7 +2,7 @@
 
 | request | body | answer |
 |---|---|---|
-| GET /health | | JSON: name, input_size |
+| GET /health | | JSON: name, input_size, and follows: whether it follows objects through planes |
 | PUT /images/{key} | message of one image | 204 |
 | POST /embed | JSON: key, and client: who asks (optional) | 204 |
 | POST /predict | JSON: key, prompts; optional: previous, the trace that they correct; mask | message of candidates |
@@ -38,6 +38,7 @@ from seg_app.sam.admission import Places, Visitors, body_of, check_token, questi
 from seg_app.sam.autooptions import options_from_json
 from seg_app.sam.autowire import lines_of
 from seg_app.sam.cache import Recent, content_key
+from seg_app.sam.followed import can_follow
 from seg_app.sam.following import Following
 from seg_app.sam.followwire import pack_followed, way_from_json
 from seg_app.sam.openapi import document
@@ -117,7 +118,9 @@ class _Service:
 
     async def health(self, request: Request) -> Response:
         self._admit(request)
-        return JSONResponse({"name": self._segmenter.name, "input_size": self._segmenter.input_size})
+        segmenter = self._segmenter
+        told = {"name": segmenter.name, "input_size": segmenter.input_size, "follows": can_follow(segmenter)}
+        return JSONResponse(told)
 
     async def status(self, request: Request) -> Response:
         self._admit(request)
