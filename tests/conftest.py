@@ -11,6 +11,8 @@ from hypothesis import settings
 
 from seg_app.io.tiled_server import EmbeddedTiled
 
+gc.disable()  # while the tests are collected, all is imported: two of nine seconds went into searching it
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "data"))
 
@@ -48,6 +50,7 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 def within_limit(item):

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import socket
 import stat
 import threading
@@ -154,6 +155,13 @@ def test_a_home_that_cannot_be_is_one_line(monkeypatch, capsys, tmp_path):
     assert "home" in line
 
 
+@pytest.fixture
+def nobody_serves(monkeypatch):
+    """The embedded server that is begun ends at once: a real one imports for seconds, and here nobody asks it."""
+    monkeypatch.setattr("sys.executable", shutil.which("false"))
+
+
+@pytest.mark.usefixtures("nobody_serves")
 def test_garbage_is_collected_again_after_a_start(monkeypatch):
     monkeypatch.setattr("seg_app.app.lab_of", lambda *_: None)
     monkeypatch.setattr("panel.serve", lambda *_, **__: None)
@@ -175,6 +183,7 @@ def test_a_file_that_is_not_there_is_one_line(monkeypatch, capsys, tmp_path):
     assert "nothing.tif" in line
 
 
+@pytest.mark.usefixtures("nobody_serves")
 @pytest.mark.parametrize("beside", ["", "http://127.0.0.1:1"])
 def test_files_that_are_named_are_what_the_app_shows_also_beside_the_data_of_a_lab(monkeypatch, tmp_path, beside):
     monkeypatch.setenv("DATA_TILED_URI", beside)

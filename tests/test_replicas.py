@@ -109,17 +109,12 @@ def environment(tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(environment, tmp_path):
-    """Return a function that starts servers on one home, together."""
-    started = []
-
-    def start(number: int) -> list[Replica]:
-        with ThreadPoolExecutor(number) as pool:
-            started.extend(pool.map(Replica, [environment | {"SEG_APP_HOME": str(tmp_path)}] * number))
-        return started
-
-    yield start
-    for replica in started:
+def replicas(environment, tmp_path):
+    """Two servers on one home."""
+    with ThreadPoolExecutor(2) as pool:
+        replicas = [*pool.map(Replica, [environment | {"SEG_APP_HOME": str(tmp_path)}] * 2)]
+    yield replicas
+    for replica in replicas:
         replica.kill()
 
 
@@ -133,35 +128,31 @@ def answers(segmenter, image=None) -> list[np.ndarray]:
     return [segmenter.predict(image, prompts)[0].logits for prompts in CLICKS]
 
 
-def test_what_one_server_embedded_another_answers_without_the_encoder(start, tmp_path):
-    first, second = start(2)
+def test_what_one_server_embedded_all_answer_without_the_encoder_in_turn_and_while_one_dies_and_comes_back(
+    replicas, tmp_path
+):
+    first, second = replicas
     here, there = RemoteSegmenter(first.url), RemoteSegmenter(second.url)
     here.embed(disc_on_noise())
     until(lambda: kept_embeddings(tmp_path))
-    np.testing.assert_array_equal(answers(there), answers(here))
-    here.close()
-    there.close()
-    first.kill()
-    second.kill()
-    assert (first.encoded, second.encoded) == (1, 0)
-
-
-def test_requests_that_alternate_between_servers_are_answered_while_one_dies_and_comes_back(start, tmp_path):
-    replicas = start(2)
+    before = answers(here)
+    np.testing.assert_array_equal(answers(there), before)
     with running(balancer(replicas)) as url:
         segmenter = RemoteSegmenter(url)
-        before = answers(segmenter)
-        until(lambda: kept_embeddings(tmp_path))
-        replicas[0].kill()
+        np.testing.assert_array_equal(answers(segmenter), before)
+        first.kill()
+        assert first.encoded == 1
         np.testing.assert_array_equal(answers(segmenter), before)
         new = np.ascontiguousarray(disc_on_noise()[::-1])
         with_one = answers(segmenter, new)
-        replicas[0].start()
+        first.start()
         np.testing.assert_array_equal(answers(segmenter, new), with_one)
         np.testing.assert_array_equal(answers(segmenter), before)
-        segmenter.close()
-    replicas[0].kill()
-    assert replicas[0].encoded == 0  # all was on disk when it came back
+    for client in (here, there, segmenter):
+        client.close()
+    first.kill()
+    second.kill()
+    assert (first.encoded, second.encoded) == (0, 1)  # all was on disk when it came back; the new one was not
 
 
 class Here(NamedTuple):

@@ -30,9 +30,20 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture
-def server(tmp_path):
-    with TiledProcess(tmp_path / "root") as server:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The folder of the data, in which the program runs, too: a file in it has the name of a module."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "tiled.py").write_text("raise SystemExit('taken')")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def server(home):
+    """A server for several tests, as each start takes seconds; who connects finds it alive."""
+    with TiledProcess(home / "root") as server:
         yield server
 
 
@@ -64,41 +75,40 @@ def test_importing_the_module_imports_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_a_stopped_server_is_gone_and_what_was_written_is_there_when_it_is_back(server, connect):
-    connect(server).client.write_array(np.arange(6).reshape(2, 3), key="kept")
-    image, process = connect(server).open("kept").image, server._process
+@pytest.fixture
+def written(server, connect):
+    """The source of the server, with an array on it that is open."""
+    source = connect(server)
+    source.client.delete_contents(recursive=True, external_only=False)
+    source.client.write_array(np.arange(6).reshape(2, 3), key="kept")
+    return source, source.open("kept")
+
+
+def test_a_file_in_the_folder_of_the_program_is_not_taken_for_a_module_and_the_key_stays_hidden(home, server, connect):
+    assert is_there(connect(server))
+    key = (home / "root" / "api_key").read_bytes()
+    assert len(key) == 64
+    if (about := Path(f"/proc/{server._process.pid}")).exists():  # where there is such a folder
+        assert key not in (about / "cmdline").read_bytes() + (about / "environ").read_bytes()
+
+
+def test_a_stopped_server_is_gone_and_what_was_written_is_there_when_it_is_back_also_after_a_try_that_failed(
+    home, server, connect, written
+):
+    process, catalog = server._process, home / "root" / "catalog.db"
     server.stop()
     assert process.returncode == 0
-    again = connect(server)
-    assert [entry.name for entry in again.browse()] == ["kept"]
-    assert again.open("kept").image == image
-
-
-def test_a_file_in_the_folder_of_the_program_is_not_taken_for_a_module_and_the_key_stays_hidden(
-    monkeypatch, tmp_path, connect
-):
-    (tmp_path / "tiled.py").write_text("raise SystemExit('taken')")
-    monkeypatch.chdir(tmp_path)
-    with TiledProcess(tmp_path / "root") as server:
-        assert connect(server).browse() == []
-        key = (tmp_path / "root" / "api_key").read_bytes()
-        assert len(key) == 64
-        if (about := Path(f"/proc/{server._process.pid}")).exists():  # where there is such a folder
-            assert key not in (about / "cmdline").read_bytes() + (about / "environ").read_bytes()
-
-
-def test_a_damaged_catalog_is_told_as_by_the_server_in_this_process_and_then_another_try_works(tmp_path, connect):
-    catalog = tmp_path / "root" / "catalog.db"
-    catalog.parent.mkdir()
+    whole = catalog.rename(home / "whole.db")
     catalog.write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError, match="Move it away") as here:
         EmbeddedTiled.start(catalog.parent)
-    with TiledProcess(catalog.parent) as server:
-        with pytest.raises(StorageError) as apart:
-            server.connect()
-        assert str(apart.value) == str(here.value)
-        catalog.unlink()
-        assert connect(server).browse() == []
+    with pytest.raises(StorageError) as apart:
+        server.connect()
+    assert str(apart.value) == str(here.value)
+    whole.replace(catalog)
+    again = connect(server)
+    assert [entry.name for entry in again.browse()] == ["kept"]
+    assert again.open("kept").image == written[1].image
 
 
 def test_a_server_that_ends_while_it_starts_is_told(monkeypatch, tmp_path):
@@ -107,38 +117,38 @@ def test_a_server_that_ends_while_it_starts_is_told(monkeypatch, tmp_path):
         server.connect()
 
 
-def test_a_server_that_hangs_while_it_starts_is_given_up(monkeypatch, server):
+def test_a_server_that_hangs_while_it_starts_is_given_up(monkeypatch, tmp_path):
     monkeypatch.setattr("seg_app.io.tiled_process.START_TIMEOUT_S", 0.2)
-    os.kill(server._process.pid, signal.SIGSTOP)
-    with pytest.raises(StorageError, match="The log says why"):
-        server.connect()
+    with TiledProcess(tmp_path / "root") as server:
+        os.kill(server._process.pid, signal.SIGSTOP)
+        with pytest.raises(StorageError, match="The log says why"):
+            server.connect()
 
 
-def test_a_server_that_died_comes_back_by_itself_and_what_is_open_goes_on(server, connect):
-    source = connect(server)
-    source.client.write_array(np.arange(6).reshape(2, 3), key="kept")
-    opened = source.open("kept")
-    for _ in range(2):
-        process = server._process
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        until(lambda: is_there(source))
-        assert opened.levels[0][0, 1, 2] == 5
-
-
-def test_a_server_that_cannot_be_begun_again_is_tried_until_it_can(server, connect, caplog, monkeypatch):
-    source, process = connect(server), server._process
-    port = int(source.uri.rpartition(":")[2].partition("/")[0])
+def test_a_server_that_died_comes_back_by_itself_also_a_second_time_when_it_cannot_be_begun_at_once(
+    server, written, caplog, monkeypatch
+):
+    monkeypatch.setattr("seg_app.io.tiled_process.PAUSES_S", (0,))
+    source, opened = written
+    died(server)
+    until(lambda: is_there(source))
+    assert opened.levels[0][0, 1, 2] == 5  # what is open goes on
     with server._starting:  # nobody begins it before its port is taken
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        taken = socket.create_server(("127.0.0.1", port))
+        died(server)
+        taken = socket.create_server(("127.0.0.1", int(source.uri.rpartition(":")[2].partition("/")[0])))
     with taken:
         until(lambda: "Cannot listen" in caplog.text)
         monkeypatch.setattr("subprocess.Popen", no_memory)
         until(lambda: "Cannot allocate memory" in caplog.text)
     monkeypatch.undo()
     until(lambda: is_there(source))
+    assert opened.levels[0][0, 1, 2] == 5
+
+
+def died(server):
+    process = server._process
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def no_memory(*_, **__):
@@ -197,7 +207,8 @@ def test_ctrl_c_ends_the_app_and_its_server_without_a_traceback(tmp_path):
     assert "Traceback" not in said
 
 
-def test_who_connects_when_the_app_has_ended_begins_nothing(tmp_path):
+def test_who_connects_when_the_app_has_ended_begins_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.executable", shutil.which("false"))  # it is gone sooner than a server
     with TiledProcess(tmp_path / "root") as server:
         pass
     with pytest.raises(StorageError, match="was stopped"):

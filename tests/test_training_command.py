@@ -18,7 +18,8 @@ def train(tmp_path, monkeypatch):
     return lambda *options: main(["train-base", "--work", str(tmp_path / "work"), *options])
 
 
-def test_the_command_trains_and_exports(train, tmp_path):
+def test_the_command_trains_and_exports(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "EXAMINED", 1)
     assert train("--steps", "1,1,0", "--memory-steps", "0", "--scenes", "2") == 0
     assert train("--export", str(tmp_path / "weights.pt")) == 0
     assert "model" in torch.load(tmp_path / "weights.pt", weights_only=True)

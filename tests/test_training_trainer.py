@@ -34,11 +34,13 @@ def learnt(trainer, steps):
     return [trainer.learn(trainer.pictures.batch(trainer.plan, trainer.step))["loss"] for _ in range(steps)]
 
 
-def test_the_first_hundred_steps_are_the_same_for_the_same_seed(pictures, tmp_path):
+def test_the_first_steps_are_the_same_for_the_same_seed_and_something_is_learnt(pictures, tmp_path):
     short = replace(PLAN, stages=(DENSE, replace(ASKED, crops=1, rounds=0.2)))
-    one, other = (learnt(Trainer(short, pictures, tmp_path / name), 100) for name in ("a", "b"))
-    assert one == other
-    assert np.mean(one[-30:]) < np.mean(one[2:32])
+    one, other = (Trainer(short, pictures, tmp_path / name) for name in ("a", "b"))
+    losses = learnt(one, 20)
+    assert losses[:15] == learnt(other, 15)
+    one.step = 5  # what it has seen before, when it knew less
+    assert np.mean(learnt(one, 8)) < 0.97 * np.mean(losses[5:13])
 
 
 def test_another_seed_learns_something_else(pictures, tmp_path):
@@ -47,12 +49,12 @@ def test_another_seed_learns_something_else(pictures, tmp_path):
 
 
 def test_after_a_kill_training_goes_on_as_if_nothing_had_been(pictures, tmp_path):
-    whole = learnt(Trainer(PLAN, pictures, tmp_path / "whole"), 7)
+    whole = learnt(Trainer(PLAN, pictures, tmp_path / "whole"), 5)
     first = Trainer(PLAN, pictures, tmp_path / "killed")
-    before = learnt(first, 4)
+    before = learnt(first, 3)
     first.save()
     learnt(first, 1)  # lost: it was not saved
-    assert before + learnt(Trainer(PLAN, pictures, tmp_path / "killed"), 3) == whole
+    assert before + learnt(Trainer(PLAN, pictures, tmp_path / "killed"), 2) == whole
 
 
 def test_a_training_can_begin_with_the_weights_of_another(pictures, tmp_path):
@@ -83,7 +85,9 @@ def test_half_precision_learns_much_the_same(pictures, tmp_path):
     assert np.allclose(half, full, rtol=0.05)
 
 
-def test_a_run_saves_examines_and_draws_its_curve(pictures, tmp_path):
+def test_a_run_saves_examines_and_draws_its_curve(pictures, tmp_path, monkeypatch):
+    # what a process makes ahead is seen where the command is tested: it imports torch for seconds
+    monkeypatch.setattr("seg_app.training.pictures.made_ahead", lambda make, steps, **_: map(make, steps))
     plan = replace(PLAN, stages=(DENSE, replace(ASKED, steps=2)))
     Trainer(plan, pictures, tmp_path).run(exam=Exam({"real": pictures.real}))
     last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])

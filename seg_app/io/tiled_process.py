@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 120.0
 """For the imports as well, from a slow disk."""
-LONGEST_PAUSE_S = 60.0
-"""Between two tries to begin one again."""
+PAUSES_S = (0, 1, 5, 20, 60)
+"""Before each try to begin one again; the last is that of all further ones, too."""
 
 STOPPED = "Tiled was stopped while it started."
 
@@ -97,7 +97,7 @@ class TiledProcess:
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Begin the server again, as often as it takes, when it ends though nobody has stopped it."""
         process.wait()
-        pauses_s = itertools.chain((0, 1, 5, 20), itertools.repeat(LONGEST_PAUSE_S))
+        pauses_s = itertools.chain(PAUSES_S, itertools.repeat(PAUSES_S[-1]))
         while not self._stopped.wait(next(pauses_s)) and not self._is_replaced(process):
             pass
 

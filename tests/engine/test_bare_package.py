@@ -1,6 +1,7 @@
 """Answers, corrections, masks and searches are those of the bare package with the same weights."""
 
 import sys
+from copy import deepcopy
 from types import SimpleNamespace
 
 import numpy as np
@@ -119,9 +120,11 @@ NAMES = ["grid", "doubles", "refined", "one mask", "crops", "points of one's own
 
 
 @pytest.mark.parametrize("options", SEARCHES, ids=NAMES)
-def test_a_search_finds_the_masks_of_the_bare_generator(engine, predictor, options) -> None:
+def test_a_search_finds_the_masks_of_the_bare_generator(engine, predictor, options, monkeypatch) -> None:
     from sam2.automatic_mask_generator import SAM2AutomaticMaskGenerator
 
+    # it copies each run of each mask, which nobody changes: half of the time
+    monkeypatch.setattr("sam2.utils.amg.deepcopy", lambda value: value if isinstance(value, list) else deepcopy(value))
     image = np.ascontiguousarray(disc_on_noise().repeat(4, axis=0).repeat(5, axis=1))
     named = {name: getattr(options, name) for name in PACKAGE_OPTIONS} | {"min_mask_region_area": 0}
     generator = SAM2AutomaticMaskGenerator(predictor.model, **named)
