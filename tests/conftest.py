@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from seg_app.io.tiled_server import EmbeddedTiled
 
@@ -31,10 +33,20 @@ LONG = {
     "test_engine",
     "test_training_trainer",
     "test_app",
-    "test_cli",
     "test_replicas",
+    "test_tiled_folder",
+    "test_tiled_trouble",
+    "test_following",
 }
 """Files of which each takes half a minute or more. They come first: at the end no core waits for one of them."""
+
+
+@event.listens_for(Engine, "connect")
+def need_not_outlast_a_power_cut(connection, _record):
+    """Let the catalogs of embedded servers wait for no disk: it took a third of the time of whoever writes to one."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = OFF")
+    cursor.close()
 
 
 def pytest_configure(config):
