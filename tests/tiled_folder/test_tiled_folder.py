@@ -36,6 +36,13 @@ class TestTiledFolder(FileServerContract):
     def server(self, folder):
         return folder
 
+    def test_any_name_works_for_folders_and_files(self, server):
+        """As for all servers, in one catalog and a folder less for each name."""
+        for name in NAMES:
+            server.create(f"{name}/{name}.npz", b"123")
+            assert [info.path for info in server.list(name)] == [f"{name}/{name}.npz"]
+            assert server.read(f"{name}/{name}.npz") == b"123"
+
     def test_a_name_is_not_a_pattern(self, server):
         """As for all servers, with folders that are made once for all names: each takes several requests here."""
         for other in ("x", "y", "a", "b", "1", "acc", "aab"):
