@@ -17,17 +17,14 @@ is the logits around the object, and once for those of all pixels, too.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -42,88 +39,18 @@ from seg_app.sam.cache import CacheLimits  # noqa: E402
 from seg_app.sam.checkpoints import Checkpoint  # noqa: E402
 from seg_app.sam.devices import Device  # noqa: E402
 from seg_app.sam.engine import Sam2Segmenter  # noqa: E402
-from seg_app.sam.precision import precision_of  # noqa: E402
-from seg_app.sam.protocol import Candidate, Segmenter  # noqa: E402
+from seg_app.sam.protocol import Segmenter  # noqa: E402
 from tests.benchmarks.loopback import served  # noqa: E402
 from tests.benchmarks.resident import give_back, taken_bytes  # noqa: E402
-from tests.tiny_sam import bare_model, bare_predictor, tiny_checkpoint  # noqa: E402
+from tests.benchmarks.sides import PLANE, Bench, drawn, ratio, seconds  # noqa: E402
+from tests.tiny_sam import bare_model, tiny_checkpoint  # noqa: E402
 
-PLANE = 4096
 CLICKERS = 16
 ANSWERS = 32
 IMAGES = 500
 CACHE_MB = 64
-
-
-def seconds(act: Callable[[], object]) -> float:
-    """Return how long it takes."""
-    start = time.perf_counter()
-    act()
-    return time.perf_counter() - start
-
-
-def ratio(title: str, ours: list[float], theirs: list[float], *, goal: str) -> None:
-    """Print medians in ms, their ratio, and the middle half of the ratios of each round: machines are noisy."""
-    a, b = statistics.median(ours), statistics.median(theirs)
-    spread = " to ".join(f"{part:.2f}" for part in np.percentile(np.divide(ours, theirs), [25, 75]))
-    print(f"| {title} | {1000 * a:.1f} | {1000 * b:.1f} | {a / b:.2f} | {spread} | {goal} |", flush=True)
-
-
-def drawn(found: list[Candidate]) -> None:
-    """Let candidates have what the page draws of them."""
-    for candidate in found:
-        assert candidate.outline.grid == candidate.shape
-
-
-class Bench:
-    """Our engine and the package's predictor on one checkpoint, and ever new views of a noisy plane."""
-
-    def __init__(self, checkpoint: Checkpoint, folder: Path, device: Device):
-        self.checkpoint, self.folder, self.device = checkpoint, folder, device
-        self.plane = np.random.default_rng(0).integers(0, 256, (PLANE, PLANE), dtype=np.uint8)
-        self.bare: Any = bare_predictor(checkpoint, device=device.name)
-        self.precision = precision_of(torch.device(device.name), may_be_half=device.may_be_half)
-        self.engine = self.started(device)
-        self.size = self.engine.input_size
-        self.middle = self.size // 2
-        self._views = count()
-        for act in (self.click_bare, self.click_ours):
-            act(self.new_view())
-
-    def started(self, device: Device) -> Sam2Segmenter:
-        """Return an engine as after a restart."""
-        return Sam2Segmenter(self.checkpoint, device=device, cache=CacheLimits(self.folder / "cache"))
-
-    def new_view(self) -> tuple[int, int]:
-        """Return (y, x) of the middle of a view that was not looked at before."""
-        i = next(self._views)
-        self.plane[0, 0], self.plane[-1, -1] = i % 256, i // 256
-        return 600 + 256 * (i % 11), 600 + 256 * (i // 11 % 11)
-
-    def window(self, view: tuple[int, int]) -> np.ndarray:
-        """Return the pixels of a view as a script with the bare package would cut them out."""
-        y, x = (place - self.middle for place in view)
-        return np.repeat(self.plane[y : y + self.size, x : x + self.size, None], 3, axis=2)
-
-    def click_bare(self, view: tuple[int, int]) -> None:
-        """Click in the middle of a view: the pixels, the embedding, three masks."""
-        self.show_bare(self.window(view))
-        self.click_bare_again()
-
-    def show_bare(self, image: np.ndarray) -> None:
-        """Let the package encode an image."""
-        with torch.inference_mode(), self.precision.within():
-            self.bare.set_image(image)
-
-    def click_bare_again(self, **arguments: Any) -> None:
-        """Click once more on the image that is set, in its middle unless arguments say where."""
-        middle = {"point_coords": np.array([[self.middle, self.middle]]), "point_labels": np.array([1])}
-        with torch.inference_mode(), self.precision.within():
-            self.bare.predict(**(arguments or middle), return_logits=True)
-
-    def click_ours(self, view: tuple[int, int], engine: Sam2Segmenter | None = None) -> None:
-        """Let the segmenter do the same; without the session, which makes more of an answer than the package does."""
-        drawn((engine or self.engine).predict(self.window(view), Prompts((Point(self.middle, self.middle),))))
+IN_A_ROW = 5
+"""Clicks of a script, without a pause. Those of people come alone, when the threads of a side have gone to sleep."""
 
 
 def measure_first_clicks(bench: Bench, rounds: int) -> None:
@@ -149,13 +76,20 @@ def measure_warm_clicks(bench: Bench, rounds: int) -> None:
     with served(bench.checkpoint, bench.folder / "served", bench.device) as remote:
         for title, segmenter, goal in (("", bench.engine, "≤ 1.1"), (" over HTTP", remote, "≤ 1.3")):
             click_again(bench, segmenter, image, 0)  # sent, and embedded
-            ours, in_full, theirs = [], [], []
-            for i in range(1, 5 * rounds + 1):
-                theirs.append(seconds(bench.click_bare_again))
-                ours.append(seconds(lambda i=i, asked=segmenter: click_again(bench, asked, image, i)))
-                in_full.append(seconds(lambda i=i, asked=segmenter: click_for_all(bench, asked, image, i)))
-            ratio(f"warm click{title}", ours, theirs, goal=goal)
-            ratio(f"warm click{title}, logits of all pixels", in_full, theirs, goal="–")
+            for what, click in (("", click_again), (", logits of all pixels", click_for_all)):
+                for how, count in (("in a row", IN_A_ROW), ("alone", 1)):
+                    ours, theirs = [], []
+                    for _ in range(5 * rounds // count):
+                        theirs.append(seconds(lambda n=count: repeat(n, bench.click_bare_again)) / count)
+                        one = partial(click, bench, segmenter, image, 1)
+                        ours.append(seconds(lambda n=count, one=one: repeat(n, one)) / count)
+                    ratio(f"warm click{title}, {how}{what}", ours, theirs, goal="–" if what else goal)
+
+
+def repeat(count: int, act: Callable[[], object]) -> None:
+    """Do something several times."""
+    for _ in range(count):
+        act()
 
 
 def click_again(bench: Bench, segmenter: Segmenter, image: np.ndarray, i: int) -> None:
