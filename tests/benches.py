@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from builders import square
@@ -53,6 +54,12 @@ def opened_bench(folder: Path, *, is_saved: bool = False) -> Iterator[Workbench]
 def press_enter(field, text: str) -> None:
     """Press Enter in a field of a bench, in which a text stands that its widget has not heard of yet."""
     field._process_event(DOMEvent(None, node="enter", data={"key": "Enter", "target": {"value": text}}))
+
+
+def type_class(listed, row: int, text: str) -> None:
+    """Do what the table of a list does when a class was typed: its own value changes, then it tells."""
+    listed._table.value.loc[row, "class"] = text
+    listed._on_edit(SimpleNamespace(row=row, column="class", value=text))
 
 
 def click(bench: Workbench, x: float, y: float) -> None:

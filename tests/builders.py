@@ -7,6 +7,8 @@ from seg_app.records import ImageId, Mask
 from seg_app.sam import Candidate
 
 IMAGE = ImageId("local", "samples/tiny", (3, 64, 96), "uint8")
+NASTY = "<img src=x onerror=alert(1)> & <b>pore</b>"
+"""A name of a class."""
 
 
 def square(x0: int = 10, y0: int = 20, size: int = 4, *, z: int = 0, **fields) -> Mask:
