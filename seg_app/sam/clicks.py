@@ -51,24 +51,19 @@ class Question:
 
 
 def answers(
-    model: Any,
-    features: dict[str, Any],
-    shape: tuple[int, int],
-    questions: list[Question],
-    *,
-    shared: Callable[[], SharedImage],
+    model: Any, shared: SharedImage, shape: tuple[int, int], questions: list[Question]
 ) -> list[Callable[[], list[Candidate]]]:
     """Return for each question what returns its meanings, best first: three candidates for a single point, else one.
 
     That is to be called once, and needs no turn: the answer of a graphics card is on its way to main memory.
-    model: SAM2Base. features: as its image predictor keeps them. shape: (rows, columns) of the window.
-    questions: at least one, all of one kind. shared: returns what is the same for all single points on the window.
+    model: SAM2Base. shared: the image, embedded by it. shape: (rows, columns) of the window. questions: at least one,
+    all of one kind.
     """
     points = _points(model, shape, questions)
     if questions[0].is_ambiguous:
-        coarse, scores = _readings(model, shared(), points)
+        coarse, scores = _readings(model, shared, points)
     else:
-        coarse, scores = _meanings(model, features, points, questions)
+        coarse, scores = _meanings(model, shared, points, questions)
     return [_candidates(logits, score, shape) for logits, score in zip(coarse, scores, strict=True)]
 
 
@@ -107,22 +102,13 @@ def _readings(model: Any, shared: SharedImage, points: tuple[Tensor, Tensor] | N
 
 
 def _meanings(
-    model: Any, features: dict[str, Any], points: tuple[Tensor, Tensor] | None, questions: list[Question]
+    model: Any, shared: SharedImage, points: tuple[Tensor, Tensor] | None, questions: list[Question]
 ) -> tuple[Tensor, Tensor]:
     """Return the logits (n, 1, rows, columns) and scores (n, 1) of what several prompts mean."""
     masks = [question.mask for question in questions if question.mask is not None]
-    dense = torch.as_tensor(np.stack(masks)[:, None], device=model.device) if masks else None
-    sparse, embedded = model.sam_prompt_encoder(points=points, boxes=None, masks=dense)
-    logits, scores, _, _ = model.sam_mask_decoder(
-        image_embeddings=features["image_embed"],
-        image_pe=model.sam_prompt_encoder.get_dense_pe(),
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=embedded,
-        multimask_output=False,
-        repeat_image=True,
-        high_res_features=features["high_res_feats"],
-    )
-    return logits, scores
+    drawn = torch.as_tensor(np.stack(masks)[:, None], device=model.device) if masks else None
+    sparse, dense = model.sam_prompt_encoder(points=points, boxes=None, masks=drawn)
+    return shared.meanings(sparse, dense if masks else None)
 
 
 def _candidates(coarse: Tensor, scores: Tensor, shape: tuple[int, int]) -> Callable[[], list[Candidate]]:

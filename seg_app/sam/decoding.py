@@ -1,9 +1,9 @@
-"""SAM's mask decoder for many points on one image: what is the same for all of them is computed once.
+"""SAM's mask decoder for many prompts on one image: what is the same for all of them is computed once.
 
 The results are those of the package's decoder up to rounding. It is rearranged as follows.
 
-- Before the first layer has written to it, the image is the same for all points, so its keys, values and queries are
-  made once (`SharedImage`).
+- Before the first layer has written to it, the image is the same for all prompts but masks, so its keys, values and
+  queries are made once (`SharedImage`).
 - There are 8 tokens beside 4096 places of the image. So attention never projects the image: q · (W x) = (Wᵀ q) · x
   moves the projection over to the tokens, and so do the sums over values.
 - Masks are made only for answers whose predicted IoU is high enough, which is known before.
@@ -15,128 +15,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch.nn import functional
 
-from seg_app.sam import measuring
-from seg_app.sam.automask import Answers, Measure
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-
-    from numpy.typing import NDArray
     from torch import Tensor
-
-    from seg_app.sam.autooptions import AutoOptions
-
-POINTS_AT_ONCE = {"cpu": 4}
-"""What a CPU decodes at once: more would take memory and no less time."""
-PLACES_AT_ONCE = 2**17
-"""What a graphics card decodes at once, as places of the image: 32 points with the official models, which have 4096.
-Twice as many take twice the memory, and a click that comes waits twice as long, for an eighth of the time."""
-REFINED_LOGITS = 32.0
-
-
-class WindowDecoder:
-    """Answers points on one embedded window. May be used by one thread at a time."""
-
-    def __init__(
-        self,
-        model: Any,
-        features: dict[str, Any],
-        shape: tuple[int, int],
-        *,
-        turn: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        """model: SAM2Base. features: as its image predictor keeps them. shape: (rows, columns) of the window.
-
-        turn: gives the device to this thread while it is entered.
-        """
-        self._model, self._features, self._shape, self._turn = model, features, shape, turn
-        self._device = features["image_embed"].device
-        self._image: SharedImage | None = None
-
-    def decode(self, points: NDArray[np.float64], options: AutoOptions) -> Iterator[Answers]:
-        """Yield the answers to (n, 2) points x, y in pixels of the window, some at a time. Raises SegmenterError."""
-        rows, columns = self._features["image_embed"].shape[-2:]
-        step = POINTS_AT_ONCE.get(self._device.type) or max(PLACES_AT_ONCE // (rows * columns), 1)
-        for start in range(0, len(points), step):
-            part = points[start : start + step]
-            with self._turn():
-                answers = self._answer(part, options)
-            yield answers
-
-    def _answer(self, points: NDArray[np.float64], options: AutoOptions) -> Answers:
-        sparse = self._embedded(points)
-        if options.use_m2m:
-            logits, scores, which = self._refined(points, *self._first(sparse, options, at_least=-1.0))
-        else:
-            logits, scores, which = self._first(sparse, options, at_least=options.pred_iou_thresh)
-        # a threshold of 0 keeps everything, as in the package
-        good = scores > (options.pred_iou_thresh or -1.0)
-        logits, scores, which, measures = logits[good].float(), scores[good].float(), which[good], None
-        if self._measures:
-            stable, measures = _measured(logits - options.mask_threshold, options, self._shape)
-            logits, scores, which = logits[stable], scores[stable], which[stable]
-        return Answers(logits.cpu().numpy(), scores.cpu().numpy(), points[which.cpu().numpy()], measures)
-
-    @property
-    def _measures(self) -> bool:
-        """Whether stability and boxes are found here. In smaller windows masks fall between the pixels."""
-        rows, columns = self._model.sam_prompt_encoder.mask_input_size
-        return self._device.type == "cuda" and self._shape[0] >= rows and self._shape[1] >= columns
-
-    def _first(self, sparse: Tensor, options: AutoOptions, *, at_least: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the logits (m, rows, columns) and scores (m,) of masks that are good enough, and whose they are."""
-        if options.multimask_output:
-            self._image = self._image or SharedImage(self._model, self._features)
-            return self._image.masks(sparse, at_least=at_least or -1.0)
-        logits, scores = self._by_package(sparse, None)
-        return logits, scores, torch.arange(len(scores), device=self._device)
-
-    def _refined(
-        self, points: NDArray[np.float64], logits: Tensor, _scores: Tensor, which: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        sparse = self._embedded(points[which.cpu().numpy()])
-        logits, scores = self._by_package(sparse, logits[:, None].clamp(-REFINED_LOGITS, REFINED_LOGITS))
-        return logits, scores, which
-
-    def _embedded(self, points: NDArray[np.float64]) -> Tensor:
-        """Return the tokens (n, 2, channels) of points: one for the place, one that says that there is no more."""
-        size = self._model.image_size
-        scaled = points / self._shape[::-1] * size
-        places = torch.as_tensor(scaled, dtype=torch.float32, device=self._device)[:, None]
-        labels = torch.ones(places.shape[:2], dtype=torch.int, device=self._device)
-        sparse, _ = self._model.sam_prompt_encoder(points=(places, labels), boxes=None, masks=None)
-        return sparse
-
-    def _by_package(self, sparse: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return one mask (n, rows, columns) and score (n,) for each point, as the package's decoder gives them."""
-        encoder, features = self._model.sam_prompt_encoder, self._features
-        dense = encoder(points=None, boxes=None, masks=masks)[1].expand(len(sparse), -1, -1, -1)
-        logits, scores, _, _ = self._model.sam_mask_decoder(
-            image_embeddings=features["image_embed"],
-            image_pe=encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=False,
-            repeat_image=True,
-            high_res_features=features["high_res_feats"],
-        )
-        return logits[:, 0], scores[:, 0]
-
-
-def _measured(logits: Tensor, options: AutoOptions, shape: tuple[int, int]) -> tuple[Tensor, tuple[Measure, ...]]:
-    """Return which of (n, rows, columns) logits are stable on a window and not empty, and how these look there."""
-    wanted = options.stability_score_thresh
-    steady = measuring.stability(logits, options.stability_score_offset, shape, doubt_at=wanted)
-    places = (steady >= wanted).nonzero()[:, 0]
-    boxes = measuring.boxes(logits[places], shape)
-    is_there = boxes[:, 0] >= 0
-    rows = torch.cat([steady[places, None], boxes], dim=1)[is_there].tolist()
-    return places[is_there], tuple(Measure(steady, (x0, y0, x1, y1)) for steady, x0, y0, x1, y1 in rows)
 
 
 class SharedImage:
@@ -144,7 +27,8 @@ class SharedImage:
 
     def __init__(self, model: Any, features: dict[str, Any]) -> None:
         encoder, self._decoder = model.sam_prompt_encoder, model.sam_mask_decoder
-        embedded = features["image_embed"] + encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
+        self._embedded = features["image_embed"]
+        embedded = self._embedded + encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
         self._grid: tuple[int, int] = embedded.shape[-2:]
         self._keys = _by_place(embedded)
         self._places = _by_place(encoder.get_dense_pe())
@@ -158,25 +42,48 @@ class SharedImage:
 
     def masks(self, sparse: Tensor, *, at_least: float) -> tuple[Tensor, Tensor, Tensor]:
         """Return the logits (m, rows, columns) and scores (m,) of masks above a score, and the point of each (m,)."""
+        scores, hyper, keys = self._looked(sparse, None)
+        # the first mask is for several prompts; the others are the readings of one
+        scores, hyper = scores[:, 1:], hyper[:, 1:]
+        point, reading = torch.nonzero(scores > at_least, as_tuple=True)
+        logits = self._drawn(keys, hyper, point, reading)
+        return logits, scores[point, reading], point
+
+    def meanings(self, sparse: Tensor, dense: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the logits (b, 1, rows, columns) and scores (b, 1) of what prompts mean that leave one meaning.
+
+        sparse: (b, t, c) tokens. dense: (b, c, rows, columns) what the prompt encoder makes of masks, None of none.
+        """
+        keys = None if dense is None else _by_place(self._embedded + dense)
+        scores, hyper, keys = self._looked(sparse, keys)
+        logits = _in_rows((hyper @ self._fine_pixels(keys)).float().flatten(0, 1), self._grid).unflatten(
+            0, scores.shape
+        )
+        if self._decoder.dynamic_multimask_via_stability:
+            return self._decoder._dynamic_multimask_via_stability(logits, scores)  # noqa: SLF001 - its own choice
+        return logits[:, :1], scores[:, :1]
+
+    def _looked(self, sparse: Tensor, keys: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return scores (b, masks), what draws each mask (b, masks, channels), and the image (b, n, c) it draws on.
+
+        keys: (b, n, c) the image as each sees it at first, None where all see the same.
+        """
         decoder = self._decoder
         own = [decoder.obj_score_token.weight] if decoder.pred_obj_scores else []
         own = torch.cat([*own, decoder.iou_token.weight, decoder.mask_tokens.weight])
-        tokens, keys = self._transformed(torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1))
-        start = 1 if decoder.pred_obj_scores else 0
-        # the first mask is for several prompts; the others are the readings of one
-        scores = decoder.iou_prediction_head(tokens[:, start])[:, 1:]
-        point, reading = torch.nonzero(scores > at_least, as_tuple=True)
-        hyper = [decoder.output_hypernetworks_mlps[i + 1](tokens[:, start + 2 + i]) for i in range(scores.shape[1])]
-        logits = self._drawn(keys, torch.stack(hyper, dim=1), point, reading)
-        return logits, scores[point, reading], point
+        tokens, keys = self._transformed(torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1), keys)
+        tokens = tokens[:, 1:] if decoder.pred_obj_scores else tokens
+        draws = [draw(tokens[:, i]) for i, draw in enumerate(decoder.output_hypernetworks_mlps, start=1)]
+        return decoder.iou_prediction_head(tokens[:, 0]), torch.stack(draws, dim=1), keys
 
-    def _transformed(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def _transformed(self, tokens: Tensor, own_keys: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return tokens (b, t, c) and image (b, n, c) after all layers."""
         transformer = self._decoder.transformer
-        queries, keys = tokens, self._keys
+        queries, keys = tokens, self._keys if own_keys is None else own_keys
         for depth, layer in enumerate(transformer.layers):
             queries = self._look_at_each_other(layer, queries, tokens)
-            placed = keys + self._places if depth else None
+            is_shared = depth == 0 and own_keys is None
+            placed = None if is_shared else keys + self._places
             seen = self._read(layer.cross_attn_token_to_image, queries + tokens, keys, placed)
             queries = layer.norm2(queries + seen)
             queries = layer.norm3(queries + layer.mlp(queries))
@@ -228,10 +135,12 @@ class SharedImage:
     def _drawn(self, keys: Tensor, hyper: Tensor, point: Tensor, reading: Tensor) -> Tensor:
         """Return logits (m, rows, columns) of some readings of some points. hyper: (b, readings, channels)."""
         asked, place = torch.unique(point, return_inverse=True)
-        fine = self._upscaled(keys[asked]).flatten(1, -2)
         # all readings of a point that was asked: which of them pass is not worth a wait for the device
-        flat = hyper[asked] @ fine.transpose(1, 2)
+        flat = hyper[asked] @ self._fine_pixels(keys[asked])
         return _in_rows(flat[place, reading].float(), self._grid)
+
+    def _fine_pixels(self, keys: Tensor) -> Tensor:
+        return self._upscaled(keys).flatten(1, -2).transpose(1, 2)
 
     def _upscaled(self, keys: Tensor) -> Tensor:
         """Return the image four times as fine, (b, n, 4, 4, channels): each place as 2 × 2 of 2 × 2 pixels."""

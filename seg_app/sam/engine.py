@@ -19,9 +19,10 @@ from seg_app.sam.clicks import Question, answers, fitted
 from seg_app.sam.compiling import compile_encoder
 from seg_app.sam.cores import CORES, cores_to_decode, on_cores
 from seg_app.sam.crops import crops_of
-from seg_app.sam.decoding import SharedImage, WindowDecoder
+from seg_app.sam.decoding import SharedImage
 from seg_app.sam.devices import Device
 from seg_app.sam.loading import device_of, first_line, load, model_key
+from seg_app.sam.pointing import WindowDecoder
 from seg_app.sam.precision import precision_of
 from seg_app.sam.propagate import propagate
 from seg_app.sam.protocol import EVERYTHING, Load
@@ -187,8 +188,7 @@ class Sam2Segmenter:
     ) -> list[Callable[[], list[Candidate]]]:
         """Return what returns the candidates for each question, see `answers`. Within a turn."""
         embedding = self._embedding(key, image)
-        shared = partial(self._shared, key, embedding)
-        return answers(self._predictor.model, embedding.features, embedding.shape, questions, shared=shared)
+        return answers(self._predictor.model, self._shared(key, embedding), embedding.shape, questions)
 
     def _shared(self, key: str, embedding: _Embedding) -> SharedImage:
         shared = self._clicked.find(key) or SharedImage(self._predictor.model, embedding.features)

@@ -12,7 +12,7 @@ from seg_app.geometry import bits_of
 from seg_app.records import Box, Point, Prompts
 from seg_app.sam.autooptions import AutoOptions
 from seg_app.sam.checkpoints import Checkpoint
-from seg_app.sam.decoding import WindowDecoder
+from seg_app.sam.pointing import WindowDecoder
 from seg_app.sam.scheduler import Priority
 from tests.segmenter_contract import CENTRE, OUTSIDE, disc_on, disc_on_noise
 
