@@ -12,7 +12,7 @@ from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk, Session, Volume
 from seg_app.sam import connect_sam
 from seg_app.views import Workbench, load_extensions
-from seg_app.views import image as canvas
+from seg_app.views import unseen
 from seg_app.views.gestures import Gesture
 from seg_app.views.readout import ON_ITS_WAY
 from seg_app.views.render import Viewport
@@ -156,7 +156,7 @@ def draw(bench):
 
 def test_a_picture_that_was_begun_at_one_time_is_not_shown_at_another(film_bench, monkeypatch):
     desk, bench = film_bench
-    make_frame, is_first, bright = canvas.make_frame, iter([True]), []
+    make_frame, is_first, bright = unseen.make_frame, iter([True]), []
 
     def slow(*args):
         frame = make_frame(*args)
@@ -165,7 +165,7 @@ def test_a_picture_that_was_begun_at_one_time_is_not_shown_at_another(film_bench
             desk.move(t=1)
         return frame
 
-    monkeypatch.setattr(canvas, "make_frame", slow)
+    monkeypatch.setattr(unseen, "make_frame", slow)
     bench.image.on_picture = lambda: bright.append(bench.image._frame.value_at(0, 0) > 2000)
     draw(bench)
     draw(bench)

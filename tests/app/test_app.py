@@ -1,7 +1,6 @@
 """From settings to what all pages of a lab share; a lab that is not there is tried again."""
 
 import logging
-import shutil
 import threading
 
 import numpy as np
@@ -85,14 +84,15 @@ def test_a_home_that_was_a_file_works_once_it_is_none(settings_of, tmp_path):
     assert lab_of(settings).source.browse("samples") == []
 
 
-def test_a_server_that_was_begun_and_could_not_start_is_begun_again_at_the_next_try(settings_of, monkeypatch):
+def test_a_server_that_was_begun_and_could_not_start_is_begun_again_at_the_next_try(settings_of):
     settings = settings_of()
-    with monkeypatch.context() as patch:
-        patch.setattr("sys.executable", shutil.which("false"))
-        begun = TiledProcess(settings.home / "tiled", readable=readable_folders(settings.home, ()))
-    with begun:
-        with pytest.raises(StorageError, match="ended while it started"):
+    catalog = settings.home / "tiled" / "catalog.db"
+    catalog.parent.mkdir(parents=True)
+    catalog.write_bytes(b"not a database" * 100)
+    with TiledProcess(catalog.parent, readable=readable_folders(settings.home, ())) as begun:
+        with pytest.raises(StorageError, match="Move it away"):
             lab_of(settings, begun=begun)
+        catalog.unlink()
         ome_zarr.write(settings.home / "samples" / "tiny.zarr", np.zeros((1, 20, 30), np.uint8))
         lab = lab_of(settings, begun=begun)
         assert [entry.path for entry in lab.source.browse("samples")] == ["samples/tiny"]
