@@ -51,6 +51,13 @@ def test_what_was_replaced_is_said_and_its_button_brings_it_back(bench, notice):
     assert (bench.session.masks.masks, notice._notice.visible) == ((mine,), False)
 
 
+def test_nothing_is_promised_any_more_when_the_scale_was_set_since(bench, notice):
+    bench.session.masks.add([square(40, 5)])
+    load_set(bench, notice)
+    bench.session.volume.calibrate(5)
+    assert not notice._notice.visible
+
+
 def test_what_waits_to_be_accepted_is_not_undone_in_place_of_the_loading(bench, notice):
     mine = bench.session.masks.add([square(40, 5)])
     load_set(bench, notice)

@@ -51,6 +51,13 @@ def test_of_enlarged_logits_the_grid_travels(grid, shape) -> None:
     assert (arrived.logits[~near] <= -8).all()
 
 
+def test_many_candidates_of_large_grids_are_refused_before_there_is_room_for_them() -> None:
+    entry = {"shape": [8192, 8192], "image": [4, 4], "y0": 0, "x0": 0, "score": 0.5}
+    message = wire.pack({"candidates": [entry] * 3}, [np.zeros((0, 0), np.float16)] * 3)
+    with pytest.raises(SegmenterError, match="3 candidates of more than"):
+        wire.unpack_candidates(message)
+
+
 @given(arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.floats(-32, 32, width=16)))
 def test_masks_survive_the_journey(mask) -> None:
     np.testing.assert_array_equal(wire.mask_from_json(wire.mask_to_json(mask)), mask)

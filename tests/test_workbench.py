@@ -11,8 +11,7 @@ from threads import finish
 from seg_app.io import LocalFolder, MaskStore
 from seg_app.models import Desk, Session, Volume
 from seg_app.sam import connect_sam
-from seg_app.views import Workbench, load_extensions
-from seg_app.views import unseen
+from seg_app.views import Workbench, load_extensions, unseen
 from seg_app.views.gestures import Gesture
 from seg_app.views.readout import ON_ITS_WAY
 from seg_app.views.render import Viewport

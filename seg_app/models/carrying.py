@@ -13,6 +13,7 @@ from seg_app.records import Mask, Provenance, Window
 from seg_app.sam import windows
 from seg_app.sam.followed import can_follow, follower, refusal
 from seg_app.sam.outline import outline_of
+from seg_app.sam.protocol import Distant
 from seg_app.sam.sharing import shared_windows
 
 if TYPE_CHECKING:
@@ -98,6 +99,12 @@ class Carrying(Finding):
         segmenter = self._session.segmenter
         return "" if can_follow(segmenter) else refusal(segmenter)
 
+    def _obstacle_now(self) -> str:
+        """Return the obstacle; a server may have another model by now, and is asked."""
+        if self.obstacle and isinstance(self._session.segmenter, Distant):
+            self._session.segmenter.is_there()
+        return self.obstacle
+
     @property
     def starting(self) -> Masks:
         """What of the selected objects is followed: their masks on the plane on view, else those of one other plane."""
@@ -114,8 +121,8 @@ class Carrying(Finding):
         session = self._session
         with self._running():
             place, given = session.index, self.starting if masks is None else masks
-            if session.volume.n_planes > 1 and self.obstacle:  # else no other model helps
-                raise SegAppError(self.obstacle)
+            if session.volume.n_planes > 1 and (obstacle := self._obstacle_now()):  # else no other model helps
+                raise SegAppError(obstacle)
             if not given:
                 raise SegAppError("No object of this plane is selected. Click on one, then follow it.")
             if session.volume.n_planes == 1:

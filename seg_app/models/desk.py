@@ -158,7 +158,7 @@ class Desk(param.Parameterized):
     def move(self, **index: int) -> Session | None:
         """Show the open image at another place of its axes, as `t=3`, with the masks that were accepted there.
 
-        It stays the same session. Points that are not accepted yet are dropped. Returns None when nothing is open.
+        It stays the same session. Points that are not accepted yet stay at theirs. Returns None when nothing is open.
         Raises SegAppError, and then nothing has changed.
         """
         if self.session:

@@ -79,6 +79,7 @@ class ImageFacts(param.Parameterized):
 
     def _say(self, **fields: Any) -> None:
         """Keep what the user says, then show it, and tell of it. Raises SegAppError, and then nothing has changed."""
+        self.refresh_notes()  # another tab may have said something
         said = self._said
         before = {name: getattr(said, name) for name in fields}
         self.keep(fields)

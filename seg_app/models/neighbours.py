@@ -43,6 +43,7 @@ def _arrive(session: Session, other: Volume, masks: MaskSet | None) -> None:
     if masks is not None:
         session.draft.turn(session.z, other.image.path)
         session.masks.become(masks)
+        session.timeline.arrive()
         if session.saved_as:  # the masks of there have a name already
             session.set_title = session.masks.saved.saving.title
     if session.index.get(CHANNEL) != other.index.get(CHANNEL):

@@ -14,6 +14,21 @@ from seg_app.records import Box, Mask, Point, Prompts
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What was in the draft when its plane, its time, or its image was left."""
+
+    prompts: Prompts
+    mask: Mask | None = None
+    answered: Prompts = field(default_factory=Prompts)
+    earlier: tuple[Prompts, ...] = ()
+    """What the prompts were before each of them was added, for who takes them back."""
+    choices: tuple[Mask, ...] = ()
+    has_found: bool = False
+    is_old: bool = False
+    """Whether the mask is that of a model of before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """An object that was taken out of the draft to be accepted, as it was at that moment."""
 
@@ -22,20 +37,8 @@ class Taken:
     """None where the prompts are not answered yet."""
     z: int
     class_name: str
-    earlier: tuple[Prompts, ...] = ()
-    """What the prompts were before each of them was added, for who takes them back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What was in the draft when its plane, its time, or its image was left."""
-
-    prompts: Prompts
-    mask: Mask | None = None
-    answered: Prompts = field(default_factory=Prompts)
-    earlier: tuple[Prompts, ...] = ()
-    choices: tuple[Mask, ...] = ()
-    has_found: bool = False
+    left: Left
+    """All of the draft, for who cannot keep it."""
 
 
 At = tuple[str, int]
@@ -64,7 +67,7 @@ class Draft(param.Parameterized):
         self._earlier: tuple[Prompts, ...] = ()
         self._returned: Prompts | None = None
         self._choices: tuple[Mask, ...] = ()
-        self._has_found = False
+        self._has_found = self._is_old = False
         self._in_hand: set[int] = set()
         self._left: dict[At, Left] = {}
         self._lock = self.held = threading.RLock()
@@ -83,7 +86,7 @@ class Draft(param.Parameterized):
     @property
     def answered(self) -> bool:
         """Whether `mask` answers `prompts` as they are now."""
-        return self._answered is self.prompts
+        return self._answered is self.prompts and not self._is_old
 
     @property
     def question(self) -> tuple[Prompts, int] | None:
@@ -137,17 +140,16 @@ class Draft(param.Parameterized):
 
     @contextmanager
     def withdrawing(self, prompts: Prompts) -> Iterator[None]:
-        """Answer prompts in the block; those that cannot be, as their plane cannot be read, are taken back.
+        """Answer prompts in the block; where their plane cannot be read, return to the last that were answered.
 
-        Not those that a model of before has answered: they are the user's work.
+        Also by a model of before: they are the user's work.
         """
         try:
             yield
         except UnreadableError:
             with self._lock:
-                was_answered = self.mask and not self._choices  # see `ask_again`
-                if prompts is self.prompts and not was_answered:
-                    self.take_back()
+                while prompts is self.prompts is not self._answered:
+                    prompts = self.take_back()
             raise
 
     def clear(self) -> None:
@@ -173,8 +175,12 @@ class Draft(param.Parameterized):
         with self._lock:
             if not self.prompts or self.is_useless:
                 return self._left.copy()
-            state = (self._answered, self._earlier, self._choices, self._has_found)
-            return {**self._left, self._at: Left(self.prompts, self.mask, *state)}
+            return {**self._left, self._at: self._now}
+
+    @property
+    def _now(self) -> Left:
+        state = (self._answered, self._earlier, self._choices, self._has_found, self._is_old)
+        return Left(self.prompts, self.mask, *state)
 
     def resume(self, waiting: Mapping[At, Left]) -> None:
         """Go on with what was `waiting`, at once with that of the plane on view."""
@@ -185,7 +191,7 @@ class Draft(param.Parameterized):
 
     def _take_up(self, left: Left) -> None:
         self._answered, self._earlier, self._choices = left.answered, left.earlier, left.choices
-        self._has_found = left.has_found
+        self._has_found, self._is_old = left.has_found, left.is_old
         self.param.update(prompts=left.prompts, mask=left.mask)
 
     @property
@@ -218,8 +224,8 @@ class Draft(param.Parameterized):
     def ask_again(self) -> None:
         """Take no mask for an answer any more: another model is to give one. Until then it stays."""
         with self._lock:
-            self._answered, self._choices = Prompts(), ()
-            self._left = {at: replace(left, answered=Prompts(), choices=()) for at, left in self._left.items()}
+            self._is_old, self._choices = True, ()
+            self._left = {at: replace(left, is_old=True, choices=()) for at, left in self._left.items()}
 
     def answer(self, prompts: Prompts, masks: Sequence[Mask]) -> bool:
         """Set the masks that answer prompts, best first, unless these have changed since; say whether they were set."""
@@ -238,7 +244,7 @@ class Draft(param.Parameterized):
             mask = self.mask if self.answered else None
             if not self.prompts.asks or (self.answered and mask is None):
                 return None
-            taken = Taken(self.prompts, mask, self._at[1], class_name, self._earlier)
+            taken = Taken(self.prompts, mask, self._at[1], class_name, self._now)
             self._in_hand.add(id(taken))
             self.clear()
             return taken
@@ -260,23 +266,20 @@ class Draft(param.Parameterized):
 
     def put_back(self, taken: Taken) -> bool:
         """Return an object to the draft of its plane, unless another is begun there; say whether it was put back."""
-        state = Left(taken.prompts, earlier=taken.earlier)
-        if mask := taken.mask:
-            state = Left(taken.prompts, mask, taken.prompts, taken.earlier, (mask,), has_found=True)
         with self._lock:
             at = (self._at[0], taken.z)  # one goes to no other time while it is in hand
             if self.prompts if at == self._at else at in self._left:
                 return False
             self._returned = taken.prompts
             if at == self._at:
-                self._take_up(state)
+                self._take_up(taken.left)
             else:
-                self._left[at] = state
+                self._left[at] = taken.left
             return True
 
     def _set(self, prompts: Prompts, *masks: Mask) -> None:
         self._answered, self._choices = prompts, tuple(sorted(masks, key=lambda mask: mask.area))
-        self._has_found = bool(masks) or (self._has_found and bool(prompts))
+        self._has_found, self._is_old = bool(masks) or (self._has_found and bool(prompts)), False
         # Param takes an equal value for a change, and the page would paint the points once more before the outline.
         changed = {} if prompts is self.prompts else {"prompts": prompts}
         waits = self.is_waiting and bool(prompts)

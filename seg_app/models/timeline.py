@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import param
@@ -11,6 +11,7 @@ from seg_app.models.history import UNDO_STEPS, History
 
 if TYPE_CHECKING:
     from seg_app.models.facts import ImageFacts
+    from seg_app.models.history import Masks
     from seg_app.models.maskset import MaskSet
     from seg_app.models.notes import Saying
 
@@ -39,7 +40,8 @@ class Timeline(param.Parameterized):
     """Undo and redo of all that a session changes, each change in its turn.
 
     Masks have a journal, one for each time of an image; what is said of the image is said of all its times, in one
-    file. Who said it can take it back while their session lasts, at any time, unless it was said anew elsewhere.
+    file. Who said it can take it back while their session lasts, at any time of the image, unless it was said anew
+    elsewhere. When they go to another time, all that was said so far comes before the changes of the masks there.
     """
 
     past = param.ClassSelector(class_=tuple, default=cast("Moments", ()), doc="What was said, the last one last.")
@@ -48,10 +50,17 @@ class Timeline(param.Parameterized):
     def __init__(self, facts: ImageFacts, masks: MaskSet):
         super().__init__()
         self._facts, self._masks = facts, masks
+        self._passed: tuple[Masks, ...] = ()
+        """Changes of the masks that had been taken back when something was said: these do not come again."""
         facts.param.watch(lambda event: self._note(event.new), "saying")
 
     def _note(self, saying: Saying) -> None:
+        self._passed = self._masks.history.future
         self.param.update(past=(*self.past, self._now(saying))[-UNDO_STEPS:], future=())
+
+    @property
+    def _can_redo_masks(self) -> bool:
+        return self._masks.can_redo and self._masks.history.future != self._passed
 
     @property
     def can_undo(self) -> bool:
@@ -61,10 +70,12 @@ class Timeline(param.Parameterized):
     @property
     def can_redo(self) -> bool:
         """Whether a change was taken back, and nothing has changed since."""
-        return self._masks.can_redo or self._next is not None
+        return self._next is not None or self._can_redo_masks
 
     def undo(self) -> None:
         """Take the last change back. Raises StorageError, and changes nothing."""
+        if self._last:
+            self._facts.refresh_notes()  # which may end it
         if saying := self._last:
             self._facts.keep(saying.before)
             self.param.update(past=self.past[:-1], future=(*self.future, self._now(saying)))
@@ -73,11 +84,23 @@ class Timeline(param.Parameterized):
 
     def redo(self) -> None:
         """Take the last undo back. Raises StorageError, and changes nothing."""
+        if self._next:
+            self._facts.refresh_notes()
         if saying := self._next:
             self._facts.keep(saying.after)
             self.param.update(past=(*self.past, self._now(saying)), future=self.future[:-1])
-        else:
+        elif self._can_redo_masks:
             self._masks.redo()
+
+    def arrive(self) -> None:
+        """Let what was said be the last change before all that comes: the masks are those of another time now."""
+        here = self._masks.history
+        self.param.update(
+            **{
+                name: tuple(replace(moment, history=here) for moment in moments)
+                for name, moments in (("past", self.past), ("future", self.future))
+            }
+        )
 
     @property
     def _last(self) -> Saying | None:

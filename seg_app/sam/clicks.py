@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from seg_app.sam.decoding import GIVEN_BACK
 from seg_app.sam.protocol import Candidate
 from seg_app.sam.sending import sent
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from seg_app.records import Box, Prompts
     from seg_app.sam.decoding import SharedImage
 
-TRACE_LOGITS = 32.0
-"""The package's predictor clips the masks that may be given back to it to this."""
 BOX_CORNERS = 2, 3
 """What the prompt encoder calls the corners of a box; it calls points 1 and 0."""
 
@@ -125,7 +124,7 @@ def _candidates(coarse: Tensor, scores: Tensor, shape: tuple[int, int]) -> Calla
 
 def _candidate(logits: NDArray[np.float32], score: float, shape: tuple[int, int]) -> Candidate:
     # in memory of their own, so that who keeps one does not keep them all
-    trace = logits.clip(-TRACE_LOGITS, TRACE_LOGITS)
+    trace = logits.clip(-GIVEN_BACK, GIVEN_BACK)
     return Candidate(logits.copy(), min(max(score, 0.0), 1.0), trace, over=shape)
 
 
@@ -134,7 +133,7 @@ def fitted(mask: NDArray[np.floating], grid: tuple[int, int]) -> NDArray[np.floa
 
     They are clipped to what the package gives back: from far beyond, the model makes no numbers.
     """
-    clipped = mask.clip(-TRACE_LOGITS, TRACE_LOGITS).astype(np.float32, copy=False)
+    clipped = mask.clip(-GIVEN_BACK, GIVEN_BACK).astype(np.float32, copy=False)
     logits = torch.as_tensor(clipped)[None, None]
     if mask.shape != grid:
         logits = functional.interpolate(logits, grid, mode="bilinear", align_corners=False, antialias=True)

@@ -21,6 +21,9 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from torch import Tensor
 
+GIVEN_BACK = 32.0
+"""The package clips logits that may be given back to it, as what an object looks like so far, to this."""
+
 
 class SharedImage:
     """The image's side of the decoder, made once for all points. n: places of the image, c: channels."""

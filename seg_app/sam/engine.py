@@ -154,9 +154,9 @@ class Sam2Segmenter:
     ) -> list[Candidate]:
         """Return three candidates for a single point, one for several prompts, best score first.
 
-        The logits are those of the model, enlarged to the image (bilinear). A trace are those that were enlarged:
-        (rows, columns) float32, 256 × 256 with the official models; a mask of that shape is used as it is, as the
-        package's `mask_input`. Questions of one kind on one window that wait together are answered together.
+        A grid is that of the model: (rows, columns) float32 logits, 256 × 256 with the official ones. A trace is the
+        same, clipped as the package does it; a mask of that shape is used as it is, as the package's `mask_input`.
+        Questions of one kind on one window that wait together are answered together.
         Raises SegmenterError.
         """
         check_image(image)

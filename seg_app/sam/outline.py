@@ -40,17 +40,6 @@ class Outline:
         """Whether nothing is inside."""
         return not bool((self.logits > 0).any())
 
-    def on(self, shape: tuple[int, int]) -> Outline:
-        """Return it on the pixels of an image of (rows, columns), float32, linear in between."""
-        if shape == self.grid:
-            return self
-        rows, y = near(self.y0, self.logits.shape[0], self.grid[0], shape[0])
-        columns, x = near(self.x0, self.logits.shape[1], self.grid[1], shape[1])
-        if not rows.size or not columns.size:
-            return Outline(np.zeros((0, 0), np.float32), 0, 0, shape)
-        logits = enlarged(self.logits.astype(np.float32, copy=False), y, x)
-        return Outline(logits, int(rows[0]), int(columns[0]), shape)
-
     def in_half(self) -> Outline:
         """Return it in half precision and in memory of its own, for who keeps many."""
         return replace(self, logits=self.logits.clip(-HALF, HALF).astype(np.float16))
@@ -94,6 +83,27 @@ def outline_of(logits: Logits) -> Outline:
     inside = logits > 0
     (top, bottom), (left, right) = _span(inside, axis=0), _span(inside, axis=1)
     return Outline(logits[top:bottom, left:right], top, left, (logits.shape[0], logits.shape[1]))
+
+
+def outline_on(logits: Logits, shape: tuple[int, int]) -> Outline:
+    """Return the outline of what is above 0 on a grid, on the pixels of the image of (rows, columns) that it lies over.
+
+    Its logits are float32, linear between those of the grid.
+    """
+    if shape == logits.shape:
+        return outline_of(logits)
+    inside = logits > 0
+    (y0, y), (x0, x) = (_around(_span(inside, axis=axis), logits.shape[axis], shape[axis]) for axis in (0, 1))
+    return Outline(enlarged(logits.astype(np.float32, copy=False), y, x), y0, x0, shape)
+
+
+def _around(span: tuple[int, int], grid: int, length: int) -> tuple[int, NDArray[np.float64]]:
+    """Return the first of the pixels on a part of the grid and one more to either side, and where all of them lie."""
+    place = places(length, grid)
+    if span[0] == span[1]:
+        return 0, place[:0]
+    first = max(int(np.searchsorted(place, span[0])) - 1, 0)
+    return first, place[first : int(np.searchsorted(place, span[1] - 1, side="right")) + 1]
 
 
 def _span(inside: NDArray[np.bool_], *, axis: int) -> tuple[int, int]:

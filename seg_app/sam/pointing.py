@@ -9,7 +9,7 @@ import torch
 
 from seg_app.sam import measuring
 from seg_app.sam.automask import Answers, Measure
-from seg_app.sam.decoding import SharedImage
+from seg_app.sam.decoding import GIVEN_BACK, SharedImage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,6 @@ POINTS_AT_ONCE = {"cpu": 4}
 PLACES_AT_ONCE = 2**17
 """What a graphics card decodes at once, as places of the image: 32 points with the official models, which have 4096.
 Twice as many take twice the memory, and a click that comes waits twice as long, for an eighth of the time."""
-REFINED_LOGITS = 32.0
 
 
 class WindowDecoder:
@@ -92,7 +91,7 @@ class WindowDecoder:
         self, points: NDArray[np.float64], logits: Tensor, _scores: Tensor, which: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         sparse = self._embedded(points[which.cpu().numpy()])
-        masks = logits[:, None].clamp(-REFINED_LOGITS, REFINED_LOGITS)
+        masks = logits[:, None].clamp(-GIVEN_BACK, GIVEN_BACK)
         _, dense = self._model.sam_prompt_encoder(points=None, boxes=None, masks=masks)
         logits, scores = self._shared.meanings(sparse, dense)
         return logits[:, 0], scores[:, 0], which

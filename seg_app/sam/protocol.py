@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from seg_app.sam.autooptions import AutoOptions
-from seg_app.sam.outline import Outline, outline_of
+from seg_app.sam.outline import Outline, enlarged, outline_on, places
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,12 +45,15 @@ class Candidate:
     @cached_property
     def outline(self) -> Outline:
         """The object on the pixels of the image: only what is inside is enlarged, and once it is asked for."""
-        return outline_of(self.grid).on(self.shape)
+        return outline_on(self.grid, self.shape)
 
     @cached_property
     def logits(self) -> NDArray[np.float32]:
         """(rows, columns) of the image: the grid, enlarged (bilinear). Above 0 is inside the object."""
-        return Outline(self.grid, 0, 0, (self.grid.shape[0], self.grid.shape[1])).on(self.shape).logits
+        if not self.over:
+            return self.grid
+        y, x = (places(length, grid) for length, grid in zip(self.shape, self.grid.shape, strict=True))
+        return enlarged(self.grid, y, x)
 
 
 @dataclass(frozen=True)

@@ -236,14 +236,14 @@ class _Service:
         arrays = self._shared.find(key) if self._shared and IMAGE_KEY.fullmatch(key) else None
         if arrays is None:
             return None
-        self._keep_here(key, arrays["image"])
-        return arrays["image"]
+        return self._keep_here(key, arrays["image"])
 
-    def _keep_here(self, key: str, image: NDArray[np.uint8]) -> None:
+    def _keep_here(self, key: str, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         # of its own and read-only, so that the segmenter needs to hash it only once
         image = image if image.base is None else image.copy()
         image.flags.writeable = False
         self._images.keep(key, image)
+        return image
 
     def _embed(self, question: dict[str, Any]) -> None:
         self._segmenter.embed(self._image(question.get("key")), client=str(question.get("client", "")))

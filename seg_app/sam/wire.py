@@ -144,7 +144,10 @@ def unpack_candidates(message: bytes) -> list[Candidate]:
     """Return the candidates of a message. Raises SegmenterError when it is damaged."""
     header, arrays = unpack(message)
     try:
-        return [_candidate(entry, part) for entry, part in zip(header["candidates"], arrays, strict=True)]
+        entries = header["candidates"]
+        if sum(math.prod(_edges(entry["shape"])) for entry in entries) > MAX_ARRAY_BYTES:
+            raise ValueError(f"{len(entries)} candidates of more than {MAX_ARRAY_BYTES} logits")
+        return [_candidate(entry, part) for entry, part in zip(entries, arrays, strict=True)]
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise SegmenterError(
             f"Cannot read the candidates of the SAM server: {error!r}. Use the same version of seg-app there and here."

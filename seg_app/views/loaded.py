@@ -50,6 +50,7 @@ class LoadedNotice(Viewer):
             severity="info", margin=(4, 12), sizing_mode="stretch_width", visible=False,
         )  # fmt: skip
         bench.watches.add(self._masks, "masks", lambda event: self._on_masks(event.new))
+        bench.watches.add(bench.session.timeline, "past", lambda _: bench.courier(self._hide))  # Ctrl+Z takes that back
 
     def _button(self, label: str, act: Callable[[], object]) -> pmui.Button:
         return pmui.Button(label=label, variant="text", size="small", margin=(4, 8, 0, 0), on_click=lambda _: act())
@@ -75,7 +76,7 @@ class LoadedNotice(Viewer):
         def undo() -> None:
             if self._masks.masks is not came:
                 raise SegAppError("The objects have changed since the set was loaded. Ctrl+Z goes back step by step.")
-            self._bench.session.undo()
+            self._masks.undo()
 
         self._bench.do("Undoing", undo)
 

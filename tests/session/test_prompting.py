@@ -257,6 +257,37 @@ def test_a_point_on_what_cannot_be_read_that_was_to_be_accepted_at_once_does_not
     assert session.draft.prompts == Prompts()
 
 
+def test_of_two_quick_clicks_on_what_cannot_be_read_both_are_taken_back(session, damage):
+    session.click(60, 50)
+    before = (session.draft.prompts, session.draft.mask)
+    damage()
+    session.add_point(61, 50)
+    session.add_point(62, 50)
+    with pytest.raises(UnreadableError):
+        session.outline()
+    assert (session.draft.prompts, session.draft.mask, session.draft.answered) == (*before, True)
+
+
+def test_an_outline_comes_back_when_a_point_cannot_be_read_that_was_accepted_with_it(session, damage):
+    session.click(60, 50)
+    before = (session.draft.prompts, session.draft.mask)
+    damage()
+    session.add_point(62, 50)
+    with pytest.raises(UnreadableError):
+        session.accept()
+    assert (session.draft.prompts, session.draft.mask, session.draft.answered) == (*before, True)
+
+
+def test_a_point_that_another_model_cannot_see_is_taken_back_to_what_the_first_one_answered(session, damage):
+    session.click(60, 50)
+    before = session.draft.prompts
+    session.draft.ask_again()
+    damage()
+    with pytest.raises(UnreadableError):
+        session.click(62, 50)
+    assert session.draft.prompts == before
+
+
 def test_what_another_model_cannot_outline_as_its_plane_cannot_be_read_any_more_stays(session, damage):
     session.click(60, 50)
     before = session.draft.prompts

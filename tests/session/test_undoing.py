@@ -4,7 +4,7 @@ import pytest
 from builders import square
 
 from seg_app.errors import StorageError
-from seg_app.models import Notes, Session, Volume
+from seg_app.models import MaskSet, Notes, Session, Volume
 
 
 def state(session):
@@ -58,6 +58,32 @@ def test_what_is_said_again_is_no_change(session):
     assert state(session) == (0, None, 0)
 
 
+def test_objects_that_were_taken_back_do_not_come_again_after_something_was_said(session):
+    session.masks.add([square()])
+    session.masks.add([square(40)])
+    session.undo()
+    session.volume.calibrate(5)
+    assert not session.timeline.can_redo
+    session.redo()
+    seen = [state(session)]
+    session.undo()
+    session.undo()
+    for _ in range(3):
+        session.redo()
+        seen.append(state(session))
+    assert seen == [(1, 5, 0), (1, None, 0), (1, 5, 0), (1, 5, 0)]
+
+
+def test_what_was_said_at_one_time_is_taken_back_at_another_before_what_was_done_there(session):
+    there = MaskSet()
+    there.add([square()])
+    session.volume.calibrate(5)
+    session.masks.become(there)
+    session.timeline.arrive()
+    session.undo()
+    assert state(session) == (1, None, 0)
+
+
 @pytest.mark.parametrize("change", [lambda s: s.masks.add([square()]), lambda s: s.volume.set_databar(9)])
 def test_after_another_change_nothing_is_redone(session, change):
     session.volume.calibrate(5)
@@ -69,16 +95,29 @@ def test_after_another_change_nothing_is_redone(session, change):
     assert state(session)[1] is None
 
 
-def test_what_was_said_anew_elsewhere_is_not_taken_back(volume, segmenter, tmp_path):
+@pytest.fixture
+def two_tabs(volume, segmenter, tmp_path):
+    """A session, and the same image in another tab."""
     volume.keep_notes(Notes.of_image(tmp_path, volume.image))
     other = Volume.of(volume.whole.at({}))
     other.keep_notes(Notes.of_image(tmp_path, volume.image))
-    session = Session(volume, segmenter)
-    volume.calibrate(5)
+    return Session(volume, segmenter), other
+
+
+def test_what_was_said_anew_elsewhere_is_not_taken_back(two_tabs):
+    session, other = two_tabs
+    session.volume.calibrate(5)
     other.calibrate(8)
-    volume.refresh_notes()
     session.undo()
     assert (state(session), session.timeline.can_undo) == ((0, 8, 0), False)
+
+
+def test_undo_returns_to_what_was_said_elsewhere(two_tabs):
+    session, other = two_tabs
+    other.calibrate(8)
+    session.volume.calibrate(5)
+    session.undo()
+    assert state(session) == (0, 8, 0)
 
 
 def test_what_cannot_be_kept_is_not_taken_back(volume, segmenter, tmp_path, monkeypatch):
