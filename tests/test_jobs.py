@@ -45,6 +45,13 @@ def test_what_made_no_sense_is_forgotten_when_the_user_goes_on_and_what_failed_i
     assert worker.trouble == left
 
 
+def test_what_was_refused_without_being_tried_is_forgotten_likewise(worker):
+    worker.refuse("This is the databar.")
+    assert worker.trouble == "This is the databar."
+    worker.run("Outlining", lambda: None).result(5)
+    assert worker.trouble == ""
+
+
 def test_an_unforeseen_error_is_told_without_its_insides(worker):
     worker.run("Opening", fail, KeyError("secret")).result(5)
     assert "Opening failed" in worker.trouble

@@ -58,6 +58,13 @@ def test_nothing_is_promised_any_more_when_the_scale_was_set_since(bench, notice
     assert not notice._notice.visible
 
 
+def test_an_object_on_several_planes_is_one():
+    through = tuple(square(z=z, number=3) for z in range(5))
+    assert spoken(Loaded("a.npz", (*through, square(number=4)), through)) == (
+        "a.npz is loaded: 2 objects. Ctrl+Z brings back the one that was here."
+    )
+
+
 def test_what_waits_to_be_accepted_is_not_undone_in_place_of_the_loading(bench, notice):
     mine = bench.session.masks.add([square(40, 5)])
     load_set(bench, notice)
@@ -105,7 +112,7 @@ def test_a_set_that_cannot_be_loaded_says_nothing_here(notice):
 
 
 def test_numbers_are_spoken_as_people_do():
-    one, many = (square(1, 1),), tuple(square(i, 1) for i in range(12))
+    one, many = (square(1, 1),), tuple(square(i, 1, number=i) for i in range(12))
     assert spoken(Loaded("coins_1.npz", one, many)) == (
         "coins_1.npz is loaded: 1 object. Ctrl+Z brings back the 12 that were here."
     )

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from builders import square
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from seg_app.colours import rgb_of
 from seg_app.errors import StorageError
@@ -66,6 +66,19 @@ def test_the_bar_is_as_long_as_it_says():
     assert row.sum() == 50
     assert np.flatnonzero(row)[[0, -1]].tolist() == [340, 389]
     assert (pixels[270:285] > 200).any(), "the length is written above it"
+
+
+def test_micro_is_written_though_the_font_has_no_sign_for_it():
+    def written(text):
+        picture = Image.new("L", (200, 60))
+        overlay._write(ImageDraw.Draw(picture), (100, 40), text, ImageFont.load_default(40))
+        return np.asarray(picture) > 128
+
+    micro, u = written("2 µm"), written("2 um")
+    assert (micro >= u).all()
+    below = np.argwhere(micro[42:] & ~u[42:])  # a stroke down at the left of the u, as wide as one of its own
+    assert below[:, 0].max() in (5, 6)
+    assert 3 <= np.ptp(below[:, 1]) + 1 <= 6
 
 
 @pytest.mark.parametrize(

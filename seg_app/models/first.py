@@ -26,7 +26,7 @@ def open_first(images: Iterable[Entry], open_: Callable[[str], Opened]) -> Opene
     """Open the first image that can be read, by its path; None where there is none at all.
 
     The others are not looked at. Raises UnreadableError, of the first, where none can be read, and what else `open_`
-    raises.
+    and the images raise.
     """
     first: UnreadableError | None = None
     for entry in islice(images, MOST_TRIED):

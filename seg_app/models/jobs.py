@@ -62,6 +62,10 @@ class Worker(param.Parameterized):
         if type(self.cause) is SegAppError:
             self.trouble, self.cause = "", None
 
+    def refuse(self, message: str) -> None:
+        """Tell the user that what they have asked for makes no sense; that is forgotten when they go on."""
+        self.complain(message, cause=SegAppError(message))
+
     def complain(self, message: str, *, cause: SegAppError | None = None) -> None:
         """Tell the user what went wrong and what can be done."""
         self.trouble, self.cause = "", cause  # so that the same message twice is news twice

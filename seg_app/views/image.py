@@ -255,7 +255,7 @@ class ImageView(Viewer):
         try:
             self.session.add_box(box)
         except SegAppError as error:
-            self._worker.complain(str(error))
+            self._worker.refuse(str(error))
         else:
             self._worker.run("Outlining the object", self.session.outline)
 

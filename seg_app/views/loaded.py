@@ -89,7 +89,7 @@ class LoadedNotice(Viewer):
 
 def spoken(loaded: Loaded) -> str:
     """Return what came, and what undo brings back."""
-    came, went = len(loaded.came), len(loaded.went)
+    came, went = (len({mask.number for mask in masks}) for masks in (loaded.came, loaded.went))
     objects = "1 object" if came == 1 else f"{came} objects"
     back = "the one that was here" if went == 1 else f"the {went} that were here"
     return f"{loaded.name} is loaded: {objects}. Ctrl+Z brings back {back}."

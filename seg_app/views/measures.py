@@ -37,7 +37,7 @@ class Measures:
     def take_click(self, y: float) -> bool:
         """Say whether a click is none on the image: one on the databar, which is told, or while a line is drawn."""
         if not self.ruler.is_on and self._volume.is_databar(y):
-            self._worker.complain(ON_DATABAR)
+            self._worker.refuse(ON_DATABAR)
         return self.ruler.is_on or self._volume.is_databar(y)
 
     def begin_line(self) -> None:

@@ -28,6 +28,8 @@ FILL, EDGE = 0.34, 0.95
 """How much of the colour covers the image, as on the page."""
 BLACKEST, WHITEST = 0.5, 99.5
 """The percentiles of the grey values that are shown black and white."""
+STEM = 0.09
+"""How thick a line of the font is, in its sizes."""
 BAR_SHARE = 0.2
 """A scale bar is the largest round length that is no longer than this share of the picture."""
 
@@ -127,9 +129,23 @@ def _draw_bar(drawn: Image.Image, pixels: int, text: str) -> None:
     columns, rows = drawn.size
     gap, thick, size = max(2, rows // 60), max(2, rows // 120), max(10, rows // 28)
     draw, font = ImageDraw.Draw(drawn), ImageFont.load_default(size)
-    wide = max(pixels, math.ceil(draw.textlength(text, font)))
+    wide = max(pixels, math.ceil(draw.textlength(_plain(text), font)))
     right, bottom = columns - 2 * gap, rows - 2 * gap
     draw.rectangle((right - wide - gap, bottom - thick - size - 2 * gap, right + gap - 1, bottom + gap - 1), "black")
     left = right - (wide + pixels) // 2
     draw.rectangle((left, bottom - thick, left + pixels - 1, bottom - 1), "white")
-    draw.text((right - wide / 2, bottom - thick - gap), text, "white", font, anchor="ms")
+    _write(draw, (right - wide / 2, bottom - thick - gap), text, font)
+
+
+def _plain(text: str) -> str:
+    return text.replace("µ", "u")
+
+
+def _write(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, font: Any) -> None:
+    """Write white text around the middle of a line; the font of Pillow has no µ, which is a u with a stroke down."""
+    left, line = place[0] - draw.textlength(_plain(text), font) / 2, place[1]
+    draw.text((left, line), _plain(text), "white", font, anchor="ls")
+    before, micro, _ = text.partition("µ")
+    if micro:
+        x = left + draw.textlength(before, font) + font.getmask("u").getbbox()[0]
+        draw.rectangle((x, line - font.size / 4, x + STEM * font.size - 1, line + font.size / 5), "white")
