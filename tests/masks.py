@@ -78,4 +78,6 @@ prompts = st.builds(
 )
 calibrations = st.builds(Calibration, st.none() | st.tuples(st.none() | reals, reals, reals), texts)
 images = st.builds(ImageId, texts, texts, st.just((4, 60, 80)), texts)
-files = st.builds(MaskFile, images, st.lists(masks(), max_size=3).map(tuple), calibrations)
+several = st.lists(masks(), max_size=3, unique_by=lambda mask: mask.id)
+"""An id names one mask of a set."""
+files = st.builds(MaskFile, images, several.map(tuple), calibrations)
