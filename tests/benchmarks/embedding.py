@@ -1,12 +1,12 @@
 """How long clicks take beside the bare `sam2` package on the same weights: new views, a restart, HTTP, many users.
 
-    python tests/benchmarks/embedding.py [--rounds N] [--bundled | --official CONFIG] [--only warm clickers ...]
+    python tests/benchmarks/embedding.py [--rounds N] [--bundled | --small | --official CONFIG] [--only warm ...]
     python tests/benchmarks/embedding.py --device cuda [--single] [--compiled] ...
 
 Both sides run alternately in one process, and medians are compared: a ratio is ours / theirs. Over HTTP the model is in
-a `seg-app sam` of its own process. The model is the bundled one, or has random weights: a tiny one of the tests, or one
-of the package's own configurations, which takes the time of the real ones. At last, many images are embedded: what
-a process holds then, beside what it keeps ready for the next image, must not be more than its cache may have.
+a `seg-app sam` of its own process. The model has random weights and a configuration of the package, so that it takes
+the time of the real ones; or it is the bundled one, or the small one of the tests. At last, many images are embedded:
+what a process holds then, beside what it keeps ready for the next image, must not be more than its cache may have.
 
 With CUDA both sides compute in half precision, as the package's examples do, or both in --single. --compiled is of our
 side only. Every answer ends in main memory, at the resolution of the image, so that nothing is left to wait for: the
@@ -45,6 +45,7 @@ from tests.benchmarks.resident import give_back, taken_bytes  # noqa: E402
 from tests.benchmarks.sides import PLANE, Bench, drawn, ratio, seconds  # noqa: E402
 from tests.tiny_sam import bare_model, tiny_checkpoint  # noqa: E402
 
+TINY = "configs/sam2.1/sam2.1_hiera_t.yaml"
 CLICKERS = 16
 ANSWERS = 32
 IMAGES = 500
@@ -204,7 +205,14 @@ def chosen_checkpoint(folder: Path, given: argparse.Namespace) -> Checkpoint:
         bundled = Checkpoint.bundled()
         assert bundled, "this checkout has no weights"
         return bundled
-    return official_checkpoint(folder, given.official) if given.official else tiny_checkpoint(folder)
+    return tiny_checkpoint(folder) if given.small else official_checkpoint(folder, given.official)
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """Let the command line choose a model."""
+    parser.add_argument("--official", default=TINY, help=f"a configuration of the package (default: {TINY})")
+    parser.add_argument("--bundled", action="store_true", help="the weights of the project instead")
+    parser.add_argument("--small", action="store_true", help="the model of the tests instead, in which all is overhead")
 
 
 MEASURES = {
@@ -220,8 +228,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9, help="how often each is measured (default: 9)")
-    parser.add_argument("--official", help="a configuration, e.g. configs/sam2.1/sam2.1_hiera_t.yaml")
-    parser.add_argument("--bundled", action="store_true", help="the weights of the package")
+    add_models(parser)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="what both sides compute on")
     parser.add_argument("--single", action="store_true", help="both in single precision, also with CUDA")
     parser.add_argument("--compiled", action="store_true", help="our image encoder is compiled first")

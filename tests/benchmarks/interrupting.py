@@ -1,6 +1,6 @@
 """How long clicks take while all objects of an image are searched, beside clicks when nothing else runs.
 
-    python tests/benchmarks/interrupting.py [--clicks N] [--bundled | --official CONFIG] [--device cuda]
+    python tests/benchmarks/interrupting.py [--clicks N] [--bundled | --small | --official CONFIG] [--device cuda]
 
 One user clicks, thinks for a while, and clicks again, on a window that is embedded; the search of another one goes on
 and on in another thread. Windows are as large as the model's input, and the weights are those of embedding.py. The goal
@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT)]
 from seg_app.records import Point, Prompts  # noqa: E402 - beside the tests, in no package
 from seg_app.sam.autooptions import AutoOptions  # noqa: E402
 from seg_app.sam.engine import Sam2Segmenter  # noqa: E402
-from tests.benchmarks.embedding import chosen_checkpoint  # noqa: E402
+from tests.benchmarks.embedding import add_models, chosen_checkpoint  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,8 +80,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clicks", type=int, default=40, help="how many are measured (default: 40)")
-    parser.add_argument("--official", help="a configuration, e.g. configs/sam2.1/sam2.1_hiera_t.yaml")
-    parser.add_argument("--bundled", action="store_true", help="the weights of the package")
+    add_models(parser)
     parser.add_argument("--device", default="cpu", help="what the model computes on")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
