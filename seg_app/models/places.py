@@ -14,7 +14,7 @@ from seg_app.records import Box
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from seg_app.models.prompts import At, Left
+    from seg_app.models.left import At, Left
     from seg_app.models.session import Session
     from seg_app.models.volume import Volume
 

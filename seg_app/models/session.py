@@ -15,12 +15,13 @@ from seg_app.io.registry import encode_masks
 from seg_app.models.carrying import Carrying
 from seg_app.models.history import Saved
 from seg_app.models.journal import Saving
+from seg_app.models.left import Taken
 from seg_app.models.maskset import MaskSet, fitting
 from seg_app.models.numbering import Masks
 from seg_app.models.outbox import Delivery, Outbox
 from seg_app.models.outliner import Outliner
 from seg_app.models.preview import Preview
-from seg_app.models.prompts import Draft, Taken, box_on_plane
+from seg_app.models.prompts import Draft, box_on_plane
 from seg_app.models.search import Search
 from seg_app.models.timeline import Timeline
 from seg_app.models.volume import Volume

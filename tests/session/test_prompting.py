@@ -232,12 +232,21 @@ def damage(session, monkeypatch):
     return begin
 
 
-def test_a_point_on_what_cannot_be_read_is_taken_back_and_the_draft_is_as_before(session, damage):
+@pytest.mark.parametrize(
+    "go_on",
+    [
+        lambda s: s.click(62, 50),
+        lambda s: (s.add_point(61, 50), s.click(62, 50)),
+        lambda s: (s.add_point(62, 50), s.accept()),
+    ],
+    ids=["a point", "two quick ones", "one that is accepted with the rest"],
+)
+def test_points_on_what_cannot_be_read_are_taken_back_and_the_draft_is_as_before(session, damage, go_on):
     session.click(60, 50)
     before = (session.draft.prompts, session.draft.mask)
     damage()
     with pytest.raises(UnreadableError):
-        session.click(62, 50)
+        go_on(session)
     assert (session.draft.prompts, session.draft.mask, session.draft.answered) == (*before, True)
 
 
@@ -255,27 +264,6 @@ def test_a_point_on_what_cannot_be_read_that_was_to_be_accepted_at_once_does_not
     with pytest.raises(UnreadableError):
         session.accept()
     assert session.draft.prompts == Prompts()
-
-
-def test_of_two_quick_clicks_on_what_cannot_be_read_both_are_taken_back(session, damage):
-    session.click(60, 50)
-    before = (session.draft.prompts, session.draft.mask)
-    damage()
-    session.add_point(61, 50)
-    session.add_point(62, 50)
-    with pytest.raises(UnreadableError):
-        session.outline()
-    assert (session.draft.prompts, session.draft.mask, session.draft.answered) == (*before, True)
-
-
-def test_an_outline_comes_back_when_a_point_cannot_be_read_that_was_accepted_with_it(session, damage):
-    session.click(60, 50)
-    before = (session.draft.prompts, session.draft.mask)
-    damage()
-    session.add_point(62, 50)
-    with pytest.raises(UnreadableError):
-        session.accept()
-    assert (session.draft.prompts, session.draft.mask, session.draft.answered) == (*before, True)
 
 
 def test_a_point_that_another_model_cannot_see_is_taken_back_to_what_the_first_one_answered(session, damage):
